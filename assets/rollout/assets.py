@@ -31,8 +31,6 @@ from assets.rollout.deploying import (
 )
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, last_begun, where
-from assets.rollout.page import to_html
-from assets.rollout.plots import interval_over_time, share_steps
 from assets.rollout.promotion import PromotionAction
 from assets.rollout.results import Results, brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
@@ -178,6 +176,10 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake, environmen
     state = keeper.state(product.name)
     if state is None:
         return {"stands": "no version was deployed yet"}
+    # Matplotlib is loaded where there is something to show; a run of days needs no picture.
+    from assets.rollout.page import to_html
+    from assets.rollout.plots import interval_over_time, share_steps
+
     challengers, results = state.challengers, results_of(lake, product, state)
     begun = last_begun(state)
     pages = {} if begun is None else {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -112,7 +113,7 @@ def audit(
     failures.append(key_failure(contract, np.flatnonzero(repeated_keys(contract, frame) & ~suspect)))
     judge, used = judge_of(contract, whole_days=whole_days)
     positions = np.flatnonzero(~suspect)
-    judged = frame.select([*used, *slot_columns(raw)]).take(positions)
+    judged = frame.select([*used, *slot_columns(raw)]).filter(pa.array(~suspect))
     slot = slot_column(raw.column_names)
     failures.extend(Failure(f.rule, f.column, positions[f.rows]) for f in judge.rows(judged))
     of_days: list[DayFailure] = []
@@ -156,9 +157,21 @@ def key_columns(contract: Contract) -> list[str]:
 
 def repeated_keys(contract: Contract, frame: pa.Table) -> np.ndarray:
     """Marks the rows with the key of an earlier row of the same day: bool [rows]."""
-    # Without `integer_object_nulls` a missing key turns integers into floats, and long keys become equal.
-    keys = frame.select([*key_columns(contract), slot_column(frame.column_names)]).to_pandas(integer_object_nulls=True)
-    return np.asarray(keys.duplicated(keep="first").to_numpy())
+    keys, slot = dict[str, np.ndarray](), slot_column(frame.column_names)
+    for name in [*key_columns(contract), slot]:
+        values = frame[name].combine_chunks()
+        if values.null_count:  # a missing key is equal to a missing one alone
+            keys[f"{name} is there"] = np.asarray(pc.is_valid(values).to_numpy(zero_copy_only=False))
+        if pa.types.is_string(values.type):
+            values = values.dictionary_encode().indices
+        elif pa.types.is_timestamp(values.type) or pa.types.is_date32(values.type):
+            values = values.cast(pa.int64() if pa.types.is_timestamp(values.type) else pa.int32())
+        # A long whole number stays one: as a float it would be equal to others.
+        filled = values.fill_null(pa.scalar(0, pa.int8()).cast(values.type)) if values.null_count else values
+        keys[name] = filled.to_numpy(zero_copy_only=False)
+    if len(keys) > 1 and (keys[slot] == keys[slot][:1]).all():
+        del keys[slot]  # pandas needs a third of the time for one column
+    return np.asarray(pd.DataFrame(keys).duplicated(keep="first").to_numpy())
 
 
 def key_failure(contract: Contract, rows: np.ndarray) -> Failure:

@@ -7,6 +7,7 @@ Every command takes `--json`: one JSON object on standard output instead of text
 else on standard error. The exit status is 0 only if the request succeeded.
 """
 
+import atexit
 import os
 import sys
 import warnings
@@ -31,6 +32,7 @@ from pipelines.cli import (
 )
 from resources.errors import LooplineError
 from resources.outages import outage_of
+from resources.processes.collecting import collect_rarely, end_without_collection
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -78,6 +80,8 @@ def main() -> None:
     """
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    collect_rarely()
+    atexit.register(end_without_collection)
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
     console.show_progress()
     try:

@@ -9,8 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
-from threading import local
+from threading import Lock, local
 from typing import Any, Self
 
 from dagster import AssetKey
@@ -22,13 +21,13 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 """Environment variable with the largest number of events in a batch; Dagster makes batches only if it is above 0."""
 
 _EVENTS_A_BATCH = 1000
-_ENGINES_KEPT = 64
+_ENGINES_KEPT = 8
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
@@ -37,13 +36,16 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     - A batch (materialisations of many partitions, the plan of a run) is one transaction in the run's database and
       one in the index. Both are open together, so that a failed batch leaves nothing behind and Dagster can store its
       events one by one.
-    - An engine is made once for each database, not for each event, so that its compiled statements are reused.
+    - An engine is made once for each database, not for each event, so that its compiled statements are reused. Its
+      connection stays open: whenever the last one of a database closes, SQLite moves the journal into the database and
+      waits for the disk several times.
     - A commit does not wait for the disk (WAL with `synchronous=NORMAL`): a killed process loses nothing, a power cut
       may lose the last events but leaves the database intact.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engine = lru_cache(maxsize=_ENGINES_KEPT)(self._new_engine)
+        self._engines: dict[str, Engine] = {}
+        self._engines_lock = Lock()
         self._tables_seen: set[str] = set()
         self._open = local()
         # Dagster has no setting for batches; this storage needs them.
@@ -96,9 +98,37 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         insert = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
         return list(connection.execute(insert, [self._event_to_row(entry) for entry in events]).scalars())
 
+    def wipe(self) -> None:
+        """Removes the databases of all runs, and what the index has."""
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Closes the databases."""
+        super().dispose()
+        self._close()
+
+    def _close(self) -> None:
+        with self._engines_lock:
+            for engine in self._engines.values():
+                engine.dispose()
+            self._engines.clear()
+
+    def _engine(self, shard: str) -> Engine:
+        """The engine of a database; those that were used last are kept."""
+        with self._engines_lock:
+            engine = self._engines.pop(shard, None) or self._new_engine(shard)
+            self._engines[shard] = engine
+            while len(self._engines) > _ENGINES_KEPT:
+                self._engines.pop(next(iter(self._engines))).dispose()
+            return engine
+
     def _new_engine(self, shard: str) -> Engine:
         engine = create_engine(
-            self.conn_string_for_shard(shard), poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+            self.conn_string_for_shard(shard),
+            poolclass=QueuePool,
+            pool_size=1,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
         )
         event.listen(engine, "connect", _without_waiting_for_the_disk)
         return engine

@@ -10,7 +10,9 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.lake.errors import DamagedLog, LakeError, MissingTable, SchemaConflict
-from resources.lake.log_digests import LogDigests
+from resources.lake.log_digests import LogDigests, LogState
 from resources.lake.partitioning import partition_columns, partition_values
 from resources.outages import outage_of
 from resources.slots import Slot
@@ -45,6 +47,20 @@ def schema_of(opened: DeltaTable) -> pa.Schema:
     return pa.schema(opened.schema().to_arrow())
 
 
+@dataclass(frozen=True)
+class _Held:
+    """An open table.
+
+    Attributes:
+        state: The state of its log before it was opened; empty on S3, where nothing is held.
+        pinned: The older version that was asked for last.
+    """
+
+    state: LogState
+    newest: DeltaTable
+    pinned: DeltaTable | None = None
+
+
 class DeltaLogs:
     """The logs of the tables under one folder or `s3://` prefix.
 
@@ -57,6 +73,7 @@ class DeltaLogs:
         self.uri = uri.rstrip("/")
         self.root = self.uri.removeprefix("s3://")
         self._digests = LogDigests()
+        self._held: dict[str, _Held] = {}
 
     @cached_property
     def files(self) -> pafs.FileSystem:
@@ -76,28 +93,45 @@ class DeltaLogs:
         return DeltaTable.is_deltatable(self.address(table), self._options)
 
     def opened(self, table: str, version: int | None = None) -> DeltaTable:
-        """The table at a version, or at the newest one.
+        """The table at a version, or at the newest one; it is shared, and not to be changed.
+
+        Of a log on this machine that is still the same, the open table is returned again: a run asks for each some ten
+        times, and opening it takes milliseconds.
 
         Raises:
             MissingTable: The table or the version does not exist.
             DamagedLog: A file of the log is not what was written, or cannot be read.
         """
         folder = self._folder(table)
-        if folder is not None:
-            self._digests.check(table, folder)
+        state = {} if folder is None else self._digests.check(table, folder)
+        held = self._held.get(table)
+        if held is None or not state or held.state != state:
+            held = _Held(state, self._loaded(table))
+        newest = held.newest.version()
+        if version is not None and not 0 <= version <= newest:
+            raise MissingTable(f"table {table} has versions 0 to {newest}, not {version}")
+        if version is None or version == newest:
+            found = held.newest
+        elif held.pinned is not None and held.pinned.version() == version:
+            found = held.pinned
+        else:
+            found = self._loaded(table) if state else held.newest
+            with self._readable(table):
+                found.load_as_version(version)
+            held = replace(held, pinned=found)
+        if state:
+            self._held[table] = held
+        return found
+
+    def _loaded(self, table: str) -> DeltaTable:
+        """The newest version, from the files of the log; raises as `opened`."""
         with self._readable(table):
             try:
-                found = DeltaTable(self.address(table), storage_options=self._options)
+                return DeltaTable(self.address(table), storage_options=self._options)
             except TableNotFoundError as error:
                 raise MissingTable(
                     f"table {table} does not exist in {self.uri}; materialise the asset of that name first"
                 ) from error
-            if version is None:
-                return found
-            if not 0 <= version <= found.version():
-                raise MissingTable(f"table {table} has versions 0 to {found.version()}, not {version}")
-            found.load_as_version(version)
-            return found
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
         """The table's columns, the partition columns last. Raises as `opened`."""
@@ -221,7 +255,7 @@ class DeltaLogs:
             ) from error
 
     def _version_of(self, table: str, mark: str, since: int) -> int:
-        """The version that a commit made, from the log: the newest version may already be another writer's."""
+        """The version that a commit made, from the log: a version may already be another writer's."""
         found = self._committed_as(table, mark, since)
         if found is None:
             raise LakeError(
@@ -230,11 +264,14 @@ class DeltaLogs:
         return found
 
     def _committed_as(self, table: str, mark: str, since: int) -> int | None:
-        for version in range(self.opened(table).version(), since - 1, -1):
-            with self.files.open_input_stream(f"{self.root}/{table}/_delta_log/{version:020}.json") as entry:
-                if mark.encode() in entry.read():
-                    return version
-        return None
+        for version in count(since):
+            try:
+                with self.files.open_input_stream(f"{self.root}/{table}/_delta_log/{version:020}.json") as entry:
+                    if mark.encode() in entry.read():
+                        return version
+            except FileNotFoundError:
+                return None
+        raise AssertionError("the loop returns or raises")
 
     def _fit(self, table: str, schema: pa.Schema, partition_by: list[str] | None) -> None:
         """Adds the columns that the table lacks; refuses columns of another type, and slots of another length."""
@@ -256,7 +293,7 @@ class DeltaLogs:
         new = [field for field in schema if known.get_field_index(field.name) < 0]
         if new:
             fields = Schema.from_arrow(pa.schema(new)).fields
-            self.opened(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
+            self._loaded(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
 
 
 def _range_of(first: Slot, last: Slot) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ code, is not judged; the next commit records it. S3 keeps checksums of its objec
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 from resources.lake.errors import DamagedLog
@@ -22,17 +22,21 @@ _ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.parquet)")
 _LINE = re.compile(r"([0-9a-f]{64}) (\S+)")
 
 
+LogState = Mapping[str, tuple[int, int]]
+"""The files of a log by name, each with its size and the time of its last change in nanoseconds."""
+
+
 class LogDigests:
     """The digests of the logs of tables in a folder of this machine."""
 
     def __init__(self) -> None:
-        # What was compared already, with size and time of change.
-        self._compared: dict[Path, tuple[int, int]] = {}
+        self._compared: dict[Path, tuple[LogState, Mapping[str, str]]] = {}
+        self._read: dict[Path, tuple[tuple[int, int], Mapping[str, str]]] = {}
 
     def record(self, folder: Path) -> None:
         """Appends the digests of the table's log files that have none yet."""
-        known = _recorded(folder)
-        lines = [f"{_digest(entry)} {entry.name}\n" for entry in _entries(folder) if entry.name not in known]
+        known = self._recorded(folder)
+        lines = [f"{_digest(folder, name)} {name}\n" for name in sorted(_state(folder)) if name not in known]
         if lines:
             # One write at the end of the file: lines of two writers do not mix.
             descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -46,44 +50,58 @@ class LogDigests:
         """Removes the digests, of a log that was removed by hand and is begun again."""
         (folder / FILE).unlink(missing_ok=True)
 
-    def check(self, table: str, folder: Path) -> None:
+    def check(self, table: str, folder: Path) -> LogState:
         """Compares every log file with its digest, once for each state of the file.
+
+        Returns:
+            The state of the log: as long as it is the same, so is the log. Empty for a table without a log.
 
         Raises:
             DamagedLog: A log file is not what was written, or is gone.
         """
-        there = {entry.name: entry for entry in _entries(folder)}
-        if not there:
-            return  # a table without a log does not exist, which whoever opens it says
-        for name, digest in _recorded(folder).items():
-            entry = there.get(name)
-            if entry is None:
+        state = _state(folder)
+        if not state:
+            return state  # a table without a log does not exist, which whoever opens it says
+        digests = self._recorded(folder)
+        compared, by = self._compared.get(folder, ({}, {}))
+        if state == compared and digests is by:
+            return state
+        for name, digest in digests.items():
+            if name not in state:
                 raise DamagedLog(_sentence(table, folder, name, "is missing"))
-            stat = entry.stat()
-            state = stat.st_size, stat.st_mtime_ns
-            if self._compared.get(entry) == state:
-                continue
-            if _digest(entry) != digest:
+            known = compared.get(name) == state[name] and by.get(name) == digest
+            if not known and _digest(folder, name) != digest:
                 raise DamagedLog(_sentence(table, folder, name, "is not what was written: its digest differs"))
-            self._compared[entry] = state
+        self._compared[folder] = state, digests
+        return state
+
+    def _recorded(self, folder: Path) -> Mapping[str, str]:
+        """By the name of a log file its digest; a line that a crash cut short counts as none."""
+        path = folder / FILE
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return {}
+        state = found.st_size, found.st_mtime_ns
+        read = self._read.get(folder)
+        if read is None or read[0] != state:
+            lines = path.read_text(errors="replace").splitlines()
+            matches = [match for line in lines if (match := _LINE.fullmatch(line))]
+            read = self._read[folder] = state, {match[2]: match[1] for match in matches}
+        return read[1]
 
 
-def _recorded(folder: Path) -> dict[str, str]:
-    """By the name of a log file its digest; a line that a crash cut short counts as none."""
-    path = folder / FILE
-    text = path.read_text(errors="replace") if path.exists() else ""
-    found = [match for line in text.splitlines() if (match := _LINE.fullmatch(line))]
-    return {match[2]: match[1] for match in found}
+def _state(folder: Path) -> LogState:
+    try:
+        with os.scandir(folder / _LOG) as entries:
+            found = {entry.name: entry.stat() for entry in entries if _ENTRY.fullmatch(entry.name)}
+    except FileNotFoundError:
+        return {}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
 
 
-def _entries(folder: Path) -> Iterator[Path]:
-    log = folder / _LOG
-    names = sorted(os.listdir(log)) if log.is_dir() else []
-    return (log / name for name in names if _ENTRY.fullmatch(name))
-
-
-def _digest(entry: Path) -> str:
-    return hashlib.sha256(entry.read_bytes()).hexdigest()
+def _digest(folder: Path, name: str) -> str:
+    return hashlib.sha256((folder / _LOG / name).read_bytes()).hexdigest()
 
 
 def _sentence(table: str, folder: Path, name: str, what: str) -> str:

@@ -75,6 +75,11 @@ def rows_of(rows: pa.Table, slot: Slot) -> pa.Table:
     return rows.filter(of_slot(rows, slot))
 
 
+def slot_texts(rows: pa.Table) -> pa.ChunkedArray:
+    """The slot of each row as text, as `str` writes it."""
+    return pc.strftime(rows[HOUR], "%Y-%m-%d-%H:00") if HOUR in rows.column_names else rows[DAY].cast(pa.string())
+
+
 def slot_at(row: Mapping[str, object]) -> Slot:
     """The slot of a row with partition columns, as a mapping."""
     found = slot_of(row)

@@ -5,7 +5,8 @@
 Prints one JSON object. A run of Dagster validates days of card transactions, of which one in two hundred breaks the
 contract: one day, then all days in one run. The peer reads the raw files of the same days, and writes tables with the
 rows that the run wrote, in as many files, compressed as the lake's files are; it judges nothing. Both are warm, the
-runs alternate, and a ratio is the median over pairs of runs.
+runs alternate, and a ratio is the median over pairs of runs. Of one day most is Dagster's: a run of an asset that does
+nothing is measured beside it.
 
 Memory is the peak of a process of its own that validates some days, for a twelfth of the days and for all.
 """
@@ -36,6 +37,7 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import load_environment
 from resources.keys import Keys
 from resources.lake import Lake
+from resources.processes.collecting import collect_rarely
 from resources.sources.readers import DayRows
 from resources.spark.sessions import SparkSessions
 from tests.benchmarks.processes import PeakMemory
@@ -96,6 +98,22 @@ def by_run(home: Path, days: int) -> float:
         return time.perf_counter() - began
 
 
+def by_dagster(first: date) -> float:
+    """Seconds of a run of one day of an asset that does nothing."""
+
+    @dg.asset(
+        partitions_def=dg.DailyPartitionsDefinition(first.isoformat()), backfill_policy=dg.BackfillPolicy.single_run()
+    )
+    def nothing() -> None:
+        return None
+
+    range_ = dict.fromkeys(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), str(first))
+    with dg.DagsterInstance.ephemeral() as instance:
+        began = time.perf_counter()
+        assert dg.materialize([nothing], tags=range_, instance=instance).success
+        return time.perf_counter() - began
+
+
 def by_pyarrow(lake: Lake, days: int, folder: Path) -> float:
     """Seconds of reading the raw files of the last days, and of writing the rows that the run wrote."""
     wanted = lake.days(RAW)[-days:]
@@ -132,6 +150,7 @@ def measure(rows: int = ROWS, days: int = DAYS, repeats: int = 3) -> dict[str, A
         for count in (1, days):
             runs = [(by_run(home, count), by_pyarrow(lake, count, home / f"peer-{count}-{n}")) for n in range(repeats)]
             found[f"{count}_days"] = _figures(runs)
+        found["empty_run_seconds"] = round(statistics.median(by_dagster(FIRST) for _ in range(repeats + 1)), 3)
         peaks = {count: peak(home, count) for count in (max(1, days // 12), days)}
     few, many = peaks.values()
     memory = {str(count): round(size / 2**20) for count, size in peaks.items()}
@@ -156,6 +175,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--validate", type=Path, help="only validate the days of this home, and print the peak memory")
     given = parser.parse_args()
+    collect_rarely()  # as the command does
     if given.validate is not None:
         with PeakMemory(alone=True) as memory:
             by_run(given.validate, given.days)

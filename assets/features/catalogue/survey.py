@@ -19,8 +19,8 @@ from assets.product.names import FEATURES, table_name
 from resources.lake import Lake
 from resources.slots import Slot, day_of
 
-NEWEST_ROWS = 100_000
-"""Whole days of the feature table are read, the newest first, until there are this many rows."""
+NEWEST_ROWS, NEWEST_DAYS = 100_000, 92
+"""Whole days of the feature table are read, the newest first, until there are this many rows, or this many days."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def _newest_days(lake: Lake, table: str, version: int) -> list[Slot]:
     days: list[Slot] = []
     rows = 0
     for file in reversed(lake.files(table, version=version)):
-        if file.day is None or (rows >= NEWEST_ROWS and file.day != days[-1]):
+        full = rows >= NEWEST_ROWS or len(days) >= NEWEST_DAYS
+        if file.day is None or (full and file.day != days[-1]):
             break
         if file.day not in days:
             days.append(file.day)

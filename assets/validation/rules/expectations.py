@@ -239,7 +239,8 @@ def _context() -> Any:
     )
 
     # Without these defaults each context would leave a folder of documentation pages behind.
-    settings = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
-    context = gx.get_context(mode="ephemeral", project_config=settings)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    settings = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=settings)

@@ -9,6 +9,7 @@ of the rows of a day can be found in blocks of them and joined place by place.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ from assets.validation.rules.typing import typed
 from assets.validation.rules.values import between_steps, default_dates, out_of_bounds, too_large
 from resources.lake.partitioning import slot_columns
 from resources.lake.values import DAY, HOUR
+
+_THREADS = 2
+"""Columns that are read at once; more would hold the texts of more columns in memory."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,9 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
     malformed = np.asarray(pc.is_valid(raw[MALFORMED]).to_numpy())
     failures = [Failure("row_is_readable", "", np.flatnonzero(malformed))]
     columns: dict[str, pa.ChunkedArray] = {}
-    for column in contract.columns:
-        typed_column = typed(column, raw[column.name])
+    with ThreadPoolExecutor(_THREADS) as pool:  # Arrow reads a column outside of Python's lock
+        found = list(pool.map(lambda column: typed(column, raw[column.name]), contract.columns))
+    for column, typed_column in zip(contract.columns, found, strict=True):
         columns[column.name] = typed_column.values
         failures.append(Failure(f"value_is_{column.type}", column.name, np.flatnonzero(typed_column.unreadable)))
         if column.required:

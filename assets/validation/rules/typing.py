@@ -8,6 +8,7 @@ of a stream. A column in which Arrow can read every text is cast unchanged; othe
 form that Arrow reads, and the texts that Arrow still cannot read are found by bisection.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,8 +26,9 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+_DIGITS = r"^-?\d{1,18}$"
 _NUMERAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_TIME = r"([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?"
+_TIME = r"([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?"
 _FORMS: dict[ColumnType, str] = {
     "integer": _NUMERAL,
     "number": _NUMERAL,
@@ -77,12 +79,12 @@ def typed(column: Column, text: pa.ChunkedArray) -> TypedColumn:
 
 def _read(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
     """The values of the texts, null where a text cannot be read."""
+    if kind == "integer":
+        return _whole_numbers(text)
     wanted = ARROW_TYPES[kind]
-    values = None if kind == "integer" and _has_hexadecimal(text) else _cast(text, wanted)
+    values = _cast(text, wanted)
     if values is None:
-        values = _in_form(kind, text)
-        # A decimal tells whether a number with a point or an exponent is whole, whatever its size.
-        values = _cast_each(_cast_each(values, _WHOLE) if kind == "integer" else values, wanted)
+        values = _cast_each(_in_form(kind, text), wanted)
     if kind == "number":
         return _where(pc.is_finite(values), values)
     if kind == "timestamp":
@@ -90,17 +92,46 @@ def _read(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
     return values
 
 
-def _has_hexadecimal(text: pa.ChunkedArray) -> bool:
-    """Whether Arrow would take a text for a hexadecimal number, as it does for integers alone."""
-    return any(pc.any(pc.match_substring(text, letter)).as_py() for letter in "xX")
+def _whole_numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The whole numbers of 64 bits; Arrow would take a text for a hexadecimal number, so it gets digits alone."""
+    wanted = ARROW_TYPES["integer"]
+    plain = pc.match_substring_regex(text, _DIGITS)
+
+    def of_others(others: pa.ChunkedArray) -> pa.ChunkedArray:
+        # A decimal tells whether a number with a point or an exponent is whole, whatever its size.
+        return _cast_each(_cast_each(_in_form("integer", others), _WHOLE), wanted)
+
+    return _split(plain, text, _where(plain, text).cast(wanted), of_others)
 
 
 def _in_form(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
     """The texts in the form that Arrow reads, null where a text has no such form."""
     text = pc.ascii_trim_whitespace(text)
-    for pattern, written in _REWRITTEN.get(kind, ()):
+    fits = pc.match_substring_regex(text, _FORMS[kind])
+    if kind not in _REWRITTEN:
+        return _where(fits, text)
+    return _split(fits, text, text, lambda others: _rewritten(kind, others))
+
+
+def _rewritten(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Trimmed texts in other notations in the form, null where a text has no known notation."""
+    for pattern, written in _REWRITTEN[kind]:
         text = pc.replace_substring_regex(text, pattern, written)
     return _where(pc.match_substring_regex(text, _FORMS[kind]), text)
+
+
+def _split(
+    fits: pa.ChunkedArray,
+    text: pa.ChunkedArray,
+    values: pa.ChunkedArray,
+    of_others: Callable[[pa.ChunkedArray], pa.ChunkedArray],
+) -> pa.ChunkedArray:
+    """The values where a text fits; of the others, which are few, what is made of their texts."""
+    known = np.asarray(pc.fill_null(fits, True).to_numpy())
+    if known.all():
+        return values
+    others = of_others(text.filter(pa.array(~known)))
+    return pc.if_else(pa.array(known), values, others.take(pa.array(np.cumsum(~known) - 1, mask=known)))
 
 
 def _cast_each(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

@@ -1,5 +1,6 @@
 """Audit: rows that break the contract are quarantined with the reason, and too many of them block the day."""
 
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -19,6 +20,7 @@ from assets.validation.rules.day_rules import Surroundings
 from assets.validation.rules.expectations import ContractCannotRun
 from assets.validation.rules.values import between_steps, summable_below
 from resources.lake.content import content_hash
+from resources.slots import Hour
 from resources.sources.calendars import DeliveryCalendar
 from resources.sources.readers import DayRows
 
@@ -190,6 +192,33 @@ def test_a_key_that_the_store_cannot_take_is_quarantined(key: str) -> None:
     assert (quarantined["rule"], quarantined["column"], quarantined["value"]) == ("key_can_be_stored", "kind", key)
     assert outcome.valid["id"].to_pylist() == ["1", "3", "4", "5"]
     assert run(rows, expectations=(), columns=columns).quarantine.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "text", ['a "word"', "back\\slash", "z\u00fcri", "tab\t", "line\n", "\x7f", "\x00", "", "\U0001f600", "~ [x]"]
+)
+def test_the_row_in_quarantine_is_the_json_of_the_raw_row(text: str) -> None:
+    broken = [row(id=str(n), kind=kind) for n, kind in enumerate((text, "plain", None))]
+    found = run(broken).quarantine.to_pylist()
+    shown = [{**one, "name": "(personal)", "_malformed": None} for one in broken]
+    assert sorted(one["row"] for one in found) == sorted(json.dumps(one) for one in shown)
+    assert {one["value"] for one in found} == {text, "plain", None}
+
+
+def test_a_row_of_an_hour_is_named_by_its_hour() -> None:
+    terms, hour = contract(), Hour(2026, 1, 2, 10, tzinfo=UTC)
+    table = pa.Table.from_pylist([row(amount="x")], schema=pa.schema([(name, pa.string()) for name in terms.names]))
+    found = audit(terms, as_raw(terms, DayRows(hour, table, ())).table, [hour]).quarantine
+    assert found["row_ref"].to_pylist() == [f"{hour}#0"]
+    assert found["utc_hour"].to_pylist() == [hour]
+
+
+def test_missing_keys_are_equal_to_each_other_alone() -> None:
+    columns = tuple(replace(one, required=False) if one.name == "count" else one for one in contract().columns)
+    rows = [row(count=count) for count in ("0", None, "0", None, "1")]
+    outcome = run(rows, key=("count", "id"), columns=columns)
+    assert outcome.failed_by_rule == {"key_is_unique(count,id)": 2}
+    assert outcome.valid["count"].to_pylist() == [0, None, 1]
 
 
 def test_a_line_that_is_no_row_is_not_lost_and_names_nobody() -> None:

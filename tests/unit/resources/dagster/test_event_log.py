@@ -163,6 +163,21 @@ def test_an_instance_of_the_local_template_uses_it(tmp_path: Path, monkeypatch: 
         assert kinds.count(dg.DagsterEventType.ASSET_CHECK_EVALUATION) == 1
 
 
+def test_kept_connections_end_with_what_they_were_opened_for(
+    recorded: tuple[EventLogEntry, ...], tmp_path: Path
+) -> None:
+    storage = BatchedSqliteEventLogStorage(str(tmp_path))
+    batch = [entry for entry in recorded if can_be_batched(entry)]
+    storage.store_event_batch(batch)
+    assert SqliteEventLogStorage(str(tmp_path)).get_records_for_run(batch[0].run_id).records  # another process reads it
+    storage.wipe()
+    assert storage.get_records_for_run(batch[0].run_id).records == []
+    storage.store_event_batch(batch)
+    assert len(storage.get_records_for_run(batch[0].run_id).records) == len(batch)
+    storage.dispose()
+    assert not list(tmp_path.glob("*.db-wal"))
+
+
 def rows_of(database: Path, query: str) -> list[tuple[object, ...]]:
     with sqlite3.connect(database) as connection:
         return connection.execute(query).fetchall()

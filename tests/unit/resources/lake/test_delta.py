@@ -46,3 +46,13 @@ def test_old_versions_stay_when_the_log_gets_a_checkpoint(lake: Lake, tmp_path: 
     assert list(log.glob("*.checkpoint.parquet"))
     assert lake.read("p/t", version=0).num_rows == 15
     assert len(lake.history("p/t")) == 102
+
+
+def test_a_table_that_is_held_open_shows_what_others_commit(lake: Lake, tmp_path: Path) -> None:
+    first = lake.read("p/t")
+    Lake(str(tmp_path)).replace("p/t", rows(DAYS[:1]).slice(0, 1), days=DAYS[:1])
+    assert (lake.version("p/t"), lake.read("p/t").num_rows) == (1, 13)
+    assert lake.read("p/t", version=0).equals(first)
+    lake.replace("p/t", rows(DAYS[:1]), days=DAYS[:1])
+    assert [lake.read("p/t", version=version).num_rows for version in (1, 0, 2)] == [13, 15, 15]
+    assert lake.read("p/t").num_rows == 15
