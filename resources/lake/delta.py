@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.lake.errors import DamagedLog, LakeError, MissingTable, SchemaConflict
 from resources.lake.log_digests import LogDigests, LogState
-from resources.lake.partitioning import partition_columns, partition_values
+from resources.lake.partitioning import partition_columns, range_of
 from resources.outages import outage_of
 from resources.slots import Slot
 from resources.sources.object_stores import delta_options, is_s3, open_place
@@ -194,7 +194,7 @@ class DeltaLogs:
         if not self.exists(table) and self._create(table, schema, adds, partition_by, properties):
             return self._version_of(table, mark, 0)
         self._fit(table, schema, partition_by)
-        filters = None if days is None else _range_of(days[0], days[-1])
+        filters = None if days is None else range_of(days[0], days[-1])
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
             opened = self.opened(table)
             since = opened.version() + 1
@@ -294,9 +294,3 @@ class DeltaLogs:
         if new:
             fields = Schema.from_arrow(pa.schema(new)).fields
             self._loaded(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
-
-
-def _range_of(first: Slot, last: Slot) -> list[tuple[str, str, str]]:
-    """The filter of partitions that selects consecutive slots: by their last partition column, which names each."""
-    column = partition_columns(first)[-1]
-    return [(column, ">=", partition_values(first)[column]), (column, "<=", partition_values(last)[column])]

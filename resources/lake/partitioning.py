@@ -32,6 +32,12 @@ def partition_values(slot: Slot) -> dict[str, str]:
     return day | {HOUR: slot.strftime("%Y-%m-%d %H:%M:%S")} if isinstance(slot, Hour) else day
 
 
+def range_of(first: Slot, last: Slot) -> list[tuple[str, str, str]]:
+    """The filter of partitions that selects consecutive slots: by their last partition column, which names each."""
+    column = partition_columns(first)[-1]
+    return [(column, ">=", partition_values(first)[column]), (column, "<=", partition_values(last)[column])]
+
+
 def partition_folder(slot: Slot) -> str:
     """The folder of a slot's files within its table, `day=2026-03-01/` or `day=2026-03-01/utc_hour=13/`."""
     day = f"{DAY}={day_of(slot).isoformat()}/"
