@@ -271,8 +271,8 @@ def test_rows_beside_a_damaged_line_are_refused_until_the_file_is_restored(tmp_p
     lines = whole_lines(file.read_bytes())[0]
     whole = b"".join(line + b"\n" for line in lines)
     replace_file(file, whole.replace(lines[1], b"{}"), mode=0o640)
-    with started(tmp_path, replace(parts, contract=TAKING)) as running:
-        assert [post(running, outcome_id="O2")[0] for _ in range(2)] == [503] * 2
+    with Served(running.workspace) as again:
+        assert [post(again, outcome_id="O2")[0] for _ in range(2)] == [503] * 2
         replace_file(file, whole, mode=0o640)
-        assert post(running, outcome_id="O2")[0] == 200
-        assert len(kept(running)) == 3
+        assert post(again, outcome_id="O2")[0] == 200
+        assert len(kept(again)) == 3
