@@ -1,7 +1,8 @@
 """The rows that evidence is made from, and which of them may count.
 
 Belongs here: rows of two arms as arrays and their checks, the share at each of them, the choice of one row an entity.
-Does not belong here: the tests (the other modules of this package), the assignment of entities (`assets.rollout.assignment`).
+Does not belong here: the tests (the other modules of this package), the assignment of entities
+(`assets.rollout.assignment`).
 
 Why one row an entity. The arm is a coin thrown once for an entity, so that all its rows have the same arm: ten errors
 of one customer are one throw, not ten. Tests that treat them as ten alarm falsely. A test therefore counts a row only
@@ -125,7 +126,8 @@ def shares_of_both(share: NDArray[np.float64], challenger: NDArray[np.bool_], *,
     else:
         own, champions = _last_of(share, challenger), _last_of(share, ~challenger)
         found = own / (own + champions)
-    return np.round(found, 9)  # the same number from both arms: 1 - 0.8 is not 0.2
+    # The same number from both arms: 1 - 0.8 is not 0.2.
+    return np.asarray(np.round(found, 9), dtype=np.float64)
 
 
 def _last_of(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
