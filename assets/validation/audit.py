@@ -24,7 +24,6 @@ from assets.validation.rules.day_rules import DayFailure, Surroundings, day_fail
 from assets.validation.rules.expectations import ContractCannotRun, Judge
 from assets.validation.rules.row_rules import Failure, marked, row_failures
 from resources.lake.partitioning import of_slot, slot_column, slot_columns
-from resources.lake.values import DAY
 from resources.slots import Slot, day_of
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
@@ -187,7 +186,7 @@ def judge_of(contract: Contract, *, whole_days: bool) -> tuple[Judge, list[str]]
     """
     rules: list[Mapping[str, Any]] = [e for e in contract.expectations if whole_days or scope_of(e) == "row"]
     used = sorted({name for rule in rules for name in columns_of(rule)})
-    unknown = [name for name in used if name not in (*contract.names, DAY)]
+    unknown = [name for name in used if name not in contract.names]
     if unknown:
         raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, not among its columns")
     return Judge(contract.source, rules), used

@@ -284,7 +284,8 @@ def test_a_day_on_which_nothing_is_delivered_is_not_judged_by_how_much_arrived()
     assert "volume_is_within_bounds" in broken(as_raw(terms, DayRows(NEXT, one)).table, 1, closed)
 
 
-def test_an_expectation_on_a_column_that_does_not_exist_is_no_bad_data() -> None:
-    wrong = ({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "colour"}},)
-    with pytest.raises(ContractCannotRun, match="colour"):
+@pytest.mark.parametrize("column", ["colour", "day"])
+def test_an_expectation_on_a_column_that_does_not_exist_is_no_bad_data(column: str) -> None:
+    wrong = ({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column}},)
+    with pytest.raises(ContractCannotRun, match=column):
         run([row()], expectations=wrong)
