@@ -16,7 +16,7 @@ from typing import Any
 
 import assets.product as product
 import assets.vocabulary as vocabulary
-from assets.product.contract import Column, Consent, Contract
+from assets.product.contract import Column, Consent, Contract, Distribution, NewestEvent, Reference, Volume
 from assets.vocabulary.selection import Options
 
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
@@ -36,7 +36,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.DeliveryCalendar,
         ),
     ),
-    ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
+    ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent, Volume, NewestEvent, Reference, Distribution)),
     ("Features over events", (vocabulary.Events, Options)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     (
