@@ -158,9 +158,10 @@ class Contract:
         columns: By name, `{type: …, description: …, …}`.
         consent: Rows may be used only for subjects who consented; `None` where none is needed.
         key: Columns that identify a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: The columns of the time at which an event happened and of the time at which it could first
-            be known. A row whose `known_at` lies before its event time, or on another UTC day than its arrival, is
-            quarantined: `known_at` and the days that have arrived determine which rows a decision could use.
+        event_time: The column of the time at which an event happened.
+        known_at: The column of the time at which the event could first be known. A row whose `known_at` lies before its
+            event time, or on another UTC day than its arrival (by the hour, in another hour), is quarantined:
+            `known_at` and the days that have arrived determine which rows a decision could use.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
         corrections: A later row of the same key is a revision: it replaces the earlier row from its own `known_at` on;
