@@ -6,6 +6,7 @@ here: the logs (`assets.serving.decision_log`, `assets.serving.posted_erasure`),
 Versions before the erasure stay readable until `loopline vacuum` removes their files.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -14,11 +15,10 @@ import pyarrow as pa
 
 from assets.feedback.decisions import answered_of
 from assets.product import Posted, PostedOutcomes, Product
-from assets.product.names import DECISIONS, EXPOSED, raw_name, table_name, validated_name
-from assets.serving.decision import day_of
+from assets.product.names import DECISIONS, EXPOSED, quarantine_name, raw_name, table_name, validated_name
 from assets.serving.decision_log import ERASED
 from assets.serving.posted_erasure import Subject, row_column_of
-from resources.lake import Lake
+from resources.lake import DAY, Lake
 from resources.slots import Slot
 
 
@@ -39,7 +39,9 @@ def erase_exposed(lake: Lake, product: str, subject: Subject) -> int:
 
 
 def erase_posted_tables(lake: Lake, product: Product, subject: Subject) -> Mapping[str, int]:
-    """Erases a person from the raw and the validated tables of posted rows; returns how many rows of each.
+    """Erases a person from the tables of posted rows: raw, quarantined and validated; returns how many rows of each.
+
+    A quarantined row is removed, be it a review: the raw row stays as the log has it.
 
     Raises:
         LakeError: A table is damaged.
@@ -50,13 +52,17 @@ def erase_posted_tables(lake: Lake, product: Product, subject: Subject) -> Mappi
             table = table_name(product.name, name)
             if lake.exists(table):
                 found[table] = sum(_erase_in(lake, table, slot, source, subject) for slot in lake.slots(table))
+        refused = table_name(product.name, quarantine_name(source.name))
+        if lake.exists(refused):
+            found[refused] = sum(_release(lake, refused, slot, source, subject) for slot in lake.slots(refused))
     return {table: count for table, count in found.items() if count}
 
 
 def erase_decisions(lake: Lake, product: Product, log: Path, subject: Subject) -> tuple[date, ...]:
-    """Makes the days of `decisions` again from a log from which a person was erased; returns these days.
+    """Makes the days of `decisions` that have a person again, from a log without the person; returns these days.
 
-    Outcomes of these decisions are then out of date, and made again by the next run.
+    The table says which days they are, because the log no longer knows the person. Outcomes of these decisions are
+    then out of date, and made again by the next run.
 
     Raises:
         DecisionLogError, LakeError: The log or the table is damaged.
@@ -64,7 +70,9 @@ def erase_decisions(lake: Lake, product: Product, log: Path, subject: Subject) -
     name = table_name(product.name, DECISIONS)
     if not lake.exists(name):
         return ()
-    days = sorted({day_of(decision) for decision in subject.decisions} & set(lake.days(name)))
+    rows = lake.read(name, columns=["keys", DAY])
+    texts = zip(rows[DAY].to_pylist(), rows["keys"].to_pylist(), strict=True)
+    days = sorted({day for day, keys in texts if subject.has_key(json.loads(keys))})
     for day in days:
         lake.replace(name, answered_of(product, lake, log, day), days=[day])
     return tuple(days)
@@ -85,6 +93,15 @@ def _erase_in(lake: Lake, table: str, slot: Slot, source: Posted, subject: Subje
             keys = rows[subject.column].to_pylist()
             rows = _with(rows, subject.column, [None if gone else key for gone, key in zip(named, keys, strict=True)])
     lake.replace(table, rows, days=[slot])
+    return sum(named)
+
+
+def _release(lake: Lake, table: str, slot: Slot, source: Posted, subject: Subject) -> int:
+    """Removes the quarantined rows about a person; each is kept as a JSON text, that of a whole day has none."""
+    rows, column = lake.read(table, days=[slot]), row_column_of(source)
+    named = [text is not None and subject.is_named(json.loads(text), column) for text in rows["row"].to_pylist()]
+    if any(named):
+        lake.replace(table, rows.filter(pa.array([not one for one in named])), days=[slot])
     return sum(named)
 
 

@@ -188,6 +188,12 @@ class Rollout:
             raise ProductError(f"rollout: outcomes={self.outcomes!r}; write 'required' or 'watched'")
         if not 0.0 < self.share < 1.0 or not 0.0 < self.floor <= 0.5:
             raise ProductError(f"rollout: share={self.share!r}, floor={self.floor!r}; write shares between 0 and 1")
+        most = 1.0 - self.floor
+        if self.strategy == "bandit" and not (self.floor < most and self.floor <= self.share <= most):
+            raise ProductError(
+                f"rollout: share={self.share!r}, floor={self.floor!r}: write, for a bandit, a floor below 0.5, and a "
+                f"share that leaves every arm its floor"
+            )
         if self.strategy == "ab_test" and not (self.hypothesis.strip() and self.smallest_effect > 0.0):
             raise ProductError("rollout: an A/B test declares hypothesis= and smallest_effect= before it begins")
 

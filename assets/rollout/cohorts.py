@@ -25,7 +25,7 @@ from assets.rollout.bandit import Cohort
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
 from assets.rollout.evidence.power import Asked, needed
 from assets.rollout.evidence.rates import RateIncrease
-from assets.rollout.evidence.rows import ArmRows, SeenEntities
+from assets.rollout.evidence.rows import ArmRows, SeenEntities, shares_of_both
 from assets.rollout.evidence.wealth import Evidence
 from resources.moments import EPOCH
 
@@ -182,7 +182,9 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
     )
     begun, rows_of, _ = _differences(rows, version, policy, terms)
     if begun is None:
-        return unclear
+        shares = [f"{share:.4g}" for share in np.unique(rows_of.share)]
+        several = f"the challenger had the shares {', '.join(shares)} of both arms, and an interval is of one share"
+        return replace(unclear, reason=several) if shares else unclear
     state = begun.update(rows_of)
     interval = state.interval(CONFIDENCE)
     side = -1.0 if metric == "bad_rate" else 1.0
@@ -250,13 +252,15 @@ def _compared(
     """The decisions of champion and challenger in their order, and the place of each entity."""
     order, chosen = np.argsort(_moments(rows), kind="stable"), _of_arms(rows, version)
     kept = order[chosen[order]]
-    challenger, share = np.array(rows["bundle"].to_pylist()) == version, rows["share"].to_numpy()
-    own = np.where(challenger, share, 1.0 - share)
+    challenger, others = pc.equal(rows["bundle"], version), pc.equal(rows["role"], "challenger")
+    is_alone = not pc.any(pc.and_(others, pc.invert(challenger))).as_py()
+    is_own = challenger.to_numpy()[kept]
+    shares = shares_of_both(rows["share"].to_numpy()[kept], is_own, is_alone=is_alone)
     entities = rows[terms.entity].combine_chunks().dictionary_encode(null_encoding="encode")
     of_each = np.array([place("cohorts", [entity]) for entity in entities.dictionary.to_pylist()])
     places = of_each[entities.indices.to_numpy()[kept]]
     counted = np.ones(len(kept), np.bool_)
-    return ArmRows(challenger[kept], values[kept], own[kept], counted), places
+    return ArmRows(is_own, values[kept], shares, counted), places
 
 
 def _moments(rows: pa.Table) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from assets.product.rollout_policy import Rollout
 from resources.rollout_store.manifest import Challenger, Release, RolloutError, RolloutManifest
 
 KEPT_CHAMPIONS = 10
+_ROUNDING = 1e-9
 
 
 class NoSuchMove(RolloutError):
@@ -68,7 +69,7 @@ def begun(state: RolloutManifest, releases: Sequence[Release], policy: Rollout, 
 
     Raises:
         NoSuchMove: Another rollout is under way, the product is frozen, a release is the champion, or there are several
-            for a canary.
+            for a canary, or too many for the floor of a bandit.
     """
     versions = ", ".join(release.version for release in releases)
     if state.rollout:
@@ -79,6 +80,11 @@ def begun(state: RolloutManifest, releases: Sequence[Release], policy: Rollout, 
         raise NoSuchMove(f"version {state.champion.version} of {state.product} is the champion already")
     if len(releases) != 1 and policy.strategy not in ("ab_test", "bandit"):
         raise NoSuchMove(f"a {policy.strategy} rollout of {state.product} takes one version, not {versions or 'none'}")
+    if policy.strategy == "bandit" and len(releases) > policy.share / policy.floor + _ROUNDING:
+        raise NoSuchMove(
+            f"versions {versions} of {state.product} share {policy.share:g}, which leaves each less than the floor "
+            f"{policy.floor:g}; begin fewer at once, or declare a larger share= or a smaller floor="
+        )
     return state.changed(
         "start", by=who.by, reason=who.reason, at=who.at, subject=versions,
         details={"strategy": policy.strategy, "digests": [release.digest for release in releases],

@@ -92,7 +92,10 @@ class _Log:
 
     def _lines(self, design: NDArray[np.float64], reward: NDArray[np.float64], version: str) -> NDArray[np.float64]:
         """What a version would earn with each request, by a line that was fitted without the request's entity."""
-        weight, half = self._chosen(version) / self.propensity, self.entities % 2
+        # Without a propensity no estimate is made (`off_policy.py`); a row that has none must not stop the fit.
+        known = self.propensity > 0.0
+        weight = np.divide(self._chosen(version), self.propensity, out=np.zeros(len(reward)), where=known)
+        half = self.entities % 2
         expected = np.zeros(len(reward))
         for side in (0, 1):
             root = np.sqrt(np.where(half == side, 0.0, weight))

@@ -10,8 +10,9 @@ outcomes are removed. A review stays, as its decision does in the decision log, 
 
 import fcntl
 import json
+import uuid
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from assets.product import Posted, PostedOutcomes
 from assets.serving.decision_log import ERASED, days, scan_day
 from assets.serving.log_file import is_at
 from assets.serving.log_writer import DecisionLogError
+from assets.serving.posted_log import ERASURE
 from resources.durable_files import replace_file, whole_lines
 from resources.locks import exclusive
 from resources.naming import checked_name, is_day
@@ -42,6 +44,10 @@ class Subject:
     decisions: frozenset[str]
     rows: frozenset[str]
 
+    def has_key(self, values: Mapping[str, Any]) -> bool:
+        """Whether keys, or the columns of a row, have the person's key."""
+        return values.get(self.column) is not None and str(values[self.column]) == self.key
+
     def is_named(self, row: Mapping[str, Any], row_column: str | None) -> bool:
         """Whether a row is about the person.
 
@@ -49,8 +55,11 @@ class Subject:
             row_column: The column with the id of the row that it is about; `None` for none.
         """
         row_id = None if row_column is None else row.get(row_column)
-        has_key = row.get(self.column) is not None and str(row[self.column]) == self.key
-        return has_key or row.get("decision_id") in self.decisions or (row_id is not None and str(row_id) in self.rows)
+        return (
+            self.has_key(row)
+            or row.get("decision_id") in self.decisions
+            or (row_id is not None and str(row_id) in self.rows)
+        )
 
 
 def subject_of(folder: Path, product: str, column: str, key: str) -> Subject:
@@ -60,10 +69,9 @@ def subject_of(folder: Path, product: str, column: str, key: str) -> Subject:
         DecisionLogError: A line of the log is no decision.
     """
     scanned = (scan_day(folder, product, day).decisions for day in days(folder, product))
-    own = [
-        one for found in scanned for one in found if (value := one.keys.get(column)) is not None and str(value) == key
-    ]
-    return Subject(column, key, frozenset(one.id for one in own), frozenset(str(one.row_id) for one in own))
+    subject = Subject(column, key, frozenset(), frozenset())
+    own = [one for found in scanned for one in found if subject.has_key(one.keys)]
+    return replace(subject, decisions=frozenset(one.id for one in own), rows=frozenset(str(one.row_id) for one in own))
 
 
 def row_column_of(source: Posted) -> str | None:
@@ -88,6 +96,8 @@ def erase_posted(folder: Path, product: str, sources: Collection[Posted], subjec
         place = folder / checked_name(product, "product") / checked_name(source.name, "source")
         if place.is_dir():
             with exclusive(str(place), "posted", wait=_WAIT):
+                # First, so that the service forgets the rows also where the erasure is interrupted.
+                replace_file(place / ERASURE, uuid.uuid4().hex.encode(), mode=0o640)
                 for path in _files(place):
                     changed += _erase_in(path, source, subject)
     return changed

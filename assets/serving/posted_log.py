@@ -31,6 +31,8 @@ from resources.naming import checked_name, is_day
 Result = Literal["added", "revised", "known"]
 _SECONDS = 4.0
 _TICK = timedelta(microseconds=1)
+ERASURE = "erasure"
+"""The file beside the days of a source that names its last erasure: another name, other files."""
 _RECENT = timedelta(days=2)
 """Older days are read once: no process writes a row of the past, where only the service says when it became known."""
 
@@ -126,6 +128,7 @@ class _Known:
         self._folder, self._id, self._known_at = folder, posted.id, rules.known_at
         # Both times of a review are those of the post, so they do not tell two reviews apart.
         self._stamped = {rules.known_at} | ({rules.event_time} if posted.route == "reviews" else set())
+        self._erasure: bytes | None = None
         self._read: dict[Path, tuple[int, int]] = {}
         self._rows: dict[bytes, tuple[tuple[bytes, int], ...]] = {}
 
@@ -136,15 +139,22 @@ class _Known:
     def read_on(self, since: date) -> None:
         """Reads what was written since it was last read; the first time of all days, then of recent ones.
 
-        A file that was replaced, as when a subject is erased, is another one: then all is read anew.
+        After an erasure, and where a file was replaced by hand, all is read anew. An erasure says so itself: its files
+        may get the numbers of files that an erasure before it removed.
         """
+        erasure = _last_erasure(self._folder)
         days = [path for path in self._folder.iterdir() if is_day(path.name)]
         recent = [path for path in days if date.fromisoformat(path.name) >= since]
-        if any(_number(path) != number for path, (number, _) in self._read.items() if path.parent in recent):
-            self._read, self._rows = {}, {}
-        for path in sorted(file for day in (recent if self._read else days) for file in day.glob("*.jsonl")):
-            for line in self._new_lines(path):
-                self._add(path, line)
+        replaced = (_number(path) != number for path, (number, _) in self._read.items() if path.parent in recent)
+        if erasure != self._erasure or any(replaced):
+            self._erasure, self._read, self._rows = erasure, {}, {}
+        try:
+            for path in sorted(file for day in (recent if self._read else days) for file in day.glob("*.jsonl")):
+                for line in self._new_lines(path):
+                    self._add(path, line)
+        except (DecisionLogError, OSError):
+            self._read, self._rows = {}, {}  # a part of what was posted is not all: the next post reads all anew
+            raise
 
     def _new_lines(self, path: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
@@ -172,6 +182,14 @@ def _number(path: Path) -> int | None:
     """The number by which the file system knows a file; None where it is gone."""
     try:
         return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _last_erasure(folder: Path) -> bytes | None:
+    """The name of a source's last erasure; None where nobody was erased."""
+    try:
+        return (folder / ERASURE).read_bytes()
     except FileNotFoundError:
         return None
 

@@ -4,8 +4,9 @@ Belongs here: the places that hold a person's data by an entity key, their order
 belong here: the erasure in each place (`assets.serving`, `assets.feedback.erasure`, `resources.online_store`).
 
 The decision log comes last but one: it tells which rows are the person's, so that an interrupted erasure can be
-repeated. The lake's tables of sources that deliver (raw, validated, features, training sets) keep what was delivered
-under their tokens; it goes when the source no longer delivers it and its days are made again.
+repeated; the table `decisions`, which is made again from the log, is searched for the person itself. The lake's tables
+of sources that deliver (raw, validated, features, training sets) keep what was delivered under their tokens; it goes
+when the source no longer delivers it and its days are made again.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ import pyarrow.fs as pafs
 
 from resources.lake.errors import DamagedPartition
 from resources.lake.parquet import FAULTS, is_damage, read_parquet
-from resources.slots import Slot
+from resources.slots import Slot, named
 
 
 def read_files(
@@ -66,5 +66,5 @@ def damaged(table: str, path: str, day: Slot | None, what: str) -> DamagedPartit
         if day is None
         else f"loopline backfill {product} --from {day} --to {day} --select {name}"
     )
-    where = f"day {day}" if day else "the whole table"
+    where = named(day) if day else "the whole table"
     return DamagedPartition(f"table {table}, {where}: data file {path} {what}. Rematerialise it: {remedy}")

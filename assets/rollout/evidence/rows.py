@@ -1,7 +1,8 @@
 """The rows that evidence is made from, and which of them may count.
 
-Belongs here: rows of two arms as arrays and their checks, the choice of one row an entity. Does not belong here: the
-tests (the other modules of this package), the assignment of entities (`assets.rollout.assignment`).
+Belongs here: rows of two arms as arrays and their checks, the share at each of them, the choice of one row an entity.
+Does not belong here: the tests (the other modules of this package), the assignment of entities
+(`assets.rollout.assignment`).
 
 Why one row an entity. The arm is a coin thrown once for an entity, so that all its rows have the same arm: ten errors
 of one customer are one throw, not ten. Tests that treat them as ten alarm falsely. A test therefore counts a row only
@@ -110,3 +111,26 @@ class SeenEntities:
         taken = self.taken.copy()
         taken[slots] = True
         return counts, type(self)(taken)
+
+
+def shares_of_both(share: NDArray[np.float64], challenger: NDArray[np.bool_], *, is_alone: bool) -> NDArray[np.float64]:
+    """The challenger's share of the entities of both arms, at each decision in their order.
+
+    Args:
+        share: Of the arm that decided. Beside other challengers the share of the other arm does not follow from it: it
+            is the one of that arm's last decision before, or of its first one.
+        is_alone: Whether the rollout has no other challenger.
+    """
+    if is_alone or challenger.all() or not challenger.any():
+        found = np.where(challenger, share, 1.0 - share)
+    else:
+        own, champions = _last_of(share, challenger), _last_of(share, ~challenger)
+        found = own / (own + champions)
+    # The same number from both arms: 1 - 0.8 is not 0.2.
+    return np.asarray(np.round(found, 9), dtype=np.float64)
+
+
+def _last_of(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each place the last known value up to it, or the first one of all; at least one is known."""
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    return values[np.where(last < 0, np.argmax(known), last)]

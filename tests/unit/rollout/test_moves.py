@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from assets.product import Rollout
+from assets.product import ProductError, Rollout
 from assets.rollout.moves import (
     NoSuchMove,
     Who,
@@ -110,3 +110,13 @@ def test_an_a_b_test_has_several_challengers_of_which_one_may_leave() -> None:
     assert [one.share for one in moved.challengers] == [0.1, 0.4]
     with pytest.raises(NoSuchMove, match="a canary rollout of loans takes one version, not 2, 3"):
         begun(FIRST, (SECOND, THIRD), POLICY, WHO)
+
+
+def test_a_bandit_whose_arms_would_begin_below_their_floor_does_not_begin() -> None:
+    for share, floor in ((0.97, 0.05), (0.03, 0.05), (0.5, 0.5)):
+        with pytest.raises(ProductError, match="a floor below 0.5, and a share that leaves every arm its floor"):
+            Rollout(strategy="bandit", share=share, floor=floor)
+    enough = Rollout(strategy="bandit", share=0.3, floor=0.15)
+    assert [one.share for one in begun(FIRST, (SECOND, THIRD), enough, WHO).challengers] == [0.15, 0.15]
+    with pytest.raises(NoSuchMove, match="versions 2, 3 of loans share 0.3, which leaves each less than the floor 0.2"):
+        begun(FIRST, (SECOND, THIRD), replace(enough, floor=0.2), WHO)

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.product import Profit, Rollout
 from assets.rollout.assignment import CHAMPION, arm_of
 from assets.rollout.cohorts import Terms, arm_results, bad_rate_evidence, bandit_cohorts, experiment, rewards
-from assets.rollout.moves import Who, begun, reassigned
+from assets.rollout.moves import Who, begun, reassigned, taken_out
 from assets.rollout.results import late_of, results_of
 from resources.lake import Lake
-from resources.rollout_store.manifest import RolloutManifest
+from resources.rollout_store.manifest import Release, RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT
 from tests.unit.rollout.rollout_samples import BEGUN, FIRST, SECOND, WHO
 
+THIRD = Release(version="3", digest="3" * 64)
 TERMS = Terms(accept="approve", profit=Profit(good=0.1, bad=0.6))
 AB_TEST = Rollout(strategy="ab_test", hypothesis="fewer defaults", metric="bad_rate", smallest_effect=0.05, share=0.5)
 BANDIT = Rollout(strategy="bandit", metric="profit", share=0.3, floor=0.05)
@@ -80,6 +82,49 @@ def test_an_a_b_test_concludes_by_its_interval(bad: float, conclusion: str) -> N
     assert found.low is not None
     assert found.high is not None
     assert found.low < (bad - 0.2) * 0.9 < found.high
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.7])
+def test_the_share_of_an_a_b_test_is_one_number_whichever_arm_says_it(share: float) -> None:
+    """The champion's decisions record its own share, and 1 - (1 - 0.2) is not 0.2."""
+    policy = replace(AB_TEST, share=share)
+    rows = outcomes(ab_test(policy), 4_000, {"1": 0.2, "2": 0.2})
+    found = experiment(rows, "2", policy, TERMS)
+    assert found.low is not None, found.reason
+    evidence = bad_rate_evidence(rows, "2", policy, TERMS)["bad_rate"]
+    assert evidence.effect == pytest.approx(0.0, abs=0.5)
+
+
+def test_an_arm_beside_other_challengers_is_compared_with_the_champion_alone() -> None:
+    """Of both arms' entities the challenger has its share over that of both, not its share of all."""
+    policy = replace(AB_TEST, share=0.6)
+    state = begun(FIRST, (SECOND, THIRD), policy, WHO)
+    equal = {"1": 0.3, "2": 0.3, "3": 0.3}
+    for version in ("2", "3"):
+        breaches = 0
+        for seed in range(3):
+            rows = outcomes(state, 3_000, equal, seed)
+            found = experiment(rows, version, policy, TERMS)
+            assert found.low is not None, found.reason
+            assert found.high is not None
+            assert found.low < 0.0 < found.high
+            breaches += bad_rate_evidence(rows, version, policy, TERMS)["bad_rate"].breached
+        assert breaches == 0
+    worse = bad_rate_evidence(outcomes(state, 3_000, equal | {"3": 0.7}), "3", policy, TERMS)["bad_rate"]
+    assert worse.breached
+
+
+def test_an_a_b_test_whose_shares_changed_says_so() -> None:
+    """Another challenger was taken out: the champion decides for more since."""
+    policy = replace(AB_TEST, share=0.6)
+    state = begun(FIRST, (SECOND, THIRD), policy, WHO)
+    later = taken_out(state, WHO, "3")
+    rows = [outcomes(one, 500, {"1": 0.2, "2": 0.2, "3": 0.2}) for one in (state, later)]
+    after = pc.add(rows[1]["decided_at"], pa.scalar(timedelta(days=1)))
+    rows[1] = rows[1].set_column(rows[1].column_names.index("decided_at"), "decided_at", after)
+    found = experiment(pa.concat_tables(rows), "2", policy, TERMS)
+    assert found.conclusion == "inconclusive"
+    assert found.reason.startswith("the challenger had the shares 0.3, 0.4286 of both arms")
 
 
 def test_few_labels_are_inconclusive() -> None:

@@ -122,6 +122,16 @@ def test_few_decisions_and_unknown_labels_are_told_as_such() -> None:
     assert left[0].decisions < 3_000, "accepted decisions without a label are left out"
 
 
+@pytest.mark.parametrize("unknown", [None, 0.0])
+def test_a_decision_without_a_propensity_is_told_and_nothing_is_estimated(unknown: float | None) -> None:
+    rows = outcomes(1_000)
+    given = [unknown, *rows["propensity"].to_pylist()[1:]]
+    lacking = rows.set_column(rows.column_names.index("propensity"), "propensity", pa.array(given, pa.float64()))
+    for one in arm_values(lacking, BANDIT, TERMS):
+        assert (one.state, one.value) == ("inconclusive", None)
+        assert one.reasons[0].startswith("1 of 1,000 decisions have ")
+
+
 def test_a_bad_rate_is_valued_alike() -> None:
     found = named(arm_values(outcomes(12_000), replace(BANDIT, metric="bad_rate"), TERMS))
     for method in ("inverse propensity", "doubly robust"):

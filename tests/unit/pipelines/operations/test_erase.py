@@ -154,6 +154,68 @@ def test_an_erasure_that_was_interrupted_goes_on(environment: Environment, monke
     assert scan_day(environment.decision_log, "credit_risk", DAY).decisions[0].keys == {}
 
 
+def test_an_erasure_that_was_interrupted_after_the_log_finds_the_person_in_the_table(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(environment.decision_log, decided("ANNA", "A1"), decided("BERT", "B1"))
+    lake = Lake(environment.lake)
+    lake.replace("credit_risk/decisions", answered_of(PRODUCT, lake, environment.decision_log, DAY), days=[DAY])
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(operation, "erase_decisions", ended)
+        with pytest.raises(KeyboardInterrupt):
+            erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    again = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert (again.decisions, again.days) == (0, (DAY,))
+    rows = lake.read("credit_risk/decisions")
+    assert [json.loads(keys) for keys in rows["keys"].to_pylist()] == [{}, {"customer_id": "BERT"}]
+    assert "ANNA" not in "".join(rows["inputs"].to_pylist())
+    assert erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS).days == ()
+
+
+def test_a_quarantined_row_about_a_person_goes_too(environment: Environment) -> None:
+    anna, other = decided("ANNA", "A1"), decided("BERT", "B1")
+    write(environment.decision_log, anna, other)
+    lake = Lake(environment.lake)
+    outcomes, reviews = (
+        [{"application_id": row, "malformed": None} for row in ("A1", "B1")],
+        [{"decision_id": one.id, "reason": f"{one.row_id} has an aunt"} for one in (anna, other)],
+    )
+    for source, rows in (("loan_outcomes", outcomes), ("reviews", reviews)):
+        texts = [*map(json.dumps, rows), None]  # the last one is of the day
+        quarantine = pa.table(
+            {"row_ref": ["2026-03-01#0", "2026-03-01#1", "2026-03-01"], "row": texts,
+             "day": pa.array([DAY] * 3, pa.date32())}
+        )  # fmt: skip
+        lake.replace(f"credit_risk/quarantine_{source}", quarantine, days=[DAY])
+    found = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert found.rows == {"credit_risk/quarantine_loan_outcomes": 1, "credit_risk/quarantine_reviews": 1}
+    for source in ("loan_outcomes", "reviews"):
+        left = lake.read(f"credit_risk/quarantine_{source}")["row_ref"].to_pylist()
+        assert left == ["2026-03-01#1", "2026-03-01"]
+
+
+def test_the_service_forgets_rows_of_days_long_past_with_their_person(environment: Environment) -> None:
+    write(environment.decision_log, decided("ANNA", "A1"))
+    writer = DecisionLog(environment.posted)
+    log = PostedLog(environment.posted, writer, any_time=False)
+    assert RULES.posted is not None
+    later = NOW + timedelta(days=40)
+
+    def posted(now: datetime) -> str:
+        row = PostedRow("O1", outcome_of("A1", "O1"), None)
+        return log.keep("credit_risk", "loan_outcomes", RULES, RULES.posted, row, now).result
+
+    assert [posted(NOW), posted(later)] == ["added", "known"]
+    assert erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS).posted == 1
+    assert [posted(later), posted(later)] == ["added", "known"]
+    writer.close()
+    assert len(posted_rows(environment, "loan_outcomes")) == 1
+
+
 def test_what_is_no_key_and_who_says_no_reason_erases_nothing(environment: Environment) -> None:
     with pytest.raises(NotErased, match="knows no entity by 'name'; its keys: customer_id"):
         erase_subject("credit_risk", environment, "name", "ANNA", **TERMS)

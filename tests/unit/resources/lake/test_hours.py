@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from resources.lake import Lake, LakeError, SchemaConflict
+from resources.lake import DamagedPartition, Lake, LakeError, SchemaConflict
 from resources.lake.blocks import blocks_of
 from resources.lake.content import content_hash
 from resources.lake.origins import Reading, changed_days, days_that_read, made_from, stale_days
@@ -83,3 +83,11 @@ def test_what_was_made_from_an_hour_is_stale_and_nothing_before_it(lake: Lake) -
     assert stale["p/figures"] == {DAY}
     assert days_that_read(lake, "p/figures", {"p/t": HOURS[2:3]}) == {days_of(HOURS)[1]}
     assert days_that_read(lake, "p/window", {"p/t": HOURS[3:4]}) == set(HOURS[3:])
+
+
+def test_a_damaged_hour_is_named_with_the_command_that_makes_it_again(lake: Lake) -> None:
+    lake.replace("p/t", rows(HOURS), days=HOURS)
+    (file,) = lake.paths("p/t", days=HOURS[1:2])
+    Path(file).unlink()
+    with pytest.raises(DamagedPartition, match=rf"table p/t, hour {HOURS[1]}: .* --from {HOURS[1]} --to {HOURS[1]}"):
+        lake.read("p/t", days=HOURS[1:2])

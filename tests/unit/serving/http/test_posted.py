@@ -261,3 +261,18 @@ def test_rows_beside_what_a_power_cut_took_count_once(served: Served) -> None:
     for _ in range(2):
         assert [post(served, outcome_id=f"O{number}")[1]["revision"] for number in range(3)] == [0, 0, 0]
     assert sorted(row["outcome_id"] for row in kept(served)) == ["O0", "O1", "O2"]
+
+
+def test_rows_beside_a_damaged_line_are_refused_until_the_file_is_restored(tmp_path: Path, parts: BundleParts) -> None:
+    """The lines after it were not read: a row of one of them, posted again, would count twice."""
+    with started(tmp_path, replace(parts, contract=TAKING)) as running:
+        assert [post(running, outcome_id=f"O{number}")[0] for number in range(3)] == [200] * 3
+    (file,) = (running.workspace.environment.posted / PRODUCT / "loan_outcomes").glob("*/*.jsonl")
+    lines = whole_lines(file.read_bytes())[0]
+    whole = b"".join(line + b"\n" for line in lines)
+    replace_file(file, whole.replace(lines[1], b"{}"), mode=0o640)
+    with Served(running.workspace) as again:
+        assert [post(again, outcome_id="O2")[0] for _ in range(2)] == [503] * 2
+        replace_file(file, whole, mode=0o640)
+        assert post(again, outcome_id="O2")[0] == 200
+        assert len(kept(again)) == 3
