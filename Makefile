@@ -10,7 +10,7 @@ SCHEMATHESIS := $(VENV)/schemathesis
 .PHONY: help setup demo up down test lint bench campaign service-campaign prod-like docs pictures lock clean
 
 help: ## lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
 

@@ -89,7 +89,8 @@ class Volume:
     Attributes:
         min_rows, max_rows: Bounds of every day; `None` for no bound.
         max_change: The largest difference from the median of the last weeks, as a share of it; `None` for any. It is
-            not judged before `EARLIER_DAYS` days are known.
+            not judged before seven of their days are known. By the hour an hour is a day here, and is compared with
+            the same hour of earlier days.
         weeks: How many weeks before the day count.
     """
 
@@ -101,7 +102,11 @@ class Volume:
 
 @dataclass(frozen=True)
 class NewestEvent:
-    """How old the newest event of a day may be, in hours before the day's end; a day beyond it is not published."""
+    """How old the newest event of a day may be; a day beyond it is not published.
+
+    Attributes:
+        max_age_hours: The most hours from the newest event to the day's end.
+    """
 
     max_age_hours: float
 
@@ -113,7 +118,9 @@ class Reference:
     A missing value refers to nothing and is allowed; `required` forbids it.
 
     Attributes:
-        source, to: The other source of the product, and its column.
+        column: The column whose values refer to the other source.
+        source: The other source of the product.
+        to: The column of the other source.
     """
 
     column: str
@@ -151,16 +158,20 @@ class Contract:
         columns: By name, `{type: …, description: …, …}`.
         consent: Rows may be used only for subjects who consented; `None` where none is needed.
         key: Columns that identify a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: The columns of the time at which an event happened and of the time at which it could first
-            be known. A row whose `known_at` lies before its event time, or on another UTC day than its arrival, is
-            quarantined: `known_at` and the days that have arrived determine which rows a decision could use.
+        event_time: The column of the time at which an event happened.
+        known_at: The column of the time at which the event could first be known. A row whose `known_at` lies before its
+            event time, or on another UTC day than its arrival (by the hour, in another hour), is quarantined:
+            `known_at` and the days that have arrived determine which rows a decision could use.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
         corrections: A later row of the same key is a revision: it replaces the earlier row from its own `known_at` on;
             only a second row with the same `known_at` is quarantined. The key must be one column, and features must
             declare it as `Events(record_key=...)`.
         purpose: What the rows may be used for, for people; empty where it is not documented.
-        volume, freshness, references, distribution: Rules on days, and on rows that refer to another source; see there.
+        volume: How many rows a day may have.
+        freshness: How old the newest event of a day may be.
+        references: Columns whose values exist in another source.
+        distribution: How far a day's values may move.
         new_columns: What happens to a column of the source that the contract does not have: it is left out, and named
             with its type in the day's metadata until its line is written; or it stops the source.
         entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store

@@ -132,9 +132,9 @@ class ModelSpec:
     """How candidates are trained.
 
     Attributes:
-        train_days, test_days: Length of the training and the test window. The purge gap between them is the label's
-            maturity, so that every training label was known before the first test row. Without `train_days` every
-            mature row before the gap is taken.
+        train_days: Length of the training window; `None` for every mature row before the purge gap. The gap before the
+            test window is the label's maturity, so that every training label was known before the first test row.
+        test_days: Length of the test window, at the end of the mature rows.
         calibrate_share: Share of the training window, at its end, for early stopping, calibration and the threshold.
         monotone: By feature name, the direction in which a rising feature may move the score.
         split: By `time`: the model is tested on later rows than it learned from. By `random`, a fifth of the rows is

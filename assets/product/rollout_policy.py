@@ -152,8 +152,9 @@ class Rollout:
         deadline: Within this time from its start a step must have its requests and its evidence; else the rollout is
             paused and a person is asked.
         share: Of all challengers together, in an A/B test or a bandit.
-        hypothesis, metric, smallest_effect: Of an A/B test, declared before it begins: what is expected, the figure
-            that decides (`profit` a decision or `bad_rate`), and the smallest difference that matters.
+        hypothesis: Of an A/B test, declared before it begins: what is expected.
+        metric: Of an A/B test, declared before it begins: the figure that decides, `profit` a decision or `bad_rate`.
+        smallest_effect: Of an A/B test, declared before it begins: the smallest difference of `metric` that matters.
         horizon: How long an A/B test or a bandit lasts at most.
         floor: The smallest share of an arm of a bandit.
         ask_from: A person must resume the rollout before a step of at least this share; 2 for no step.

@@ -172,7 +172,8 @@ class HttpEndpoint:
         until_parameter: The parameter that names the end of a window; `day_parameter` then names its start, both as
             `2026-03-01T00:00:00Z`.
         page_size: Rows to ask for at a time, from an API that has pages by offset: until a page has none.
-        limit_parameter, offset_parameter: The parameters that take the size of a page, and the rows before it.
+        limit_parameter: The parameter that takes the size of a page.
+        offset_parameter: The parameter that takes how many rows are before the page.
         most_a_second: How many requests the API takes in a second.
         day_column: Column with the time of a row, where it says of which day the row is: rows of another are refused.
         known_after: How many days after that time a row becomes known, where no column says so; see `Files`.

@@ -26,7 +26,7 @@ Overturn = Annotated[str, typer.Option(help="Why a rejection of the version no l
 def approve(
     product: ProductName, version: Version, by: By, reason: Reason, overturn: Overturn = "", json_: Json = False
 ) -> None:
-    """Approve a version of a high-impact product; it is deployed. A rejection stands unless --overturn says why not."""
+    """Approve a version of a high-impact product: its rollout begins. A rejection stands without --overturn."""
     _answer(product, version, "approve", by, reason, json_, overturn)
 
 

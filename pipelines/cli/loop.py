@@ -83,7 +83,7 @@ def retrain(
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
     json_: Json = False,
 ) -> None:
-    """Train a model on the present tables; it passes every gate, and its rollout begins."""
+    """Train a model on the present tables; if it passes every gate, its rollout begins."""
     from pipelines.operations.loop.retrain import retrain as run_retrain
 
     console.heading(f"Loopline: {product}, a new model")

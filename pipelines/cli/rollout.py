@@ -36,7 +36,7 @@ def rollout(
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page: FILE.html.")] = None,
     json_: Json = False,
 ) -> None:
-    """Show how far a new version has come, and why; or start, promote, pause, resume or freeze it."""
+    """Show how far a new version has come, and why; or start, advance, promote, pause, resume or freeze it."""
     from pipelines.operations.rollout import move_rollout, rollout_report, write_rollout_page
 
     if verb is not None and page is not None:

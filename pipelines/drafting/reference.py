@@ -9,13 +9,14 @@ Belongs here: which classes and methods are described, and the page. Does not be
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import assets.product as product
 import assets.vocabulary as vocabulary
-from assets.product.contract import Column, Consent, Contract
+from assets.product.contract import Column, Consent, Contract, Distribution, NewestEvent, Reference, Volume
 from assets.vocabulary.selection import Options
 
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
@@ -35,7 +36,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.DeliveryCalendar,
         ),
     ),
-    ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
+    ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent, Volume, NewestEvent, Reference, Distribution)),
     ("Features over events", (vocabulary.Events, Options)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     (
@@ -99,6 +100,7 @@ _WORDS: tuple[tuple[str, tuple[Callable[..., Any], ...]], ...] = (
     ),
 )
 """Words with `description`, `owner` and `unit`, and those that need no table of fields."""
+_WIDTH = 120
 _NOT_WRITTEN = frozenset({"entity_keys", "file"})
 """Fields of a contract that its file does not hold."""
 
@@ -114,7 +116,7 @@ def reference_page() -> str:
     for title, classes in _PARTS:
         lines += ["", f"## {title}"]
         for described in classes:
-            lines += ["", f"### {described.__name__}", "", _summary(described), "", *_fields(described)]
+            lines += ["", f"### {described.__name__}", "", *_prose(described), "", *_fields(described)]
             if described is vocabulary.Events:
                 lines += ["", *_calls(_methods(described))]
     for title, called in _WORDS:
@@ -151,9 +153,25 @@ def _arguments(call: Callable[..., Any]) -> str:
     return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters if p.name not in {*common, "self"})
 
 
+def _prose(described: type[Any]) -> list[str]:
+    """The meaning of a class: the paragraphs of its docstring, and each entry of a list on lines of its own."""
+    blocks = re.split(r"(\n\n|\n(?=- ))", _above_attributes(described))
+    lines: list[str] = []
+    for block, end in zip(blocks[::2], [*blocks[1::2], ""], strict=True):
+        lines += textwrap.wrap(
+            _on_one_line(block), _WIDTH, subsequent_indent="  " if block.startswith("- ") else "",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        lines += [""] if end == "\n\n" else []
+    return lines
+
+
 def _summary(described: Callable[..., Any]) -> str:
-    text = inspect.getdoc(described) or ""
-    return _on_one_line(text.split("\nAttributes:")[0])
+    return _on_one_line(_above_attributes(described))
+
+
+def _above_attributes(described: Callable[..., Any]) -> str:
+    return (inspect.getdoc(described) or "").split("\nAttributes:")[0].strip()
 
 
 def _meanings(described: type[Any]) -> dict[str, str]:

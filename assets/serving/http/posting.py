@@ -16,6 +16,7 @@ from assets.serving.decision import NoDecision
 from assets.serving.http.answers import refusal
 from assets.serving.http.deciding import in_thread
 from assets.serving.log_writer import DecisionLogError, DiskFull
+from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
     from assets.bundle.contract import Route
@@ -45,6 +46,9 @@ async def _posted(
 
     try:
         return JSONResponse(await in_thread(request.app.state.posts, take))
+    except RequestError:
+        application.metrics.posted.labels(route, "refused").inc()
+        raise
     except (NotDeclared, NoDecision) as error:
         refused = refusal(404, str(error))
     except Conflict as error:
