@@ -5,7 +5,7 @@ here: what is done for these people (a risk officer's work), the rollback itself
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,14 +50,13 @@ def exposed(log: Path, product: str, move: Move, moves: Sequence[Move]) -> pa.Ta
         Columns of the decision log, `rollout` and `generation` of the rollback; in the order of the log.
     """
     versions, rollout = set(move.version.split(", ")), move.details.get("rollout", "")
-    begun = [one.at for one in moves if one.version in versions and one.generation < move.generation]
-    first = (min(begun) if begun else move.at) - _SLACK
-    tables = [
-        read_day(log, product, day)
-        for day in logged_days(log, product)
-        if first.date() <= day <= (move.at + _SLACK).date()
-    ]
-    rows = pa.concat_tables(tables or [read_day(log, product, first.date())])
+    # A change of a rollout with several challengers names them all.
+    own = [one for one in moves if one.generation < move.generation and versions & set(one.version.split(", "))]
+    # Only the latest changes are remembered: without the beginning, any day may have such decisions.
+    is_whole = any(one.action in ("start", "promote") for one in own)
+    first, last = (min(one.at for one in own) - _SLACK).date() if is_whole else date.min, (move.at + _SLACK).date()
+    days = [day for day in logged_days(log, product) if first <= day <= last]
+    rows = pa.concat_tables([read_day(log, product, day) for day in days or [last]])
     of_version = pc.is_in(rows["bundle"], value_set=pa.array(sorted(versions), pa.string()))
     # Nobody looks after a person who was erased; the person is not entered again either.
     kept = rows.filter(pc.and_(of_version, pc.invert(rows["erased"])))
