@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from assets.privacy.tokens import is_token
 from resources.errors import LooplineError
 
 Kind = Literal["string", "integer", "number", "boolean", "timestamp"]
 Route = Literal["outcomes", "reviews"]
 Value = str | float | bool
-_TOKEN = re.compile(r"tok:[0-9a-f]{8}:[0-9a-f]{32}")
 _SEND_TOKENS = (
     "its contract tokenises it, and this service has no tokenisation key: send the token that the lake has "
     "(tok:, 8 hexadecimal digits, a colon, 32 digits), or null if the event may be without it"
@@ -71,7 +71,7 @@ class ColumnRule:
         if value is None:
             return f"it must not be null, but {_WORDS[self.type]}" if self.required else None
         if self.tokenised:
-            return None if isinstance(value, str) and _TOKEN.fullmatch(value) else _SEND_TOKENS
+            return None if isinstance(value, str) and is_token(value) else _SEND_TOKENS
         if not self._has_type(value):
             return f"it must be {_WORDS[self.type]}{'' if self.required else ', or null'}"
         if isinstance(value, str):

@@ -10,11 +10,19 @@ value. After a rotation the key's bits show which tokens are old.
 
 import hashlib
 import hmac
+import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product import Contract
+
+_TOKEN = re.compile(r"tok:[0-9a-f]{8}:[0-9a-f]{32}")
+
+
+def is_token(value: str) -> bool:
+    """Whether the value has the form of a token."""
+    return _TOKEN.fullmatch(value) is not None
 
 
 def tokenise(value: str, key: bytes, column: str) -> str:

@@ -34,19 +34,20 @@ class Subject:
     """A person, and what was decided on the person.
 
     Attributes:
-        column, key: An entity key of the product, and the person's value of it.
+        column: An entity key of the product.
+        keys: The person's values of it: the one that is kept and, where that is a token, also the plain one if known.
         decisions: Ids of the decisions on the person.
         rows: Ids of their rows.
     """
 
     column: str
-    key: str
+    keys: frozenset[str]
     decisions: frozenset[str]
     rows: frozenset[str]
 
     def has_key(self, values: Mapping[str, Any]) -> bool:
         """Whether keys, or the columns of a row, have the person's key."""
-        return values.get(self.column) is not None and str(values[self.column]) == self.key
+        return values.get(self.column) is not None and str(values[self.column]) in self.keys
 
     def is_named(self, row: Mapping[str, Any], row_column: str | None) -> bool:
         """Whether a row is about the person.
@@ -62,14 +63,14 @@ class Subject:
         )
 
 
-def subject_of(folder: Path, product: str, column: str, key: str) -> Subject:
-    """The person with a key, by the decision log.
+def subject_of(folder: Path, product: str, column: str, keys: Collection[str]) -> Subject:
+    """The person with one of the keys, by the decision log.
 
     Raises:
         DecisionLogError: A line of the log is no decision.
     """
     scanned = (scan_day(folder, product, day).decisions for day in days(folder, product))
-    subject = Subject(column, key, frozenset(), frozenset())
+    subject = Subject(column, frozenset(keys), frozenset(), frozenset())
     own = [one for found in scanned for one in found if subject.has_key(one.keys)]
     return replace(subject, decisions=frozenset(one.id for one in own), rows=frozenset(str(one.row_id) for one in own))
 

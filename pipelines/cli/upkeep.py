@@ -55,7 +55,7 @@ def vacuum(
 def erase(
     product: ProductName,
     column: Annotated[str, typer.Argument(metavar="COLUMN", help="An entity key of the product, as customer_id.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The person's value of it; a token where it is personal.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The person's value of it, plain or as the lake's token.")],
     by: By,
     reason: Reason,
     json_: Json = False,

@@ -14,12 +14,15 @@ from datetime import UTC, date, datetime
 
 from assets.feedback.erasure import erase_decisions, erase_exposed, erase_posted_tables
 from assets.governance.audit_database import open_audit
+from assets.privacy.tokens import is_token, tokenise
+from assets.product import Product
 from assets.serving.decision_log import erase
 from assets.serving.posted_erasure import erase_posted, subject_of
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
+from resources.keys import Keys
 from resources.lake import Lake
 from resources.online_store.opening import open_store
 
@@ -54,12 +57,14 @@ def erase_subject(name: str, environment: Environment, column: str, key: str, *,
     """Erases a person from all that a product keeps of decisions, and from its online store.
 
     Args:
-        column, key: An entity key of the product, and the person's value of it: the lake's token where it is personal.
+        column, key: An entity key of the product, and the person's value of it. Where the column is tokenised, the
+            value may be the plain one, of which the token is made here, or the token that the lake has.
 
     Raises:
         NotErased: The column is no entity key of the product; or name, reason or key are empty.
         DecisionLogError, LakeError, StoreError, LockError: A place is damaged or does not answer. What was erased by
             then stays erased; the same command goes on.
+        MissingKey: The column is tokenised, and LOOPLINE_TOKENISATION_KEY is not set.
         DependencyDown: Lake, online store or records do not answer; nothing was erased.
     """
     product = load_product(name)
@@ -70,15 +75,17 @@ def erase_subject(name: str, environment: Environment, column: str, key: str, *,
         raise NotErased(f"{name}: say whose data, who you are and why: COLUMN KEY --by NAME --reason TEXT")
     require(environment, "lake", "online store", "records")
     lake, log = Lake(environment.lake), environment.decision_log
-    subject = subject_of(log, name, column, key)
+    kept = _as_kept(product, environment, column, key)
+    # Rows are posted with the plain key, and tokenised when they enter the lake.
+    subject = subject_of(log, name, column, {key, kept})
     posted = erase_posted(environment.posted, name, product.posted, subject)
     rows, exposed = erase_posted_tables(lake, product, subject), erase_exposed(lake, name, subject)
     store = open_store(environment.online_store, name)
     try:
-        events = store.erase(column, key)
+        events = store.erase(column, kept)
     finally:
         store.close()
-    decisions = erase(log, name, column, key)
+    decisions = erase(log, name, column, kept)
     days = erase_decisions(lake, product, log, subject)
     found = Erasure(name, events, decisions, posted, exposed, dict(rows), days)
     # The key itself would keep the person in the audit log for ever.
@@ -87,3 +94,11 @@ def erase_subject(name: str, environment: Environment, column: str, key: str, *,
         details={"column": column, "events": events, "decisions": decisions, "posted": posted, "exposed": exposed},
     )  # fmt: skip
     return found
+
+
+def _as_kept(product: Product, environment: Environment, column: str, key: str) -> str:
+    """The key as tables and logs have it: a token where the contract of the decided rows tokenises the column."""
+    tokenised = {one.name for one in product.contract(product.spine.source).columns if one.personal == "token"}
+    if column not in tokenised or is_token(key):
+        return key
+    return tokenise(key, Keys.of(environment.home).tokenisation, column)

@@ -1,6 +1,7 @@
 """`loopline erase`: a person goes from posted rows, exposed, decisions and the online store; others stay."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.bundle.contract import SourceRules
+from assets.bundle.contract import ColumnRule, SourceRules
 from assets.feedback.decisions import answered_of
 from assets.feedback.exposed import keep_exposed
+from assets.privacy.tokens import tokenise
 from assets.product import PostedOutcomes, PostedReviews
 from assets.rollout.moves import advanced, rolled_back
 from assets.serving.decision import Decision
@@ -25,6 +27,7 @@ from pipelines.operations.erase import NotErased, erase_subject
 from pipelines.operations.rollout import keeper_of
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
+from resources.keys import Keys
 from resources.lake import Lake
 from resources.lake.partitioning import with_slot
 from resources.slots import Hour, slots_between
@@ -214,6 +217,27 @@ def test_the_service_forgets_rows_of_days_long_past_with_their_person(environmen
     assert [posted(later), posted(later)] == ["added", "known"]
     writer.close()
     assert len(posted_rows(environment, "loan_outcomes")) == 1
+
+
+def test_a_plain_key_stands_for_the_token_that_is_kept(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contracts = Path(shutil.copytree(CREDIT.contracts, tmp_path / "contracts"))
+    applications = contracts / "applications.yaml"
+    plain, personal = "the applicant}", "the applicant, personal: token, pii: identity}"
+    applications.write_text(applications.read_text().replace(plain, personal))
+    monkeypatch.setattr(operation, "load_product", lambda name: replace(PRODUCT, contracts=contracts))
+    token = tokenise("ANNA", Keys.of(environment.home).tokenisation, "customer_id")
+    write(environment.decision_log, decided(token, "A1"), decided("BERT", "B1"))
+    log = PostedLog(environment.posted, DecisionLog(environment.posted), any_time=True)
+    rules = replace(RULES, columns={**RULES.columns, "customer_id": ColumnRule("string", required=False)})
+    post(log, "loan_outcomes", rules, "O1", **outcome_of("A9", "O1"), customer_id="ANNA")
+
+    found = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+
+    assert (found.decisions, found.posted) == (1, 1)
+    assert token.encode() not in everything(environment)
+    assert erase_subject("credit_risk", environment, "customer_id", token, **TERMS).decisions == 0
 
 
 def test_what_is_no_key_and_who_says_no_reason_erases_nothing(environment: Environment) -> None:
