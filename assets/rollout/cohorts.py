@@ -8,7 +8,7 @@ A decision is in a cohort once its label is due, whatever the label is and whene
 have the same age. Decisions are counted once an entity, in the order in which they were made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -235,14 +235,22 @@ def _differences(
     return state, ArmRows(arms.challenger, arms.value, arms.share, first), times
 
 
-def bandit_cohorts(rows: pa.Table, terms: Terms, metric: str, maturity: timedelta) -> tuple[Cohort, ...]:
-    """A cohort for each version among the outcomes of a rollout."""
-    found = []
-    for version in sorted(set(rows["bundle"].to_pylist())):
-        own = rows.filter(pc.equal(rows["bundle"], version))
-        values = rewards(own, terms, metric)
-        values = values[~np.isnan(values)]
-        found.append(Cohort(version, len(values), float(values.sum()), float((values**2).sum()), maturity))
+def bandit_cohorts(
+    rows: pa.Table, terms: Terms, metric: str, maturity: timedelta, changed: Sequence[datetime] = ()
+) -> tuple[Cohort, ...]:
+    """A cohort for each version among the outcomes of a rollout, and for each period of equal shares.
+
+    Args:
+        changed: When shares changed, in order; each is the end of a period and the beginning of the next one.
+    """
+    ends = np.array([(moment - EPOCH) // timedelta(microseconds=1) for moment in changed], dtype=np.int64)
+    period, found = np.searchsorted(ends, _moments(rows), side="right"), []
+    values, versions = rewards(rows, terms, metric), np.array(rows["bundle"].to_pylist(), dtype=object)
+    for version in sorted(set(versions.tolist())):
+        for number in np.unique(period[versions == version]).tolist():
+            own = values[(versions == version) & (period == number) & ~np.isnan(values)]
+            since = changed[number - 1].isoformat() if number else ""
+            found.append(Cohort(version, len(own), float(own.sum()), float((own**2).sum()), maturity, since))
     return tuple(found)
 
 

@@ -33,6 +33,8 @@ from assets.rollout.values import arm_values
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
 
+_FEWEST = 2
+
 
 def outcomes_of(lake: Lake, product: Product, rollout: str) -> pa.Table | None:
     """The outcomes of the decisions of a rollout; `None` where there are none yet.
@@ -135,8 +137,14 @@ def results_of(lake: Lake, product: Product, state: RolloutManifest | None) -> R
 def _allocation(rows: pa.Table, product: Product, state: RolloutManifest, policy: Rollout, terms: Terms) -> Allocation:
     shares = {one.release.version: one.share for one in state.challengers}
     shares = {state.champion.version: 1.0 - sum(shares.values()), **shares}
-    cohorts = bandit_cohorts(rows, terms, policy.metric, product.label.maturity)
-    known = [cohort for cohort in cohorts if cohort.arm in shares]
+    changed = sorted(move.at for move in state.moves if move.action in ("reassign", "roll_back"))
+    cohorts = bandit_cohorts(rows, terms, policy.metric, product.label.maturity, changed)
+    # A period in which an arm has hardly decided compares nothing.
+    there: dict[str, set[str]] = {}
+    for one in cohorts:
+        if one.decisions >= _FEWEST:
+            there.setdefault(one.period, set()).add(one.arm)
+    known = [one for one in cohorts if one.arm in shares and shares.keys() <= there.get(one.period, set())]
     bandit = BanditPolicy(reward=policy.metric, maturity=product.label.maturity, floor=policy.floor)
     return next_shares(known, shares, bandit, seed=state.generation)
 

@@ -146,6 +146,27 @@ def test_the_shares_of_a_bandit_follow_the_better_arm_and_keep_their_floor(tmp_p
     assert {arm.arm for arm in results.arms} == {"champion", "challenger"}
 
 
+def test_a_bandit_compares_arms_within_periods_of_equal_shares(tmp_path: Path) -> None:
+    """The challenger is better in a good month and in a bad one, and decided for most in the bad one."""
+    lake, first = Lake(str(tmp_path)), ab_test(replace(BANDIT, share=0.1))
+    look = Who("steward", "results", BEGUN + timedelta(days=30))
+    second = reassigned(first, look, {"2": 0.9})
+    good = outcomes(first, 6_000, {"1": 0.10, "2": 0.03})
+    bad = outcomes(second, 6_000, {"1": 0.45, "2": 0.38})
+    later = pc.add(bad["decided_at"], pa.scalar(timedelta(days=31)))
+    bad = bad.set_column(bad.column_names.index("decided_at"), "decided_at", later)
+    lake.replace("loans/outcomes", pa.concat_tables([good, bad]), days=[date(2026, 9, 1)])
+    allocation = results_of(lake, PRODUCT, second).allocation
+    assert allocation is not None
+    assert allocation.best["2"] > 0.95
+    # A period that lacks an arm says nothing of the others.
+    alone = good.filter(pc.equal(good["bundle"], "1"))
+    lake.replace("loans/outcomes", pa.concat_tables([alone, bad]), days=[date(2026, 9, 1)])
+    allocation = results_of(lake, PRODUCT, second).allocation
+    assert allocation is not None
+    assert allocation.best["2"] > 0.95
+
+
 def test_labels_are_read_from_the_outcomes_of_the_rollout_alone(tmp_path: Path) -> None:
     lake, state = Lake(str(tmp_path)), ab_test()
     assert late_of(lake, PRODUCT, state).evidence == {}
