@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnx
 
 from assets.bundle.bundle import BundleParts
 from assets.product import Rollout, Step
 from assets.rollout.moves import Who, advanced, begun, rolled_back
 from resources.rollout_store.manifest import RolloutManifest
+from tests.campaigns.service.planted import failing
 from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
@@ -29,7 +29,7 @@ Worse = Literal["score", "refusals", "fallbacks"]
 REGRESSIONS: Mapping[Worse, tuple[float, ...]] = {
     "score": (1.0, 1.5, 2.5, 4.0),  # added to the log-odds
     "refusals": (0.0, 0.05, 0.1, 0.2),  # the threshold, of 0.5
-    "fallbacks": (2.0, 3.0, 4.0, 8.0),  # leaves of the first tree that give no number
+    "fallbacks": (18_000.0, 16_000.0, 12_000.0, 500.0),  # the amount, of up to 20,000, above which there is no number
 }
 POLICY = Rollout(
     steps=(Step(0.0, 100_000, timedelta(0)), Step(0.5, 100_000, timedelta(0))), deadline=timedelta(hours=1),
@@ -48,17 +48,7 @@ def worse(version: str, kind: Worse, size: float) -> BundleParts:
         case "refusals":
             return replace(parts, policy=replace(parts.policy, threshold=size))
         case "fallbacks":
-            return replace(parts, model=_with_holes(parts.model, int(size)))
-
-
-def _with_holes(model: bytes, leaves: int) -> bytes:
-    graph = onnx.load_model_from_string(model)
-    attributes = {attribute.name: attribute for attribute in graph.graph.node[0].attribute}
-    first = [at for at, tree in enumerate(attributes["class_treeids"].ints) if tree == 0]
-    for at in first[:leaves]:
-        attributes["class_weights"].floats[at] = float("nan")
-    data: bytes = graph.SerializeToString()
-    return data
+            return failing(parts, size)
 
 
 class Pair:

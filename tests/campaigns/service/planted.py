@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from assets.bundle.bundle import BundleParts
 
 
-def failing(parts: BundleParts) -> BundleParts:
-    """No probability for an amount above 100: each such decision is a fallback, and the bundle is loaded all the same.
+def failing(parts: BundleParts, above: float = 100.0) -> BundleParts:
+    """No probability for an amount above that: each such decision is a fallback, and the bundle is loaded all the same.
 
     A process refuses a bundle whose model gives nothing for the invented row with which it is warmed up.
     """
@@ -26,7 +26,7 @@ def failing(parts: BundleParts) -> BundleParts:
     return _changed(
         parts,
         {
-            "column": np.array([column], np.int64), "bound": np.array([100.0], np.float32),
+            "column": np.array([column], np.int64), "bound": np.array([above], np.float32),
             "none": np.array([np.nan], np.float32), "zero": np.array([0.0], np.float32),
         },
         [
