@@ -19,6 +19,7 @@ from assets.product.names import DECISIONS, EXPOSED, quarantine_name, raw_name, 
 from assets.serving.decision_log import ERASED
 from assets.serving.posted_erasure import Subject, row_column_of
 from resources.lake import DAY, Lake
+from resources.lake.origins import recorded_origin
 from resources.slots import Slot
 
 
@@ -74,7 +75,8 @@ def erase_decisions(lake: Lake, product: Product, log: Path, subject: Subject) -
     texts = zip(rows[DAY].to_pylist(), rows["keys"].to_pylist(), strict=True)
     days = sorted({day for day, keys in texts if subject.has_key(json.loads(keys))})
     for day in days:
-        lake.replace(name, answered_of(product, lake, log, day), days=[day])
+        rows = answered_of(product, lake, log, day)
+        lake.replace(name, rows, days=[day], metadata=recorded_origin(lake, name, day))
     return tuple(days)
 
 
@@ -92,7 +94,7 @@ def _erase_in(lake: Lake, table: str, slot: Slot, source: Posted, subject: Subje
         if subject.column in rows.column_names:
             keys = rows[subject.column].to_pylist()
             rows = _with(rows, subject.column, [None if gone else key for gone, key in zip(named, keys, strict=True)])
-    lake.replace(table, rows, days=[slot])
+    lake.replace(table, rows, days=[slot], metadata=recorded_origin(lake, table, slot))
     return sum(named)
 
 
@@ -101,7 +103,8 @@ def _release(lake: Lake, table: str, slot: Slot, source: Posted, subject: Subjec
     rows, column = lake.read(table, days=[slot]), row_column_of(source)
     named = [text is not None and subject.is_named(json.loads(text), column) for text in rows["row"].to_pylist()]
     if any(named):
-        lake.replace(table, rows.filter(pa.array([not one for one in named])), days=[slot])
+        kept = rows.filter(pa.array([not one for one in named]))
+        lake.replace(table, kept, days=[slot], metadata=recorded_origin(lake, table, slot))
     return sum(named)
 
 

@@ -63,6 +63,20 @@ def source_origins(lake: Lake, table: str) -> dict[Slot, Mapping[str, Any]]:
     return {day: origin for day, origin in found.items() if origin is not None}
 
 
+def recorded_origin(lake: Lake, table: str, day: Slot) -> dict[str, str]:
+    """What the last commit of a day recorded of its origin, for a commit that only takes rows out of the day.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    for commit, days in _commits(lake, table):
+        if day in days:
+            source = json.loads(commit.get(_SOURCE, "{}")).get(str(day))
+            read = {_READ: str(commit[_READ])} if _READ in commit else {}
+            return read | ({} if source is None else read_from({day: source}))
+    return {}
+
+
 def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[Slot]]:
     """For each table the days that were made from days of other tables which have other content now.
 

@@ -29,6 +29,7 @@ from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake
+from resources.lake.origins import Reading, made_from, read_from, recorded_origin
 from resources.lake.partitioning import with_slot
 from resources.slots import Hour, slots_between
 from tests.support.decision_samples import another, write
@@ -95,8 +96,10 @@ def test_a_person_goes_from_everything_that_decisions_left_and_nobody_else_does(
     raw = pa.table(
         {"outcome_id": ["O1", "O2"], "application_id": ["A1", "B1"], "day": pa.array([DAY] * 2, pa.date32())}
     )
-    for name in ("raw_loan_outcomes", "validated_loan_outcomes"):
-        lake.replace(f"credit_risk/{name}", raw, days=[DAY])
+    origins = {"raw_loan_outcomes": read_from({DAY: {"lines": 2}})}
+    origins["validated_loan_outcomes"] = made_from({"credit_risk/raw_loan_outcomes": Reading(0, 0)})
+    for name, origin in origins.items():
+        lake.replace(f"credit_risk/{name}", raw, days=[DAY], metadata=origin)
     words = pa.table(
         {"decision_id": [anna.id, other.id], "outcome": ["approve"] * 2, "by": ["K. Lee"] * 2,
          "reason": ["ANNA has a rich aunt", "fine"], "day": pa.array([DAY] * 2, pa.date32())}
@@ -119,8 +122,9 @@ def test_a_person_goes_from_everything_that_decisions_left_and_nobody_else_does(
     assert [row["application_id"] for row in posted_rows(environment, "loan_outcomes")] == ["B1"]
     assert [row["reason"] for row in posted_rows(environment, "reviews")] == ["(erased)", "fine"]
     assert [row["outcome"] for row in posted_rows(environment, "reviews")] == ["approve", "approve"]
-    for name in ("raw_loan_outcomes", "validated_loan_outcomes"):
+    for name, origin in origins.items():
         assert lake.read(f"credit_risk/{name}")["outcome_id"].to_pylist() == ["O2"]
+        assert recorded_origin(lake, f"credit_risk/{name}", DAY) == origin
     assert lake.read("credit_risk/validated_reviews")["reason"].to_pylist() == ["(erased)", "fine"]
     assert lake.read("credit_risk/exposed")["decision_id"].to_pylist() == [other.id]
     assert keep_exposed(lake, environment.decision_log, state) == 0
