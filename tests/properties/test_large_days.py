@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from assets.validation.publication import Publication
 from resources.lake import Lake
 from resources.lake.delta import CONTENT
+from tests.support.killing import CAMPAIGN
 from tests.support.large_day_samples import DAYS, contract, held, lake_in, large
 from tests.support.large_runs import fill, run
 
@@ -31,7 +32,7 @@ def written(lake: Lake, way: str, publication: Publication) -> dict[str, object]
     }
 
 
-@pytest.mark.parametrize("block_rows", [25, 60])
+@pytest.mark.parametrize("block_rows", [25, 60] if CAMPAIGN else [25])
 def test_blocks_of_any_size_give_what_one_process_gives(spark: SparkSession, tmp_path: Path, block_rows: int) -> None:
     """Rows of one key, and values that must be unique, lie in different blocks; some blocks have no valid row."""
     lake = lake_in(tmp_path, 90)

@@ -84,7 +84,7 @@ def prod(filled_bank: Path) -> Iterator[Prod]:
     finally:
         for server in reversed(servers.values()):
             if server.is_up():
-                server.stop("SIGTERM")
+                server.stop("SIGKILL")  # a server of S3 waits half a minute for connections that are kept
     rmtree(folder)
 
 

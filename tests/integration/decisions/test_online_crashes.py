@@ -132,12 +132,12 @@ def test_a_load_killed_half_way_is_run_again(url: str) -> None:
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_version(url: str) -> None:
-    """Twelve kills between the first byte of a load and its last; readers go on, and the next writer too."""
+    """Eight kills between the first byte of a load and its last; readers go on, and the next writer too."""
     store = open_store(url, store_loader.PRODUCT)
     load_here(store, 1)
     number = 1
     with Reader(store) as reader:
-        for turn in range(12):
+        for turn in range(8):
             state = store.state()
             assert state is not None
             number = int(state.version) + 1
@@ -146,12 +146,12 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_version(url: str) -> None:
                 loader.wait_for(f"put orders {number}")
             else:
                 loader.wait_for(f"published {number}")
-            time.sleep(turn * 0.006)
+            time.sleep(turn * 0.009)
             loader.kill()
         load_here(store, number + 5)
     ends_with(store, number + 5)
     assert reader.mixed == []
-    assert len(set(reader.versions)) > 6
+    assert len(set(reader.versions)) > 4
     assert reader.versions == sorted(reader.versions)
     # Redis may take longer to answer than a decision waits; LMDB asks nobody.
     assert reader.failures == 0 or url.startswith("redis"), "a killed writer disturbs no reader"
