@@ -1,7 +1,7 @@
 """The sensor of a product's rollout.
 
 Belongs here: when the steward runs, and the alerts about a rollout. Does not belong here: the steward
-(`assets.rollout.steward`), the rollback within seconds (`assets.serving.guard`), the other sensors (`sensors.py`).
+(`assets.rollout.steward`), the rollback within seconds (`assets.serving.live.guard`), the other sensors (`sensors.py`).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from assets.governance.audit import Audit
 from assets.product import Product
 from assets.product.names import OUTCOMES, table_name
 from assets.rollout.keeper import unrecorded
-from assets.rollout.results import late_of
+from assets.rollout.outcomes.results import late_of
 from assets.rollout.steward import Look, look
 from pipelines.alerts import rollout_held
 from pipelines.jobs import rollout_name

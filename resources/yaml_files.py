@@ -1,7 +1,7 @@
 """Reading YAML files that people write.
 
 Belongs here: the values of a file, and its faults in one sentence with file, line and key. Does not belong here: which
-keys a file may have, and their types (`resources.environments`, `assets.product.contract`).
+keys a file may have, and their types (`resources.environments`, `assets.product.contracts.contract`).
 
 YAML lets a key that is given twice win silently, and its older version 1.1, which PyYAML reads, takes `1e6` for a text.
 """

@@ -1,7 +1,7 @@
 """The contracts of a product's sources, as far as one request or one posted event can be held to them.
 
 Belongs here: the rules of one column, and whether a value keeps them. Does not belong here: reading a contract file
-(`assets.product.contract`), judging whole days (`assets.validation`), bodies (`assets.serving.requests.parse`).
+(`assets.product.contracts`), judging whole days (`assets.validation`), bodies (`assets.serving.requests.parse`).
 
 A bundle holds what its model was trained on: rows that break these rules are quarantined, and no model has seen one. A
 rule that needs several rows or several columns (a unique key, one column above another) stays with the days.

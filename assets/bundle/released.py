@@ -1,7 +1,7 @@
 """The verified bundle of a release.
 
 Belongs here: fetching a release from the rollout store and verifying its bundle. Does not belong here: the bundle's
-files (`files.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
+files (`files.py`), publishing (`assets.registry`), following the manifest (`assets.serving.live.watcher`).
 """
 
 from assets.bundle.bundle import Bundle, BundleError

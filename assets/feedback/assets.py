@@ -1,7 +1,7 @@
 """Assets of feedback: `decisions`, the decision log as a table, and the outcomes of decisions and of batch scores.
 
 Belongs here: reading the log, writing the tables. Does not belong here: which rows and labels are read (`judged.py`,
-`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.decision_log`).
+`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.log.decision_log`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ from assets.product.names import (
     table_name,
     validated_name,
 )
-from assets.serving.log_writer import DecisionLogError
+from assets.serving.log.writer import DecisionLogError
 from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment

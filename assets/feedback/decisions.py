@@ -1,7 +1,7 @@
 """The answered decisions of a day, as the lake keeps them.
 
 Belongs here: from the decision log of a day to its rows. Does not belong here: the log's files
-(`assets.serving.decision_log`), the outcomes of decisions (`outcomes.py`), writing the table (`assets.py`).
+(`assets.serving.log.decision_log`), the outcomes of decisions (`outcomes.py`), writing the table (`assets.py`).
 
 The log alone says who decided: nothing of a row comes from the model that decides today. Entity keys are those of the
 request: personal ones are tokens, as the contract and the service ask for.
@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from assets.feedback.judged import keys_in_decisions
 from assets.product import Product
 from assets.product.names import DECISIONS, table_name
-from assets.serving.decision_log import read_day, scan_day
-from assets.serving.log_writer import DecisionLogError
+from assets.serving.log.decision_log import read_day, scan_day
+from assets.serving.log.writer import DecisionLogError
 from resources.lake import DAY, Lake
 
 

@@ -1,7 +1,7 @@
 """Erasing a person from the tables that are made from decisions and from posted rows.
 
 Belongs here: which rows of these tables are about a person, and writing their days again without them. Does not belong
-here: the logs (`assets.serving.decision_log`, `assets.serving.posted_erasure`), the tables of other sources.
+here: the logs (`assets.serving.log.decision_log`, `assets.serving.log.posted_erasure`), the tables of other sources.
 
 Versions before the erasure stay readable until `loopline vacuum` removes their files.
 """
@@ -16,8 +16,8 @@ import pyarrow as pa
 from assets.feedback.decisions import answered_of
 from assets.product import Posted, PostedOutcomes, Product
 from assets.product.names import DECISIONS, EXPOSED, quarantine_name, raw_name, table_name, validated_name
-from assets.serving.decision_log import ERASED
-from assets.serving.posted_erasure import Subject, row_column_of
+from assets.serving.log.decision_log import ERASED
+from assets.serving.log.posted_erasure import Subject, row_column_of
 from resources.lake import DAY, Lake
 from resources.lake.origins import recorded_origin
 from resources.slots import Slot

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product.names import EXPOSED, table_name
-from assets.serving.decision_log import days as logged_days
-from assets.serving.decision_log import read_day
+from assets.serving.log.decision_log import days as logged_days
+from assets.serving.log.decision_log import read_day
 from resources.lake import Lake
 from resources.rollout_store.manifest import Move, RolloutManifest
 

@@ -6,8 +6,8 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 """
 
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
-from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
-from assets.product.contract_file import load_contract
+from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
+from assets.product.contracts.file import load_contract
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (

@@ -7,8 +7,8 @@ a declaration that is wrong by itself (`assets.vocabulary.history`), corrections
 
 from collections.abc import Collection, Mapping
 
-from assets.product.contract import ColumnType, Contract, ContractError
-from assets.product.expectations import holds_for_every_row
+from assets.product.contracts.contract import ColumnType, Contract, ContractError
+from assets.product.contracts.expectations import holds_for_every_row
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 from assets.vocabulary.base import WHOLE
 

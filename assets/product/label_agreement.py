@@ -5,7 +5,7 @@ declarations themselves (`problem.py`), the columns of features (`agreement.py`)
 """
 
 from assets.product.agreement import validated_columns
-from assets.product.contract import Contract
+from assets.product.contracts.contract import Contract
 from assets.product.policies import ProductError
 from assets.product.problem import Label, Spine
 from assets.vocabulary import FeatureSet

@@ -5,7 +5,7 @@ Belongs here: the check of these columns, before any row is posted. Does not bel
 """
 
 from assets.product.arrivals import REVIEWED, Posted, PostedOutcomes
-from assets.product.contract import Contract
+from assets.product.contracts.contract import Contract
 from assets.product.policies import ProductError
 from resources.errors import listed
 

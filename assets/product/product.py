@@ -1,7 +1,7 @@
 """A decision product as one frozen value.
 
 Belongs here: the product and the checks that refuse a wrong description at load. Does not belong here: its parts
-(`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, Dagster.
+(`problem.py`, `policies.py`, `contracts`, `assets.vocabulary`), anything that reads data, Dagster.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Literal
 
 from assets.product.agreement import check_agreement, check_consents, check_references
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
-from assets.product.contract import Contract
-from assets.product.contract_file import load_contract
+from assets.product.contracts.contract import Contract
+from assets.product.contracts.file import load_contract
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
 from assets.product.partitions import PARTITIONS, Partition, longest
 from assets.product.policies import (

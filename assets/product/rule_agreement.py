@@ -7,7 +7,7 @@ Belongs here: the columns that rules may read, and their types. Does not belong 
 from collections.abc import Collection, Sequence
 
 from assets.product.agreement import allowed_values, validated_columns
-from assets.product.contract import Contract
+from assets.product.contracts.contract import Contract
 from assets.product.policies import DecisionPolicy, ProductError
 from assets.product.problem import Spine
 from assets.product.rules import AllOf, AnyOf, Condition, Holds, Not, OneOf, Rule, columns_read

@@ -2,7 +2,7 @@
 
 Belongs here: one description for each kind of source whose days are asked for, but for tables of a lake
 (`lake_sources.py`). Does not belong here: sources whose rows come by themselves (`arrivals.py`), reading a source
-(`resources.sources`), its columns (`contract.py`), the rows to decide and their label (`problem.py`).
+(`resources.sources`), its columns (`contracts`), the rows to decide and their label (`problem.py`).
 """
 
 from dataclasses import dataclass, field

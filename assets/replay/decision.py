@@ -2,7 +2,7 @@
 
 Belongs here: comparing score and outcome with those computed again. Does not belong here: computing them from the
 logged features (`assets.serving.earlier.recorded`), the features from the lake (`features.py`), finding the record
-(`assets.serving.decision_log`), fetching the bundle (`resources.rollout_store`).
+(`assets.serving.log.decision_log`), fetching the bundle (`resources.rollout_store`).
 """
 
 from dataclasses import dataclass

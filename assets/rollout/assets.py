@@ -2,7 +2,7 @@
 
 Belongs here: what a person or a sensor can ask for, and what the UI shows of it. Does not belong here: the steps of a
 deployment (`deploying.py`), the steward (`steward.py`), the moves (`moves.py`), following the state
-(`assets.serving.watcher`).
+(`assets.serving.live.watcher`).
 """
 
 from datetime import UTC, datetime
@@ -31,8 +31,8 @@ from assets.rollout.deploying import (
 )
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, last_begun, where
+from assets.rollout.outcomes.results import Results, brief, late_of, results_of
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.results import Results, brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment

@@ -1,7 +1,7 @@
 """The page of a rollout, as one self-contained HTML file.
 
 Belongs here: how declaration, arms, intervals and changes of a rollout are shown to people. Does not belong here: the
-figures (`results.py`, `steward.py`), pictures (`plots.py`), where the page is kept.
+figures (`outcomes`, `steward.py`), pictures (`plots.py`), where the page is kept.
 """
 
 import base64
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from assets.product import Product
-from assets.rollout.cohorts import Experiment, Point
 from assets.rollout.moves import Begun, last_begun, where
-from assets.rollout.off_policy import Estimate
+from assets.rollout.outcomes.cohorts import Experiment, Point
+from assets.rollout.outcomes.off_policy import Estimate
+from assets.rollout.outcomes.results import Results
 from assets.rollout.plots import interval_over_time
-from assets.rollout.results import Results
 from assets.rollout.steps import ASSIGNMENT, told
 from assets.rollout.steward import Look
 from resources.rollout_store.manifest import Move, RolloutManifest

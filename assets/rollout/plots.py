@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from assets.metrics.plot_style import DASHED, STYLE, figure, png
-from assets.rollout.cohorts import Point
+from assets.rollout.outcomes.cohorts import Point
 from resources.rollout_store.manifest import Move
 
 

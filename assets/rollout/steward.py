@@ -1,7 +1,7 @@
 """The steward: one look at a product's rollout, and the move that follows from it.
 
 Belongs here: reading state and evidence, the verdict, making the move, whoever asks for it. Does not belong here: the
-verdict itself (`steps.py`), the moves (`moves.py`), the rollback within seconds (`assets.serving.guard`), Dagster.
+verdict itself (`steps.py`), the moves (`moves.py`), the rollback within seconds (`assets.serving.live.guard`), Dagster.
 
 Of two stewards that look at the same state one moves it; the other finds it moved, and does nothing.
 """

@@ -2,7 +2,7 @@
 
 Belongs here: counts and test states of a rollout as one immutable value, its JSON, several processes read together.
 Does not belong here: the tests (`evidence`), what follows from them (`steps.py`), watching requests
-(`assets.serving.guard`).
+(`assets.serving.live.guard`).
 
 Each guard's share of false alarms is spent half in the shadow, half in the canary. A row counts as evidence once an
 entity (`evidence.rows`); an entity that another process has counted counts no more here, once its record was read.

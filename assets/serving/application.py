@@ -16,18 +16,18 @@ from assets.serving.access.rates import Rates
 from assets.serving.decider import Decider
 from assets.serving.earlier.explainer import Explainer
 from assets.serving.earlier.repeats import Repeats
-from assets.serving.guard import Guard
-from assets.serving.live import LiveProduct
-from assets.serving.log_writer import DecisionLog
+from assets.serving.live.guard import Guard
+from assets.serving.live.product import LiveProduct
+from assets.serving.live.products import Products
+from assets.serving.live.watcher import Watcher
+from assets.serving.log.posted_log import PostedLog
+from assets.serving.log.writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.observing.logs import AccessLog
 from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.posted import PostedEvents
-from assets.serving.posted_log import PostedLog
 from assets.serving.postings import Postings
-from assets.serving.products import Products
 from assets.serving.settings import Settings, keys_required, read_settings
-from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
 from resources.online_store.opening import open_store

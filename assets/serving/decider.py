@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from assets.serving.decision import Assignment, Decision
 from assets.serving.earlier.marks import Mark
 from assets.serving.engine import Engine
-from assets.serving.guard import Guard
-from assets.serving.live import LiveProduct
-from assets.serving.log_writer import DecisionLog
+from assets.serving.live.guard import Guard
+from assets.serving.live.product import LiveProduct
+from assets.serving.live.products import Products
+from assets.serving.log.writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.products import Products
 from assets.serving.requests.batch import Batch, parse_batch
 from assets.serving.requests.parse import RequestError, StaleEvents, call_fields, parse_json
 from assets.serving.shadows import Answer, Shadows

@@ -1,7 +1,7 @@
 """A decision, as a frozen value and as JSON.
 
 Belongs here: the fields of a decision, its answer and its record. Does not belong here: computing a decision
-(`engine.py`), storing decisions (`decision_log.py`).
+(`engine.py`), storing decisions (`log/decision_log.py`).
 """
 
 import re

@@ -1,7 +1,7 @@
 """Deciding with one bundle: from a request to a decision, and from a feature table to scores.
 
 Belongs here: the request path between HTTP and the log, with its fallbacks. Does not belong here: HTTP (`http`),
-which bundle decides (`watcher.py`), the log (`decision_log.py`).
+which bundle decides (`live/watcher.py`), the log (`log/decision_log.py`).
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ from assets.serving.decision import Decision
 from resources.processes.loops import LoopHealth
 
 if TYPE_CHECKING:  # it loads a model's libraries, and the stream follower counts too
-    from assets.serving.live import LiveProduct
+    from assets.serving.live.product import LiveProduct
 
 _MOST_BUNDLES = 8
 """Bundles of a product that have series of their own: those of a rollout, and of those just before."""

@@ -7,12 +7,12 @@ Belongs here: which source an event is of, whether it was new. Does not belong h
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from assets.serving.live.products import Products
+from assets.serving.live.watcher import Watcher
 from assets.serving.metrics import Metrics
-from assets.serving.products import Products
 from assets.serving.requests.event import parse_event, parse_event_id
 from assets.serving.requests.parse import RequestError, call_fields, parse_json
 from assets.serving.requests.wording import shown
-from assets.serving.watcher import Watcher
 from resources.online_store.errors import EventError
 
 

@@ -1,7 +1,7 @@
 """Outcomes and reviews that are posted to the service: what each is about, and whether it is taken.
 
 Belongs here: the source that takes a post, the decision that it is about. Does not belong here: status codes (`http`),
-the fields of a body (`requests.posted`), keeping rows (`posted_log.py`).
+the fields of a body (`requests.posted`), keeping rows (`log/posted_log.py`).
 
     POST /outcomes  {"product": …, "outcome_id": …, "row_id" or "decision_id": …, "value": …, "event_time": …}
     POST /reviews   {"decision_id": …, "outcome": …, "by": …, "reason": …}
@@ -17,10 +17,10 @@ from typing import Any
 
 from assets.bundle.contract import PostedRules, Route, SourceRules
 from assets.serving.decision import Decision, NoDecision
-from assets.serving.decision_log import find_decision
-from assets.serving.live import LiveProduct
+from assets.serving.live.product import LiveProduct
+from assets.serving.log.decision_log import find_decision
+from assets.serving.log.posted_log import Conflict, PostedLog
 from assets.serving.metrics import Metrics
-from assets.serving.posted_log import Conflict, PostedLog
 from assets.serving.requests.parse import RequestError, parse_json
 from assets.serving.requests.posted import parse_posted
 from assets.serving.requests.wording import shown

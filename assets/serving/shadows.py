@@ -1,7 +1,7 @@
 """Shadow scoring: a second bundle decides the same request, after its caller has been answered.
 
 Belongs here: the shadows that wait, what becomes of one that fails. Does not belong here: which bundle is the shadow
-(`watcher.py`), deciding (`engine.py`).
+(`live/watcher.py`), deciding (`engine.py`).
 """
 
 import logging
@@ -14,8 +14,8 @@ from threading import BoundedSemaphore
 
 from assets.serving.decision import Assignment, Decision
 from assets.serving.engine import Engine
-from assets.serving.live import LiveProduct
-from assets.serving.log_writer import DecisionLog
+from assets.serving.live.product import LiveProduct
+from assets.serving.log.writer import DecisionLog
 from assets.serving.metrics import Metrics
 from resources.processes.loops import described
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from assets.bundle.contract import BundleContract, ColumnRule, PostedRules, SourceRules
 from assets.product import Column, Contract, PostedOutcomes, PostedReviews, Product, Source
-from assets.product.expectations import holds_for_every_row
+from assets.product.contracts.expectations import holds_for_every_row
 
 
 def contract_of(product: Product) -> BundleContract:

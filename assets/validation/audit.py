@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product import Contract
-from assets.product.expectations import columns_of, scope_of
+from assets.product.contracts.expectations import columns_of, scope_of
 from assets.validation.quarantine import HIDDEN, quarantine_schema, quarantined_days, quarantined_rows
 from assets.validation.rules.day_rules import DayFailure, Surroundings, day_failures
 from assets.validation.rules.expectations import ContractCannotRun, Judge

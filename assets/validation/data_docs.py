@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from assets.product import Contract
-from assets.product.expectations import columns_of
+from assets.product.contracts.expectations import columns_of
 from assets.validation.rules.expectations import great_expectations, nullable
 from assets.validation.rules.typing import typed
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product import Contract
-from assets.product.expectations import columns_of
+from assets.product.contracts.expectations import columns_of
 from assets.validation.audit import (
     Judgement,
     by_rule,

@@ -1,7 +1,7 @@
 """The text of a draft's contracts.
 
 Belongs here: `contracts/SOURCE.yaml` of each source. Does not belong here: the files in Python (`render.py`), what a
-contract means (`assets.product.contract`).
+contract means (`assets.product.contracts.contract`).
 """
 
 import json

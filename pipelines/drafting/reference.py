@@ -16,7 +16,7 @@ from typing import Any
 
 import assets.product as product
 import assets.vocabulary as vocabulary
-from assets.product.contract import Column, Consent, Contract, Distribution, NewestEvent, Reference, Volume
+from assets.product.contracts.contract import Column, Consent, Contract, Distribution, NewestEvent, Reference, Volume
 from assets.vocabulary.selection import Options
 
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (

@@ -16,8 +16,8 @@ from assets.feedback.erasure import erase_decisions, erase_exposed, erase_posted
 from assets.governance.audit_database import open_audit
 from assets.privacy.tokens import is_token, tokenise
 from assets.product import Product
-from assets.serving.decision_log import erase
-from assets.serving.posted_erasure import erase_posted, subject_of
+from assets.serving.log.decision_log import erase
+from assets.serving.log.posted_erasure import erase_posted, subject_of
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment

@@ -22,7 +22,7 @@ from assets.replay.features import Parity, compare_with_lake, explain
 from assets.replay.lake_events import EntityIndex, LakeEvents
 from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
-from assets.serving.decision_log import days, find_decision, scan_day
+from assets.serving.log.decision_log import days, find_decision, scan_day
 from pipelines.operations.loop.fill_sandbox import Progress
 from resources.environments import Environment
 from resources.errors import LooplineError

@@ -18,8 +18,8 @@ from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.deploying import policy_in
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove
+from assets.rollout.outcomes.results import Results, late_of, results_of
 from assets.rollout.page import to_html
-from assets.rollout.results import Results, late_of, results_of
 from assets.rollout.steward import Look, look
 from pipelines.operations.pages import NoPage, write_text_page
 from pipelines.products import load_product

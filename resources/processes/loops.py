@@ -1,7 +1,7 @@
 """A loop that a failure does not end: the one way in which threads and processes repeat their work.
 
 Belongs here: repeating a step, surviving its failures, telling how the loop fares. Does not belong here: the work
-(`assets.serving.watcher`, `assets.serving.log_writer`, `pipelines.services.stream_follower`), readiness and metrics.
+(`assets.serving.live`, `assets.serving.log`, `pipelines.services.stream_follower`), readiness and metrics.
 """
 
 import logging

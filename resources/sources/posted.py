@@ -1,6 +1,6 @@
 """Rows that were posted to the decision service: the lines that arrived on a day.
 
-Belongs here: reading them. Does not belong here: writing them (`assets.serving.posted_log`), the meaning of a line.
+Belongs here: reading them. Does not belong here: writing them (`assets.serving.log.posted_log`), the meaning of a line.
 
 A UTC day has a folder with a file of JSON lines of each process of the service. A line that is not whole was never
 acknowledged: it is left out.

@@ -8,8 +8,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from assets.rollout.bandit import BanditPolicy, Cohort, Reward, next_shares
-from assets.rollout.off_policy import EvaluatedPolicy, Logged, Method, policy_value, value_difference
+from assets.rollout.outcomes.bandit import BanditPolicy, Cohort, Reward, next_shares
+from assets.rollout.outcomes.off_policy import EvaluatedPolicy, Logged, Method, policy_value, value_difference
 from tests.support.killing import CAMPAIGN
 from tests.support.simulated_policies import MANY, Applicants, Experiment, Threshold, applicants, experiment
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from assets.serving.decision import Decision, Reason, new_id
-from assets.serving.log_writer import DecisionLog
+from assets.serving.log.writer import DecisionLog
 
 NOW = datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 DAY = date(2026, 3, 1)

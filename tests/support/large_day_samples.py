@@ -15,7 +15,7 @@ import pyarrow as pa
 from assets.ingestion.landing import as_raw
 from assets.privacy.tokens import tokenise
 from assets.product import Column, Contract
-from assets.product.contract import Consent, Distribution, NewestEvent, Reference, Volume
+from assets.product.contracts.contract import Consent, Distribution, NewestEvent, Reference, Volume
 from assets.validation.audit import Audit, audit
 from assets.validation.large_days import audit_in_tasks
 from assets.validation.publication import LargeRows, Publication, Tables, Terms, held_rows

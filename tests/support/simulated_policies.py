@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.rollout.off_policy import EvaluatedPolicy, Logged
+from assets.rollout.outcomes.off_policy import EvaluatedPolicy, Logged
 
 Floats = NDArray[np.float64]
 MANY = 1_000_000

@@ -13,9 +13,9 @@ from typing import Any
 from assets.bundle.released import released_bundle
 from assets.bundle.scorer import Scorer
 from assets.serving.decision import Decision, Reason, reason_record
-from assets.serving.decision_log import find_decision
 from assets.serving.earlier.recorded import judged_again
-from assets.serving.live import LiveProduct
+from assets.serving.live.product import LiveProduct
+from assets.serving.log.decision_log import find_decision
 from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
 

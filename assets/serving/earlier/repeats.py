@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.serving.decision import Decision, moment_of
-from assets.serving.decision_log import days, files_of
 from assets.serving.earlier.marks import Mark, OtherBody
-from assets.serving.log_search import lines_with
+from assets.serving.log.decision_log import days, files_of
+from assets.serving.log.search import lines_with
 from resources.naming import is_name
 
 if TYPE_CHECKING:  # a client of Redis, which the process beside an embedded store does not need

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from assets.serving.decision import CannotReplay, NoDecision
 from assets.serving.earlier.marks import OtherBody
-from assets.serving.log_writer import DecisionLogError, DiskFull
+from assets.serving.log.writer import DecisionLogError, DiskFull
 from assets.serving.requests.parse import NoChampion, NotRolledOut, RequestError, StaleEvents
 from resources.online_store.errors import StoreError
 from resources.rollout_store.manifest import RolloutError

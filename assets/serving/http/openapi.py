@@ -18,7 +18,7 @@ from assets.serving.http.schemas import (
     posted_schema,
     request_schema,
 )
-from assets.serving.live import LiveProduct
+from assets.serving.live.product import LiveProduct
 from assets.serving.requests.batch import LARGEST_BATCH
 from assets.serving.requests.parse import LARGEST_BODY
 

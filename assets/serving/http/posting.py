@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from assets.serving.decision import NoDecision
 from assets.serving.http.answers import refusal
 from assets.serving.http.deciding import in_thread
-from assets.serving.log_writer import DecisionLogError, DiskFull
+from assets.serving.log.writer import DecisionLogError, DiskFull
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _posted(
 ) -> Response:
     """The answer to a post. It waits for the disk on threads of its own: decisions wait for none of them."""
     # The server's supervisor imports this module too, and needs no models.
-    from assets.serving.posted_log import Conflict
+    from assets.serving.log.posted_log import Conflict
     from assets.serving.postings import NotDeclared
     from resources.locks import LockError
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assets.bundle.contract import ColumnRule, PostedRules, Route, SourceRules
-from assets.serving.live import LiveProduct
+from assets.serving.live.product import LiveProduct
 from assets.serving.requests.event import parse_event
 from assets.serving.requests.parse import LARGEST_NUMBER, LONGEST_TEXT, RequestError, parse_request
 from assets.serving.requests.posted import parse_posted, posted_fields

@@ -1,7 +1,7 @@
 """Checks of a row that is posted to the service: an outcome, or a review.
 
 Belongs here: the fields of such a body, held to the contract of their source. Does not belong here: the decision that
-it is about (`assets.serving.postings`), keeping the row (`assets.serving.posted_log`), JSON (`parse.py`).
+it is about (`assets.serving.postings`), keeping the row (`assets.serving.log.posted_log`), JSON (`parse.py`).
 
 A posted row is a row of a source: the lake tokenises what its contract calls personal, so plain values are taken here.
 """

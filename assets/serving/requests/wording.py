@@ -1,7 +1,7 @@
 """Values of a request in messages.
 
 Belongs here: how a message tells the value of a field. Does not belong here: which value is refused (`parse.py`,
-`event.py`), which fields are private (`shape.py`, `assets.serving.live`).
+`event.py`), which fields are private (`shape.py`, `assets.serving.live.product`).
 
 Messages reach the logs of callers and proxies: of entity keys and personal columns they tell the kind and the length.
 """

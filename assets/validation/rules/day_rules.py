@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from assets.metrics.psi import psi
 from assets.product import Contract
-from assets.product.contract import EARLIER_DAYS, Distribution
+from assets.product.contracts.contract import EARLIER_DAYS, Distribution
 from assets.validation.rules.typing import typed
 from resources.lake.partitioning import slot_column
 from resources.slots import Hour, Slot, end_of

@@ -1,7 +1,7 @@
 """Great Expectations, asked which rows and which days fail the expectations of a contract.
 
 Belongs here: setting up Great Expectations, the form of the rows that it judges, and reading its results. Does not
-belong here: which expectations a contract may have (`assets.product.expectations`), the order of the rules and the
+belong here: which expectations a contract may have (`assets.product.contracts`), the order of the rules and the
 quarantine (`assets.validation.audit`).
 
 Rows that certainly keep an expectation are not given to it (`screening.py`): it judges those that may fail.
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from assets.product.expectations import columns_of, scope_of
+from assets.product.contracts.expectations import columns_of, scope_of
 from assets.validation.rules.screening import doubtful
 from resources.errors import LooplineError
 from resources.lake.partitioning import slot_column

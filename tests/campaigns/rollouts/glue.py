@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from assets.product import Profit, Rollout, Verdict
 from assets.rollout.assignment import place
-from assets.rollout.cohorts import Terms, bad_rate_evidence
 from assets.rollout.evidence.wealth import Evidence
 from assets.rollout.moves import Who, advanced, begun, paused, promoted, taken_out
+from assets.rollout.outcomes.cohorts import Terms, bad_rate_evidence
 from assets.rollout.steps import StepAction, next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together
 from resources.rollout_store.manifest import Release, RolloutManifest

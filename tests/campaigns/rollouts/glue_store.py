@@ -24,8 +24,8 @@ from assets.rollout.keeper import Keeper
 from assets.rollout.moves import policy_of
 from assets.rollout.steward import stewarded
 from assets.rollout.trial import Outcome, Seen, Trial
-from assets.serving.guard import Guard
-from assets.serving.watcher import Watcher
+from assets.serving.live.guard import Guard
+from assets.serving.live.watcher import Watcher
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import LostRace, Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from assets.serving.log_file import DiskFile
+from assets.serving.log.file import DiskFile
 
 _SECTOR = 512
 _PARTS = (0.0, 0.3, 0.7, 1.0)

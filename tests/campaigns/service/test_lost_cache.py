@@ -14,8 +14,8 @@ from random import Random
 import pytest
 
 from assets.serving.decision import Decision
-from assets.serving.decision_log import scan_day
-from assets.serving.log_writer import DecisionLog, DecisionLogError
+from assets.serving.log.decision_log import scan_day
+from assets.serving.log.writer import DecisionLog, DecisionLogError
 from tests.campaigns.service.cached_disk import CachedDisk
 from tests.support.decision_samples import DAY, another
 

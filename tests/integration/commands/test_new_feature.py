@@ -11,7 +11,7 @@ import pytest
 
 from assets.bundle.bundle import Bundle
 from assets.materialising import asset_key
-from assets.serving.decision_log import find_decision
+from assets.serving.log.decision_log import find_decision
 from assets.vocabulary import Log1p, days
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name

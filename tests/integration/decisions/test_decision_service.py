@@ -12,7 +12,7 @@ import pytest
 
 from assets.bundle.files import load_bundle
 from assets.replay.decision import replay
-from assets.serving.decision_log import days, find_decision, scan_day
+from assets.serving.log.decision_log import days, find_decision, scan_day
 from resources.keys import signing_key
 from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts

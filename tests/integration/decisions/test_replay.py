@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from assets.serving.decision_log import days, erase
+from assets.serving.log.decision_log import days, erase
 from pipelines.operations.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
 from resources.lake import Lake
 from resources.online_store.opening import open_store

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from assets.serving.decision_log import days, scan_day
+from assets.serving.log.decision_log import days, scan_day
 from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 

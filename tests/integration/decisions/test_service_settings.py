@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from assets.serving.decision_log import find_decision
+from assets.serving.log.decision_log import find_decision
 from tests.support.certificates import write_certificate
 from tests.support.servers.http_server import QuietHandler, serving
 from tests.support.servers.serving_process import Service, Workspace

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from assets.serving.decision import Decision
-from assets.serving.decision_log import days, scan_day
+from assets.serving.log.decision_log import days, scan_day
 from pipelines.operations.access_keys import add_key
 from resources.environments import CHECKOUT
 from tests.campaigns.target import publish

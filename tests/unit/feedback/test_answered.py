@@ -14,7 +14,7 @@ from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.product import Label, Partitions, Product, Spine
 from assets.product.names import DECISIONS, OUTCOMES, table_name, validated_table
 from assets.serving.decision import Decision
-from assets.serving.decision_log import erase
+from assets.serving.log.decision_log import erase
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.lake import Lake

@@ -12,7 +12,7 @@ from assets.monitoring.by_bundle import performance_by_bundle
 from assets.product import PostedReviews, Product, Rule
 from assets.product.names import OUTCOMES, table_name, validated_table
 from assets.product.rules import Compare
-from assets.rollout.cohorts import Terms, rewards
+from assets.rollout.outcomes.cohorts import Terms, rewards
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from tests.support.decision_samples import write

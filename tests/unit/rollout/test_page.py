@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from assets.product import Verdict
-from assets.rollout.cohorts import interval_path
 from assets.rollout.moves import last_begun, promoted
+from assets.rollout.outcomes.cohorts import interval_path
+from assets.rollout.outcomes.results import results_of
 from assets.rollout.page import to_html
-from assets.rollout.results import results_of
 from assets.rollout.steps import Signals
 from assets.rollout.steward import Look
 from assets.rollout.trial import Trial, read_together
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT
+from tests.unit.rollout.outcomes.test_results import AB_TEST, TERMS, ab_test, outcomes
 from tests.unit.rollout.rollout_samples import BEGUN, WHO, seen
-from tests.unit.rollout.test_results import AB_TEST, TERMS, ab_test, outcomes
 
 POLICY = replace(AB_TEST, hypothesis="fewer defaults at < 5%")
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from assets.product import Guard, Profit, Rollout, Step
 from assets.product.policies import ProductError
 from assets.product.rollout_policy import GUARDS, STEPS, Signal
-from assets.rollout.cohorts import Terms, bad_rate_evidence
 from assets.rollout.evidence.means import MeanShift, PairedShift
 from assets.rollout.evidence.power import Asked, EffectTest, needed
 from assets.rollout.evidence.rates import FlipShare, RateIncrease
 from assets.rollout.evidence.rows import ArmRows
 from assets.rollout.evidence.wealth import Needed
 from assets.rollout.moves import advanced, paused, resumed
+from assets.rollout.outcomes.cohorts import Terms, bad_rate_evidence
 from assets.rollout.steps import Signals, next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together
 from resources.rollout_store.manifest import RolloutManifest

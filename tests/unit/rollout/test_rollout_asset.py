@@ -24,8 +24,8 @@ from resources.notifications import Alert
 from resources.rollout_store.manifest import RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT as DIRECT
 from tests.support.registered import RegisteredHome
+from tests.unit.rollout.outcomes.test_results import AB_TEST, BANDIT, outcomes
 from tests.unit.rollout.rollout_samples import seen
-from tests.unit.rollout.test_results import AB_TEST, BANDIT, outcomes
 
 POLICY = Rollout(steps=(Step(0.0, 100, timedelta(0)), Step(0.5, 100, timedelta(0))), outcomes="watched")
 PRODUCT = replace(DIRECT, rollout=POLICY)

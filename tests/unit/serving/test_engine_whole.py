@@ -12,7 +12,7 @@ from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import compile_features
 from assets.replay.decision import replay
 from assets.serving.engine import Engine
-from assets.serving.live import LiveProduct
+from assets.serving.live.product import LiveProduct
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore

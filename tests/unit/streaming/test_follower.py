@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from assets.product import Product, StreamTopic
-from assets.product.contract import ContractError
+from assets.product.contracts.contract import ContractError
 from assets.streaming.events import accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT

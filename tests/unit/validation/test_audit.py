@@ -14,7 +14,7 @@ import pytest
 from assets.features.columns.arrow import as_steps
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
-from assets.product.contract import NewestEvent, Volume
+from assets.product.contracts.contract import NewestEvent, Volume
 from assets.validation.audit import Audit, audit
 from assets.validation.rules.day_rules import Surroundings
 from assets.validation.rules.expectations import ContractCannotRun

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
-from assets.product.contract import NewestEvent, Volume
+from assets.product.contracts.contract import NewestEvent, Volume
 from assets.validation.audit import Audit, audit
 from assets.validation.balance import balances
 from assets.validation.rules.day_rules import Surroundings

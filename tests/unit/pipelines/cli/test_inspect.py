@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.serving.decision import Decision, new_id
-from assets.serving.log_writer import DecisionLog
+from assets.serving.log.writer import DecisionLog
 from pipelines.cli import app
 from resources.environments import Environment
 from resources.lake import Lake

@@ -20,8 +20,8 @@ from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 from tests.support.evaluated_bundle import evaluated_parts
 from tests.unit.pipelines.cli.conftest import Refused
+from tests.unit.rollout.outcomes.test_results import outcomes
 from tests.unit.rollout.rollout_samples import FIRST
-from tests.unit.rollout.test_results import outcomes
 
 POLICY = Rollout(strategy="ab_test", hypothesis="more profit", metric="profit", smallest_effect=50.0, share=0.5)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.product.contract_file import load_contract
+from assets.product.contracts.file import load_contract
 from assets.vocabulary import FeatureSet
 from pipelines.drafting.draft import draft_product
 from pipelines.drafting.parts import Draft

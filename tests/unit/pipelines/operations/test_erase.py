@@ -18,9 +18,9 @@ from assets.privacy.tokens import tokenise
 from assets.product import PostedOutcomes, PostedReviews
 from assets.rollout.moves import advanced, rolled_back
 from assets.serving.decision import Decision
-from assets.serving.decision_log import scan_day
-from assets.serving.log_writer import DecisionLog
-from assets.serving.posted_log import PostedLog
+from assets.serving.log.decision_log import scan_day
+from assets.serving.log.posted_log import PostedLog
+from assets.serving.log.writer import DecisionLog
 from assets.serving.requests.posted import PostedRow
 from pipelines.operations import erase as operation
 from pipelines.operations.erase import NotErased, erase_subject

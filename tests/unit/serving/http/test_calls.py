@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from assets.bundle.bundle import BundleParts
-from assets.serving.decision_log import erase, find_decision
+from assets.serving.log.decision_log import erase, find_decision
 from resources.rollout_store.manifest import Challenger
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.unit.serving.http.test_routes import Served, started

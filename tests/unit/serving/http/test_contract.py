@@ -10,9 +10,9 @@ import pytest
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
-from assets.serving.decision_log import find_decision
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
+from assets.serving.log.decision_log import find_decision
 from resources.online_store.protocol import OnlineStore
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, bundle_of, sample_features
 from tests.unit.serving.http.test_routes import EVENT, Served, started

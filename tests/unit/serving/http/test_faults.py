@@ -16,8 +16,8 @@ import pytest
 from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.features.kernel.kernel import compile_features
-from assets.serving.decision_log import days, find_decision, scan_day
 from assets.serving.http import deciding
+from assets.serving.log.decision_log import days, find_decision, scan_day
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Challenger

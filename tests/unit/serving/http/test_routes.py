@@ -22,8 +22,8 @@ from starlette.applications import Starlette
 from assets.bundle.bundle import BundleParts
 from assets.features.kernel.kernel import compile_features
 from assets.serving.application import Application
-from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http.routes import http_app, is_ready
+from assets.serving.log.decision_log import days, find_decision, read_day
 from assets.vocabulary import Number
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assets.ingestion.landing import as_raw
-from assets.product.contract import Contract, Distribution, NewestEvent, Reference, Volume
+from assets.product.contracts.contract import Contract, Distribution, NewestEvent, Reference, Volume
 from assets.validation.audit import Audit, audit
 from assets.validation.rules.day_rules import Surroundings
 from resources.sources.readers import DayRows

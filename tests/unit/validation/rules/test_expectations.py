@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.product.expectations import FORMS
+from assets.product.contracts.expectations import FORMS
 from assets.validation.rules.expectations import Judge
 
 DAYS = [date(2026, 1, 1)] * 4 + [date(2026, 1, 2)] * 3

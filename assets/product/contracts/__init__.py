@@ -1,0 +1,1 @@
+"""Contracts: what a source promises of its columns, rows and days."""

@@ -1,0 +1,1 @@
+"""What the outcomes of answered decisions say of the arms of a rollout."""

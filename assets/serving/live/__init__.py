@@ -1,0 +1,1 @@
+"""The bundles that decide in this process: following the rollout state, and the guard."""
