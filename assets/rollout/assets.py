@@ -182,10 +182,11 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake, environmen
 
     challengers, results = state.challengers, results_of(lake, product, state)
     begun = last_begun(state)
-    pages = {} if begun is None else {
-        f"page_{version}": dg.MetadataValue.url(kept_page(keeper.tracking, product, environment, version, text))
-        for text in [to_html(product, state, found, results)] for version in begun.versions
-    }  # fmt: skip
+    page, versions = to_html(product, state, found, results), () if begun is None else begun.versions
+    pages = {
+        f"page_{version}": dg.MetadataValue.url(kept_page(keeper.tracking, product, environment, version, page))
+        for version in versions
+    }
     intervals = {
         f"interval_{test.version}": picture(interval_over_time(path, test.metric, test.smallest_effect))
         for test, path in zip(results.experiments, results.paths, strict=True) if path

@@ -131,13 +131,13 @@ def _signals(found: Look) -> str:
 def _values(values: Sequence[Estimate]) -> str:
     if not values:
         return ""
-    heads = ("by propensities", "method", "value a decision", "interval", "effective decisions", "")
+    heads = ("arm", "method", "value a decision", "interval", "effective decisions", "")
     rows = [
         (one.policy, one.method, _number(one.value), f"{_number(one.low)} to {_number(one.high)}" if one.value else "",
          "" if one.effective is None else f"{one.effective:,.0f} of {one.decisions:,}", "; ".join(one.reasons))
         for one in values
     ]  # fmt: skip
-    return "<h2>The second opinion</h2>" + _table(heads, rows)
+    return "<h2>Values by propensities</h2>" + _table(heads, rows)
 
 
 def _changes(moves: Sequence[Move]) -> str:

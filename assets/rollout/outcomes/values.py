@@ -1,4 +1,4 @@
-"""What each arm of an A/B test or a bandit is worth, by propensities: the second opinion on its own figures.
+"""What each arm of an A/B test or a bandit is worth, by propensities, beside its own figures.
 
 Belongs here: from outcomes to logged decisions, the model of rewards, and the policies that are evaluated. Does not
 belong here: the estimators (`off_policy.py`), the always-valid figures by which a test is decided (`cohorts.py`),

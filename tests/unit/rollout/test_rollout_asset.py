@@ -228,7 +228,7 @@ def test_a_bandit_moves_its_shares_and_records_what_each_arm_is_worth_beside_its
     assert found["page_2"].endswith("/artifacts/documents/rollout.html")
     # The copied home's registry keeps files where the first one did.
     pages = [page.read_text() for page in made.home.rglob("documents/rollout.html")]
-    assert ["The second opinion" in page for page in pages] == [True]
+    assert ["Values by propensities" in page for page in pages] == [True]
 
 
 def test_an_a_b_test_ends_at_its_horizon_by_asking_and_records_what_each_arm_is_worth(home: RegisteredHome) -> None:
