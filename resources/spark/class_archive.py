@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ def make_class_archive() -> Path:
         made = Path(folder) / archive.name
         sessions = SparkSessions("local[2]", Path(folder) / "home", java_options=f"{_MAKE}{made}")
         spark = sessions.session()
-        gateway = spark.sparkContext._gateway
+        gateway: Any = spark.sparkContext._gateway
         table = f"{folder}/table"
         spark.range(1_000).selectExpr("id", "id % 10 as key").repartition(2, "key").write.parquet(table)
         spark.read.parquet(table).mapInArrow(_same, "id long, key long").repartition(2).count()
@@ -66,4 +66,4 @@ def _same(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
 if __name__ == "__main__":
     begun = time.monotonic()
     place = make_class_archive()
-    print(f"{place}: {place.stat().st_size / 1e6:.0f} MB, {time.monotonic() - begun:.0f} s")
+    sys.stdout.write(f"{place}: {place.stat().st_size / 1e6:.0f} MB, {time.monotonic() - begun:.0f} s\n")
