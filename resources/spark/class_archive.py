@@ -1,6 +1,6 @@
 """The archive of the classes that Spark loads, from which a Java virtual machine starts in half the time.
 
-Belongs here: where the archive lies, and making it. Does not belong here: the session that uses it (`sessions.py`).
+Belongs here: making the archive. Does not belong here: where it lies, and the sessions that use it (`sessions.py`).
 
 Spark loads some 15,000 classes before its first task. An archive of class data (JEP 350) holds them as the machine
 needs them in memory. It belongs to one Java and one Spark: another Java ignores it, and works as without.
@@ -16,20 +16,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resources.spark.sessions import SparkSessions, class_archive
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-USE = "-XX:SharedArchiveFile="
 _MAKE = "-XX:ArchiveClassesAtExit="
 _SECONDS = 120.0
 """For the end of the virtual machine, which writes the archive as it ends."""
-
-
-def class_archive() -> Path:
-    """Where this environment's archive lies, or would lie."""
-    import pyspark
-
-    return Path(sys.prefix) / "share" / "loopline" / f"spark-{pyspark.__version__}.jsa"
 
 
 def make_class_archive() -> Path:
@@ -39,8 +33,6 @@ def make_class_archive() -> Path:
         NoJava: There is no Java of version 17 or later.
         TimeoutError: The virtual machine did not end.
     """
-    from resources.spark.sessions import SparkSessions
-
     archive = class_archive()
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:

@@ -33,6 +33,13 @@ LARGE_BYTES = 256 * 2**20
 """Size of data files from which on a session pays: some ten million rows, more than one process should hold as text."""
 
 
+def class_archive() -> Path:
+    """Where this environment's archive of Spark's classes lies, or would lie."""
+    import pyspark
+
+    return Path(sys.prefix) / "share" / "loopline" / f"spark-{pyspark.__version__}.jsa"
+
+
 class SparkSessions:
     """The Spark session of this process, started on first use.
 
@@ -55,7 +62,6 @@ class SparkSessions:
         """The running session, or a new one (5 to 8 seconds); its log is `spark/spark.log` of the home."""
         from pyspark.sql import SparkSession
 
-        from resources.spark.class_archive import USE, class_archive
         from resources.spark.java import use_java
 
         use_java(os.environ, self._home)
@@ -67,7 +73,7 @@ class SparkSessions:
         address = _address_toward(self._master) if cluster else "127.0.0.1"
         os.environ.setdefault("SPARK_LOCAL_IP", address)
         # Without such a file, or of another Java, a virtual machine starts as if it had not been named.
-        java_options = f"{_JAVA_OPTIONS} {self._java_options or f'{USE}{class_archive()}'}"
+        java_options = f"{_JAVA_OPTIONS} {self._java_options or f'-XX:SharedArchiveFile={class_archive()}'}"
         local = self._home / "spark"
         local.mkdir(parents=True, exist_ok=True)
         builder = (

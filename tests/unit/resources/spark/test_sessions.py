@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from resources.spark.class_archive import class_archive, make_class_archive
+from resources.spark.class_archive import make_class_archive
+from resources.spark.sessions import class_archive
 
 _START = """
 import sys
