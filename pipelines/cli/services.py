@@ -109,7 +109,7 @@ def probe(
 
 def doctor(json_: Json = False) -> None:
     """What is missing on this machine, and the command that fixes it."""
-    from pipelines.operations.doctor import diagnose
+    from pipelines.operations.doctor.diagnosis import diagnose
 
     found = diagnose(load_environment(part=part_of(os.environ)))
     show_findings(found, console.results(json_))

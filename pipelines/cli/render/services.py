@@ -11,7 +11,7 @@ from pipelines.cli import console
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
-    from pipelines.operations.doctor import Finding
+    from pipelines.operations.doctor.finding import Finding
     from pipelines.services.states import ServiceStatus
     from resources.dependencies import Dependency
 
