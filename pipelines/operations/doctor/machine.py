@@ -23,8 +23,6 @@ from resources.processes.table import ProcessTable
 from resources.spark.java import OLDEST, java_home
 
 PYTHON = (3, 11)
-
-
 _FREE_GIGABYTES = 5.0
 
 
