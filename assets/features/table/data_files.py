@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from assets.features.columns.arrow import Members
 from assets.vocabulary import FeatureError
 from resources.lake import DAY, HOUR
-from resources.lake.parquet import CHECKED
+from resources.lake.fragments import fragment_of
 from resources.lake.reading import read_files
 from resources.slots import Slot, checked_slot
 from resources.sources.object_stores import open_place
@@ -113,7 +113,7 @@ def read_batches(
     if not addresses:
         return
     files, _ = open_place(addresses[0])
-    fragments = {address: CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses}
+    fragments = {address: fragment_of(files, address.removeprefix("s3://")) for address in addresses}
     wanted = {
         name: pc.field(to.name) if to.equals(table.schema.field(to.name)) else pc.field(to.name).cast(to.type)
         for name, to in columns.items()
