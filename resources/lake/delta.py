@@ -88,21 +88,6 @@ class DeltaLogs:
         """The commits, newest first, each with the metadata that its writer recorded. Raises as `opened`."""
         return self._tables.commits(table, limit)
 
-    def sizes(self, table: str, paths: Sequence[str]) -> Mapping[str, int]:
-        """The bytes of those of the files of a table that are there; on S3 one listing over the days that they are of.
-
-        Args:
-            paths: Relative to the table's folder.
-        """
-        root = f"{self.root}/{table}/"
-        if is_s3(self.uri) and paths:
-            first, last = root + min(paths), root + max(paths)
-            # A listing tells what is behind a path, and this one is right before the first.
-            listed = self._objects.listed(root, behind=first[:-1], last=last)
-            return {path: listed[root + path].bytes for path in paths if root + path in listed}
-        infos = self.files.get_file_info([root + path for path in paths]) if paths else []
-        return {path: info.size for path, info in zip(paths, infos, strict=True) if info.type is pafs.FileType.File}
-
     def commit(
         self,
         table: str,
@@ -146,10 +131,10 @@ class DeltaLogs:
         opened = self._newest(table)
         if opened is None and self._create(table, schema, adds, partition_by, properties):
             return self._version_of(table, mark, 0)
-        self._fit(table, opened or self.opened(table), schema, partition_by)
+        opened = self._fit(table, opened or self.opened(table), schema, partition_by)
         filters = None if days is None else range_of(days[0], days[-1])
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
-            with self._tables.for_commit(table) as (there, newest):
+            with self._tables.for_commit(table, opened if attempt == 1 else None) as (there, newest):
                 since = newest.version + 1
                 try:
                     there.create_write_transaction(
@@ -218,8 +203,12 @@ class DeltaLogs:
                 return version
         raise AssertionError("the loop returns or raises")
 
-    def _fit(self, table: str, opened: OpenTable, schema: pa.Schema, partition_by: list[str] | None) -> None:
-        """Adds the columns that the table lacks; refuses columns of another type, and slots of another length."""
+    def _fit(self, table: str, opened: OpenTable, schema: pa.Schema, partition_by: list[str] | None) -> OpenTable:
+        """Adds the columns that the table lacks; refuses columns of another type, and slots of another length.
+
+        Returns:
+            The version with all columns.
+        """
         known, slots = opened.schema, opened.partition_columns
         if partition_by is not None and slots != tuple(partition_by):
             raise SchemaConflict(
@@ -235,6 +224,8 @@ class DeltaLogs:
                     f"give the new column another name, or remove the table and backfill"
                 )
         new = [field for field in schema if known.get_field_index(field.name) < 0]
-        if new:
-            fields = Schema.from_arrow(pa.schema(new)).fields
-            self._tables.load(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
+        if not new:
+            return opened
+        fields = Schema.from_arrow(pa.schema(new)).fields
+        self._tables.load(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
+        return self.opened(table)

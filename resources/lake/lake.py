@@ -40,6 +40,7 @@ from resources.lake.reading import damaged, read_files
 from resources.lake.values import HOUR, Commit, DataFile
 from resources.slots import Slot, day_of, days_of
 from resources.sources.object_stores import is_s3
+from resources.sources.objects import sizes_of
 
 
 class Lake:
@@ -165,9 +166,10 @@ class Lake:
         )
 
     def _check_present(self, table: str, files: Sequence[DataFile], version: int | None) -> None:
-        sizes = self._logs.sizes(table, [file.path for file in files])
+        root = f"{self._logs.root}/{table}"
+        sizes = sizes_of(self._logs.files, [f"{root}/{file.path}" for file in files])
         for file in files:
-            size = sizes.get(file.path)
+            size = sizes.get(f"{root}/{file.path}")
             if size is None and version is not None and version < self.version(table):
                 raise DamagedPartition(
                     f"table {table}: data file {file.path} of its version {version} is missing: `loopline vacuum` "

@@ -106,13 +106,19 @@ class OpenTables:
             return held.pinned
 
     @contextmanager
-    def for_commit(self, table: str) -> Iterator[tuple[DeltaTable, OpenTable]]:
+    def for_commit(self, table: str, seen: OpenTable | None = None) -> Iterator[tuple[DeltaTable, OpenTable]]:
         """The newest version, also for delta-rs, that nobody else of this process uses within the block.
+
+        Args:
+            seen: The version that was the newest just now: if it is held, the log is not asked again, because the
+                commit itself fails if there is a newer one.
 
         Raises as `opened`.
         """
         with self._alone(table):
-            held = self._current(table)
+            held = self._held.get(table)
+            if held is None or held.newest is not seen:
+                held = self._current(table)
             yield held.table, held.newest
 
     def commits(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:

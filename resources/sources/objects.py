@@ -5,13 +5,21 @@ Belongs here: a listing that begins behind a path, and an object read whole. Doe
 Paths are those of PyArrow, `bucket/key`. An error has the form of PyArrow's, an `OSError` with "AWS Error" in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from os.path import commonpath
 from typing import Any, Self
 
+import pyarrow.fs as pafs
+
 from resources.sources.object_stores import endpoint
+
+_PAGE = 1000
+"""Objects that one request lists."""
+_MANY = 4
+"""Files for which one listing of a page is better than a request for each."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Objects:
         with _told(prefix):
             pages = self._client.get_paginator("list_objects_v2")
             bounds = {"StartAfter": start} if start else {}
-            limits = {} if most is None else {"PaginationConfig": {"MaxItems": most, "PageSize": most}}
+            limits = {} if most is None else {"PaginationConfig": {"MaxItems": most, "PageSize": min(most, _PAGE)}}
             for page in pages.paginate(Bucket=bucket, Prefix=key, **bounds, **limits):
                 for one in page.get("Contents", ()):
                     path = f"{bucket}/{one['Key']}"
@@ -90,6 +98,24 @@ class Objects:
                 if code == "InvalidRange":  # it is empty
                     return b""
                 raise
+
+
+def sizes_of(files: pafs.FileSystem, paths: Sequence[str]) -> dict[str, int]:
+    """The bytes of those of the files that are there; on S3 the files of consecutive days are one listing.
+
+    Raises:
+        OSError: The place does not answer.
+    """
+    found: dict[str, int] = {}
+    if isinstance(files, pafs.S3FileSystem) and len(paths) >= _MANY:
+        # Between files far apart may be many others: after some pages the rest is asked for one by one.
+        most = _PAGE * (len(paths) // _MANY)
+        first, last = min(paths), max(paths)
+        between = Objects.open().listed(f"{commonpath([first, last])}/", behind=first[:-1], last=last, most=most)
+        found = {path: between[path].bytes for path in paths if path in between}
+    rest = [path for path in paths if path not in found]
+    infos = files.get_file_info(rest) if rest else []
+    return found | {path: info.size for path, info in zip(rest, infos, strict=True) if info.type is pafs.FileType.File}
 
 
 @contextmanager
