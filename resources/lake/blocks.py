@@ -43,6 +43,7 @@ class Block:
         day: The slot of the file, a day or an hour.
         first: The position of its first row in the file.
         start: The position of its first row among the rows of all blocks.
+        bytes: The size of the file.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Block:
     first: int
     start: int
     rows: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Blocks:
             OSError: The file cannot be reached.
         """
         files, _ = open_place(block.path)
-        whole = fragment_of(files, block.path.removeprefix("s3://"), partition=partition_expression(block.day))
+        whole = fragment_of(
+            files, block.path.removeprefix("s3://"), size=block.bytes, partition=partition_expression(block.day)
+        )
         part, before = _row_groups(whole, block)
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         batches = read_files(
@@ -117,7 +121,7 @@ def blocks_of(lake: Lake, table: str, *, days: Sequence[Slot], version: int, row
         assert file.day is not None
         for first in range(0, file.rows, rows):
             count = min(rows, file.rows - first)
-            found.append(Block(len(found), address, file.day, first, start, count))
+            found.append(Block(len(found), address, file.day, first, start, count, file.bytes))
             start += count
     return Blocks(table, lake.schema(table, version), tuple(found))
 

@@ -55,12 +55,8 @@ class DeltaLogs:
         self.uri = uri.rstrip("/")
         self.root = self.uri.removeprefix("s3://")
         self._digests = LogDigests()
-        self._log: Log = S3Log(self.root, self._objects) if is_s3(uri) else FolderLog(self.root, self._digests)
+        self._log: Log = S3Log(self.root, Objects()) if is_s3(uri) else FolderLog(self.root, self._digests)
         self._tables = OpenTables(self.uri, self._log)
-
-    @cached_property
-    def _objects(self) -> Objects:
-        return Objects.open()
 
     @cached_property
     def files(self) -> pafs.FileSystem:

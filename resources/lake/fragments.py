@@ -37,7 +37,7 @@ class _SmallFiles(pafs.FSSpecHandler):  # type: ignore[misc]  # PyArrow has no t
 
     def __init__(self, files: pafs.S3FileSystem) -> None:
         super().__init__(files)
-        self._objects = Objects.open()
+        self._objects = Objects()
 
     def open_input_file(self, path: str) -> pa.NativeFile:
         """The file, in memory if it is small."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,8 @@ from resources.outages import outage_of
 from resources.sources.object_stores import delta_options
 
 _THREADS = 8
+_TOGETHER = 64
+"""Entries that are asked for before it is looked whether they are there."""
 Commit = Mapping[str, Any]
 
 
@@ -132,17 +135,17 @@ class OpenTables:
             versions = range(newest, -1 if limit is None else max(-1, newest - limit), -1)
             lacking = [version for version in versions if version not in held.commits]
             with ThreadPoolExecutor(_THREADS) as pool:
-                entries = pool.map(lambda version: self._log.entry(table, version), lacking)
-                for version, entry in zip(lacking, entries, strict=True):
-                    if entry is None:
+                for first in range(0, len(lacking), _TOGETHER):
+                    some = lacking[first : first + _TOGETHER]
+                    entries = [*pool.map(lambda version: self._log.entry(table, version), some)]
+                    held.commits |= {
+                        version: _commit_of(entry, version)
+                        for version, entry in zip(some, entries, strict=True)
+                        if entry is not None
+                    }
+                    if None in entries:  # the older ones were removed
                         break
-                    held.commits[version] = _commit_of(entry, version)
-            found: list[dict[str, Any]] = []
-            for version in versions:
-                if version not in held.commits:
-                    break
-                found.append(dict(held.commits[version]))
-            return found
+            return [dict(held.commits[version]) for version in takewhile(held.commits.__contains__, versions)]
 
     @contextmanager
     def _alone(self, table: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from os.path import commonpath
-from typing import Any, Self
+from typing import Any
 
 import pyarrow.fs as pafs
 
@@ -37,15 +37,7 @@ class ObjectInfo:
 
 
 class Objects:
-    """The objects of an S3."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    @classmethod
-    def open(cls) -> Self:
-        """Those of the S3 that the process's variables lead to."""
-        return cls(_client(endpoint()))
+    """The objects of the S3 that the process's variables lead to; nothing is opened before the first request."""
 
     def listed(
         self, prefix: str, *, behind: str = "", last: str | None = None, most: int | None = None
@@ -64,7 +56,7 @@ class Objects:
         start = behind.removeprefix(f"{bucket}/")
         found: dict[str, ObjectInfo] = {}
         with _told(prefix):
-            pages = self._client.get_paginator("list_objects_v2")
+            pages = _client(endpoint()).get_paginator("list_objects_v2")
             bounds = {"StartAfter": start} if start else {}
             limits = {} if most is None else {"PaginationConfig": {"MaxItems": most, "PageSize": min(most, _PAGE)}}
             for page in pages.paginate(Bucket=bucket, Prefix=key, **bounds, **limits):
@@ -90,7 +82,7 @@ class Objects:
         part = {} if at_most is None else {"Range": f"bytes=-{at_most}"}
         with _told(path):
             try:
-                return bytes(self._client.get_object(Bucket=bucket, Key=key, **part)["Body"].read())
+                return bytes(_client(endpoint()).get_object(Bucket=bucket, Key=key, **part)["Body"].read())
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "NoSuchKey":
@@ -111,7 +103,7 @@ def sizes_of(files: pafs.FileSystem, paths: Sequence[str]) -> dict[str, int]:
         # Between files far apart may be many others: after some pages the rest is asked for one by one.
         most = _PAGE * (len(paths) // _MANY)
         first, last = min(paths), max(paths)
-        between = Objects.open().listed(f"{commonpath([first, last])}/", behind=first[:-1], last=last, most=most)
+        between = Objects().listed(f"{commonpath([first, last])}/", behind=first[:-1], last=last, most=most)
         found = {path: between[path].bytes for path in paths if path in between}
     rest = [path for path in paths if path not in found]
     infos = files.get_file_info(rest) if rest else []
@@ -132,12 +124,13 @@ def _told(path: str) -> Iterator[None]:
 def _client(address: str | None) -> Any:
     """A client of an S3; opening one takes a tenth of a second, and all threads may share it.
 
-    A server that takes a request and never answers is given up after about a minute.
+    A server that takes a request and never answers is given up after about a minute, as by delta-rs; one that is away
+    for some seconds is waited for.
     """
     import boto3  # takes a third of a second to import, and only S3 needs it
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=5, read_timeout=12, retries={"max_attempts": 3, "mode": "standard"}, max_pool_connections=32
+        connect_timeout=5, read_timeout=8, retries={"max_attempts": 5, "mode": "standard"}, max_pool_connections=32
     )
     return boto3.client("s3", endpoint_url=address, config=config)
