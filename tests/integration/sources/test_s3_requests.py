@@ -12,7 +12,8 @@ import pytest
 from deltalake import DeltaTable
 
 from resources.environments import load_environment
-from resources.lake import Lake, MissingTable
+from resources.lake import Lake, MissingTable, fragments
+from resources.sources import objects
 from resources.sources.object_stores import delta_options
 from tests.integration.demo_home import variables_of
 from tests.support.in_process import answer_of
@@ -154,6 +155,34 @@ def test_a_checkpoint_changes_nothing_and_a_log_without_its_older_entries_is_rea
     assert [one["version"] for one in Lake(PLACE).history(TABLE)] == [3]
     assert lake.replace(TABLE, rows(DAYS[2:3], 400), days=DAYS[2:3]).version == 4
     assert ids(other) == [100, 300, 400, 3, 4, 5]
+
+
+def test_sizes_far_apart_are_asked_for_one_by_one(
+    lake: Lake, server: CountedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "_PAGE", 3)
+    system, root = lake.storage(TABLE)
+    paths = [f"{root}/{file.path}" for file in lake.files(TABLE)]
+    whole = {path: info.size for path, info in zip(paths, system.get_file_info(paths), strict=True)}
+    server.counted()
+    assert objects.sizes_of(system, [*paths, f"{paths[-1]}.gone"]) == whole
+    found = server.counted()
+    assert found["HEAD"] > 0, "three of the files were listed"
+    assert found["HEAD"] < len(paths)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_files_around_the_size_that_is_read_whole_are_the_same(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    system, root = lake.storage(TABLE)
+    (file,) = lake.files(TABLE, days=DAYS[:1])
+    monkeypatch.setattr(fragments, "_WHOLE", file.bytes + more)
+    for size in (file.bytes, None):
+        found = fragments.fragment_of(system, f"{root}/{file.path}", size=size).to_table()
+        assert found.to_pydict() == {"id": [100]}
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        fragments.fragment_of(system, f"{root}/none.parquet").to_table()
 
 
 def test_a_day_of_a_product_takes_few_requests(s3: Any, server: CountedS3, tmp_path: Path) -> None:
