@@ -90,6 +90,12 @@ class Metrics:
             ("product", "rule", "mode"), registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
+        self.expected = Gauge(
+            "loopline_decision_expected_seconds",
+            "After how long a decision asked for now would be answered; beyond half of the smallest latency "
+            "budget of the live products it is refused",
+            registry=self.registry,
+        )
 
     def count(self, decision: Decision) -> None:
         """Counts a decision that is logged."""

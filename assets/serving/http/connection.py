@@ -38,6 +38,7 @@ from assets.serving.http.under_way import UnderWay
 
 _ANSWER_SECONDS = 10.0
 _LAST_SECONDS = 0.2
+_BUDGET_SECONDS = 1.0
 
 
 class BoundedProtocol(EndingConnection):
@@ -63,7 +64,7 @@ class BoundedProtocol(EndingConnection):
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
         self._is_draining = draining
-        self._under_way = under_way or UnderWay()
+        self._under_way = under_way or UnderWay(lambda: _BUDGET_SECONDS)
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0

@@ -35,6 +35,7 @@ from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import PAGE_HEADERS, page
 from assets.serving.http.posting import post_outcome, post_review
 from assets.serving.http.refusals import OVERLOADED
+from assets.serving.http.under_way import THREADS
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
 
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
     from assets.serving.application import Application
     from assets.serving.http.refusals import Why
 
-_THREADS = 4
 _POST_THREADS = 2
 _MOST_EXPLAINED = 8
 # The connections let fewer begin; this holds under any other server too.
 _MOST_IN_FLIGHT = 64
+# While nothing is live, a decision is a quick refusal.
+_BUDGET_SECONDS = 1.0
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -66,7 +68,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
-        app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
+        app.state.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="decide")
         app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
         drain_on_signal(application)
@@ -112,6 +114,13 @@ def is_draining(app: Starlette) -> bool:
     """Whether the decision service was asked to end: kept connections end after their next answer."""
     application = getattr(app.state, "application", None)
     return application is not None and application.draining
+
+
+def latency_budget(app: Starlette) -> float:
+    """The smallest latency budget of the live products, in seconds: a connection does not know whose request it has."""
+    application = getattr(app.state, "application", None)
+    budgets = () if application is None else (live.policy.latency_ms / 1000 for live in application.live.values())
+    return min(budgets, default=_BUDGET_SECONDS)
 
 
 def count_refusal(app: Starlette, why: "Why") -> None:
