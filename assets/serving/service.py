@@ -75,10 +75,15 @@ app = http_app(_open)
 under_way = UnderWay(partial(latency_budget, app))
 
 # BentoML starts uvicorn without a word on its protocol and loop, so what uvicorn takes by itself is named here.
+# A request of our own routes goes past BentoML's layers, which look for BentoML's routes, and start a task and a timer.
 # uvloop accepts one connection each time it looks, so new clients of a busy service would wait for seconds.
 cast(Any, LOOP_FACTORIES)["auto"] = "uvicorn.loops.asyncio:asyncio_loop_factory"
 cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
-    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app), under_way=under_way
+    BoundedProtocol,
+    refused=partial(count_refusal, app),
+    draining=partial(is_draining, app),
+    under_way=under_way,
+    own=PlainErrors(app),
 )
 
 
