@@ -43,12 +43,12 @@ class Decider:
         """Returns when every waiting shadow is scored."""
         self._shadows.close()
 
-    def decide(self, body: bytes, mark: Mark | None = None, *, alone: bool = False) -> Answer:
+    def decide(self, body: bytes, mark: Mark | None = None, *, writes: bool = False) -> Answer:
         """Decides the request in a body `{"product": …, "request": {…}, "explain": false}`.
 
         Args:
             mark: The mark of a request with an idempotency key; the record keeps it.
-            alone: The caller writes the log itself, by `write_log`.
+            writes: The caller writes the log itself, by `write_log`.
 
         Raises:
             RequestError: The body or the request in it is invalid.
@@ -58,7 +58,7 @@ class Decider:
         """
         call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._products.find(call["product"])
-        return self._answer(live, call["request"], explain=call.get("explain", False), mark=mark, alone=alone)
+        return self._answer(live, call["request"], explain=call.get("explain", False), mark=mark, writes=writes)
 
     def write_log(self) -> None:
         """Writes the decisions that wait for the log, in this thread if it can."""
@@ -117,7 +117,7 @@ class Decider:
         *,
         explain: bool,
         mark: Mark | None,
-        alone: bool = False,
+        writes: bool = False,
     ) -> Answer:
         request = live.identified(request)
         engine, assignment = live.choose(request)
@@ -139,7 +139,7 @@ class Decider:
             decision = replace(decision, mark=str(mark))
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        return Answer(decision, self._log.append(decision, wake=not alone), request, live, seconds)
+        return Answer(decision, self._log.append(decision, wake=not writes), request, live, seconds)
 
 
 def _decided(

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from assets.serving.earlier.marks import Mark
 from assets.serving.http.access import ARRIVED, CALLER
+from assets.serving.http.under_way import THREADS
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
@@ -77,12 +78,12 @@ async def _decided(
 ) -> dict[str, Any]:
     answered: Answer | None = None
     try:
-        if request.app.state.in_flight > 1:
+        if request.app.state.in_flight > THREADS:
             answer = await in_thread(request.app.state.pool, application.decider.decide, body, mark)
             with application.spans.part("log"):
                 await logged(answer, application, time.monotonic() + LOG_SECONDS)
         else:
-            answer = await _decided_alone(request.app.state.pool, application, body, mark)
+            answer = await _decided_and_written(request.app.state.pool, application, body, mark)
         answered = answer
     finally:
         if mark is not None:
@@ -92,8 +93,8 @@ async def _decided(
     return answer.decision.answer()
 
 
-async def _decided_alone(pool: Executor, application: "Application", body: bytes, mark: Mark | None) -> "Answer":
-    """The answer to the only request under way, once it is on disk: the thread that decides writes the log as well.
+async def _decided_and_written(pool: Executor, application: "Application", body: bytes, mark: Mark | None) -> "Answer":
+    """The answer, once it is on disk: the thread that decides writes the log as well, since nobody waits for it.
 
     Raises:
         TimeoutError, DecisionLogError: See `logged`.
@@ -102,7 +103,7 @@ async def _decided_alone(pool: Executor, application: "Application", body: bytes
     made: list[tuple[Answer, float]] = []
 
     def decide_and_write() -> None:
-        made.append((application.decider.decide(body, mark, alone=True), time.monotonic() + LOG_SECONDS))
+        made.append((application.decider.decide(body, mark, writes=True), time.monotonic() + LOG_SECONDS))
         with application.spans.part("log"):
             application.decider.write_log()
 

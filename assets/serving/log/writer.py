@@ -56,8 +56,8 @@ class DecisionLog:
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
     fails, the file is cut back to its last logged line, opened again and tried once more; then the futures raise.
 
-    A caller that is alone may write its decision itself: to wake the thread and be woken by it takes longer than a fast
-    disk does.
+    A caller for whose thread nobody waits may write its decision itself: to wake the thread and be woken by it takes
+    longer than a fast disk does.
 
     Args:
         opener: Opens a file of the log; its folder exists.
