@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, cast
 
 import httptools
+from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -61,13 +62,13 @@ class BoundedProtocol(EndingConnection):
         refused: Callable[[Why], None] = lambda _why: None,
         draining: Callable[[], bool] = lambda: False,
         under_way: UnderWay | None = None,
-        own: ASGI3Application | None = None,
+        own: ASGIApp | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
         self._is_draining = draining
         self._under_way = under_way or UnderWay()
-        self._own = own
+        self._own = cast(ASGI3Application | None, own)
         self._answer: HeadWithBody | None = None
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._unread: asyncio.TimerHandle | None = None

@@ -101,6 +101,7 @@ async def _decided_and_written(pool: Executor, application: "Application", body:
     """
     loop = asyncio.get_running_loop()
     made: list[tuple[Answer, float]] = []
+    timer: asyncio.TimerHandle
 
     def decide_and_write() -> None:
         made.append((application.decider.decide(body, mark, writes=True), time.monotonic() + LOG_SECONDS))
