@@ -18,8 +18,8 @@ from resources.sources.object_stores import endpoint
 
 _PAGE = 1000
 """Objects that one request lists."""
-_MANY = 4
-"""Files for which one listing of a page is better than a request for each."""
+_A_PAGE_FOR = 4
+"""Files for which another page of a listing is better than a request for each."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ def sizes_of(files: pafs.FileSystem, paths: Sequence[str]) -> dict[str, int]:
         OSError: The place does not answer.
     """
     found: dict[str, int] = {}
-    if isinstance(files, pafs.S3FileSystem) and len(paths) >= _MANY:
+    if isinstance(files, pafs.S3FileSystem) and len(paths) > 1:
         # Between files far apart may be many others: after some pages the rest is asked for one by one.
-        most = _PAGE * (len(paths) // _MANY)
+        most = _PAGE * max(1, len(paths) // _A_PAGE_FOR)
         first, last = min(paths), max(paths)
         between = Objects().listed(f"{commonpath([first, last])}/", behind=first[:-1], last=last, most=most)
         found = {path: between[path].bytes for path in paths if path in between}

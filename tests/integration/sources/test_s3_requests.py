@@ -23,9 +23,8 @@ from tests.support.small_bank import LAST, fill_small_bank
 PLACE = f"s3://{BUCKET}/lake"
 TABLE = "shop/orders"
 DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(6)]
-# Measured: 147 for a day of `card_fraud` by a table's second commit, by kind. A listing more for each use of a table
-# is far below the half that is added, an opening more for each is far above it.
-OF_A_DAY = {"GET": 75, "LIST": 55, "PUT": 12, "HEAD": 5}
+# Of `card_fraud` by the second commit of each table; as many tables opened anew at each use are over 400.
+OF_A_DAY = 140
 
 
 @pytest.fixture(scope="module")
@@ -194,5 +193,4 @@ def test_a_day_of_a_product_takes_few_requests(s3: Any, server: CountedS3, tmp_p
         done = answer_of(command, variables)
         assert done.status == 0, done.people
     found = server.counted()
-    print(dict(found))
-    assert {kind: count for kind, count in found.items() if count > 1.5 * OF_A_DAY.get(kind, 0)} == {}
+    assert sum(found.values()) <= 1.5 * OF_A_DAY, found
