@@ -57,9 +57,13 @@ def test_writers_that_write_themselves_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_decision_is_on_disk_when_its_writer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, synced = DecisionLog(tmp_path), []
-    sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), synced.append(threading.current_thread())))
+    log, synced, sync = DecisionLog(tmp_path), [], os.fdatasync
+
+    def noting(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(threading.current_thread())
+
+    monkeypatch.setattr(os, "fdatasync", noting)
     logged = log.append(FIRST, wake=False)
     assert not logged.done()
     log.write()
