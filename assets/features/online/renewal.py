@@ -49,7 +49,6 @@ class Renewal:
         Raises:
             LoadsWhole: What would be stored does not follow from what is stored; also while the blocks are read.
             StoreError: The store does not answer.
-            EventError: A stored block is damaged.
         """
         source, key, changed = self.load.source, self.load.key, self.changed
         loaded = self.upon.source(source, key)
