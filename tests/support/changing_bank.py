@@ -35,7 +35,12 @@ KERNEL = compile_features(
     ),
     PRODUCT.resolutions,
 )
-TILINGS = {(tiling.source, tiling.key): replace(tiling, tile_rows=4, tiled_from=18) for tiling in tilings_of(KERNEL)}
+TILINGS = {
+    (tiling.source, tiling.key): replace(
+        tiling, tile_rows=4, tiled_from=18 if tiling.source == "card_transactions" else 60
+    )
+    for tiling in tilings_of(KERNEL)
+}
 FIRST = date(2026, 1, 1)
 HOUR = 3_600_000_000
 

@@ -173,7 +173,7 @@ class RedisFilling(StoreBase):
         """See `StoreBase._put_blocks`."""
         name = self._keys.data(staged.serial, source, key_column)
         with self._failures(), self._filling_step(staged) as (step, _):
-            step.hset(name, mapping={MARK: b"", **{one.key: one.block or b"" for one in blocks}})
+            step.hset(name, mapping={MARK: b"", **{one.key.encode(): one.block or b"" for one in blocks}})
 
     def _publish_update(self, filled: StoreState, upon: StoreState) -> None:
         """See `StoreBase._publish_update`."""
