@@ -85,7 +85,8 @@ def blocks(table: pa.Table, key_column: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _packed(batch: pa.RecordBatch) -> bytes:
-    content = batch.serialize()
+    # The buffers of a part reach up to 63 bytes into the rows behind it, which are another entity's.
+    content = pa.concat_batches([batch]).serialize()
     packed: bytes = pa.compress(content, codec=_CODEC, asbytes=True)
     return sealed(packed, content.size)
 
