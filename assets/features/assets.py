@@ -132,7 +132,7 @@ def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             # A run of days that changed nothing is over sooner.
-            present = None if fault is not None or _is_alone(context) else store.state()
+            present = None if fault is not None or _is_alone(context) else store.settled()
             if present is not None and is_current(product, lake, loads, present):
                 made = StoreLoad(present, "nothing", gone_on_with=len(loads))
             else:
