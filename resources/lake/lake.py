@@ -75,6 +75,14 @@ class Lake:
         """
         return self._logs.opened(table).version
 
+    def identity(self, table: str) -> str:
+        """Identifies a table: one that was removed and made again has another, though it may have the same versions.
+
+        Raises:
+            MissingTable: The table has never been written.
+        """
+        return str(self._logs.opened(table).metadata().id)
+
     def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, each with the metadata that its writer recorded."""
         return self._logs.history(table, limit)

@@ -18,7 +18,7 @@ from typing import Any
 
 from resources.online_store.erasure import Place
 from resources.online_store.event_records import key_text
-from resources.online_store.state import EntityEvents
+from resources.online_store.source_state import EntityEvents
 
 MARK = b""
 """A field of every hash of blocks; it distinguishes a hash without entities from one that Redis has dropped."""
