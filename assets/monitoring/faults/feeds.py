@@ -1,0 +1,133 @@
+"""Faults of whole rows: a feed that is gone, rows that are repeated, a clock that is shifted.
+
+Belongs here: comparing numbers of rows, repetitions and hours of a day with those of the days before. Does not belong
+here: columns (`presence.py`, `numbers.py`, `categories.py`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.monitoring.faults.cells import HALF_HOURS
+from assets.monitoring.faults.finding import Recognised
+from assets.monitoring.faults.fingerprint import ColumnPrint, Fingerprint
+
+_FEW = 0.3
+"""A day with more than this part of the fewest rows of such a day is a quiet one."""
+_SURPRISE = 14.0
+_WEEKDAYS = 3
+"""So many earlier days of the same day of the week speak for it alone."""
+_LEAST_REPEATED, _MORE_REPEATED = 5, 0.02
+_CLOCK_ROWS, _CLOCK_SURPRISE, _CLOCK_WIDER, _CLOCK_LEAST = 50, 8.0, 2.0, 0.01
+_LEAST_TURN = 2
+"""Half hours: clocks are wrong by an hour at least, and the usual hours of a day vary by less."""
+_EVEN = 0.1
+"""So much of the usual shares is even over the day: a few events at odd hours are no other clock."""
+
+
+def missing_feed(day: date, rows: int, before: Mapping[date, int]) -> Recognised | None:
+    """No rows, or far fewer than on any such day before; `None` otherwise.
+
+    A feed with few rows a day is judged by its days without rows in a row, together.
+
+    Args:
+        before: The rows of each day before on which rows were due.
+    """
+    same = [count for earlier, count in before.items() if earlier.weekday() == day.weekday()]
+    usual = min(same) if len(same) >= _WEEKDAYS else min(before.values())
+    if rows < _FEW * usual:
+        surprise = usual - rows + (rows * math.log(rows / usual) if rows else 0.0)
+        if surprise >= _SURPRISE:
+            return Recognised("", "feed_missing", {"rows": rows, "usual": usual})
+    if rows:
+        return None
+    runs = _runs_without([before[earlier] for earlier in sorted(before)])
+    mean = sum(before.values()) / len(before)
+    now = 1 + (runs[-1] if runs else 0)
+    if now > max(runs[:-1], default=0) and mean * now >= _SURPRISE:
+        return Recognised("", "feed_missing", {"rows": 0, "usual": round(mean), "days": now})
+    return None
+
+
+def missing_days(day: date, known: Sequence[date]) -> date | None:
+    """The first of the days directly before this one that were never made, though earlier ones were; else `None`."""
+    earlier = [one for one in known if one < day]
+    if not earlier or max(earlier) == day - timedelta(days=1):
+        return None
+    return max(earlier) + timedelta(days=1)
+
+
+def repeated_rows(today: Fingerprint, before: Sequence[Fingerprint]) -> Recognised | None:
+    """More rows than ever that repeat a key, or another row in all but the key; `None` otherwise."""
+    for repeated, shares in (
+        (today.repeated_keys, [day.repeated_keys / day.rows for day in before if day.rows]),
+        (today.copies, [day.copies / day.rows for day in before if day.rows]),
+    ):
+        most = max(shares, default=0.0)
+        if repeated >= _LEAST_REPEATED and repeated / today.rows >= max(2 * most, most + _MORE_REPEATED):
+            return Recognised("", "duplicated", {"repeated": repeated, "rows": today.rows, "usual": most})
+    return None
+
+
+def shifted_clock(name: str, day: date, today: ColumnPrint, before: Mapping[date, ColumnPrint]) -> Recognised | None:
+    """Times of the day that fit the usual ones only once they are turned by some half hours; `None` otherwise.
+
+    The counts of the day's half hours are correlated, round the clock, with the logarithm of the usual shares: the gain
+    of a turn is how much more likely it makes the day. Days before have such gains too, as weekends do beside weekdays;
+    the day's must be twice as large, a row, as any of theirs.
+    """
+    counts = {earlier: _dense(column) for earlier, column in before.items()}
+    own = _dense(today)
+    if own.sum() < _CLOCK_ROWS:
+        return None
+    gain, turn = _gain(own, _reference(day, counts))
+    usual = [
+        _gain(other, _reference(earlier, {one: found for one, found in counts.items() if one != earlier}))[0]
+        / other.sum()
+        for earlier, other in counts.items()
+        if other.sum() >= _CLOCK_ROWS and len(counts) > 1
+    ]
+    if gain < _CLOCK_SURPRISE or gain / own.sum() < max(_CLOCK_LEAST, _CLOCK_WIDER * max(usual, default=0.0)):
+        return None
+    hours = (turn if turn <= HALF_HOURS // 2 else turn - HALF_HOURS) / 2
+    return Recognised(name, "clock_shifted", {"hours": hours, "rows": int(own.sum()), "gain": gain})
+
+
+def _reference(day: date, counts: Mapping[date, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The usual counts of such a day: of the same day of the week if there are enough, else of all."""
+    same = [found for earlier, found in counts.items() if earlier.weekday() == day.weekday()]
+    pooled = np.sum(same, axis=0) if len(same) >= 2 else np.zeros(HALF_HOURS, dtype=np.int64)
+    if pooled.sum() < 4 * _CLOCK_ROWS:
+        pooled = np.sum(list(counts.values()), axis=0)
+    return np.asarray(pooled, dtype=np.int64)
+
+
+def _gain(own: NDArray[np.int64], reference: NDArray[np.int64]) -> tuple[float, int]:
+    """The largest gain in log likelihood of a turn of an hour at least, and the turn in half hours."""
+    logs = np.log((1 - _EVEN) * reference / reference.sum() + _EVEN / HALF_HOURS)
+    spectrum = np.conj(np.fft.rfft(logs)) * np.fft.rfft(own.astype(np.float64))
+    likelihood = np.fft.irfft(spectrum, HALF_HOURS)
+    gains = likelihood - likelihood[0]
+    turn = _LEAST_TURN + int(np.argmax(gains[_LEAST_TURN : HALF_HOURS - _LEAST_TURN + 1]))
+    return float(gains[turn]), turn
+
+
+def _dense(column: ColumnPrint) -> NDArray[np.int64]:
+    counts = np.zeros(HALF_HOURS, dtype=np.int64)
+    counts[list(column.cells)] = list(column.cells.values())
+    return counts
+
+
+def _runs_without(rows: Sequence[int]) -> list[int]:
+    """The lengths of the runs of days without rows; the last one ends with the last day, and may be 0."""
+    runs, length = [], 0
+    for count in rows:
+        if count:
+            runs.append(length)
+            length = 0
+        else:
+            length += 1
+    return [*runs, length]

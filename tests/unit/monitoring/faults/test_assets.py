@@ -1,0 +1,155 @@
+"""The assets `fingerprints` and `data_faults` over days in a lake, and what follows: the check, the hold, the alert."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.monitoring.drift import FeatureDrift, drift_table
+from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
+from assets.monitoring.faults.finding import Finding, findings_of
+from assets.monitoring.faults.holding import standing_faults
+from assets.monitoring.signals import drift_cause
+from assets.monitoring.verdicts import retrain_verdict
+from assets.product import Partitions
+from pipelines.fault_sensor import data_fault_alert
+from pipelines.products import load_product
+from resources.environments import CHECKOUT, load_environment
+from resources.lake import Lake
+from resources.lake.origins import stale_days
+from resources.notifications import Alert
+from tests.support.clocks import StoppedClock
+from tests.support.faulty_cards import FIRST, PLANTED, day_of_number, quiet_day, write_cards
+
+PRODUCT = load_product("card_fraud")
+N = 12
+LAST = day_of_number(N - 1)
+NOW = datetime.combine(LAST + timedelta(days=1), time(), UTC)
+ASSETS = [make(PRODUCT, Partitions("day", FIRST)) for make in (fingerprints_asset, data_faults_asset)]
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+CENTS = PLANTED["cents"][2]
+
+
+@dataclass
+class Told:
+    """A channel that keeps what was sent."""
+
+    alerts: list[Alert]
+
+    def send(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """Eleven quiet days, and cents for euros on the last."""
+    lake = Lake(load_environment({"LOOPLINE_HOME": str(tmp_path / "home")}).lake)
+    write_cards(lake, [*(quiet_day(n) for n in range(N - 1)), CENTS(quiet_day(N - 1))], range(N))
+    return lake
+
+
+def make(lake: Lake, first: int, last: int) -> dg.ExecuteInProcessResult:
+    """Both assets for these days, in one run."""
+    days = {"dagster/asset_partition_range_start": str(day_of_number(first)),
+            "dagster/asset_partition_range_end": str(day_of_number(last))}  # fmt: skip
+    resources = {"lake": lake, "io_manager": dg.mem_io_manager}
+    return dg.materialize(ASSETS, tags=days, resources=resources, run_config=QUIET)
+
+
+def findings(lake: Lake) -> tuple[Finding, ...]:
+    return findings_of(lake.read("card_fraud/data_faults"))
+
+
+def mend(lake: Lake) -> None:
+    write_cards(lake, [quiet_day(N - 1)], range(N - 1, N))
+
+
+def record_drift(lake: Lake, *moved: str) -> None:
+    names = ("amount", "card_mean_amount_1d", "card_count_1d", "terminal_risk_1d", "score")
+    psi = {name: 0.9 if name in moved else 0.01 for name in names}
+    kinds = dict.fromkeys(names[:-1], "numeric") | {"score": "score"}
+    figures = tuple(FeatureDrift(name, kinds[name], psi[name], 0.0, 1.0, 9000, 0.0) for name in names)
+    table = drift_table({LAST: figures})
+    lake.replace("card_fraud/drift", table.append_column("model_version", [["3"] * table.num_rows]), days=[LAST])
+
+
+def test_cents_for_euros_are_told_with_the_features_that_follow_until_the_day_is_mended(lake: Lake) -> None:
+    done = make(lake, 0, N - 1)
+    root, *following = findings(lake)
+    assert (root.place, root.kind, root.day, root.since) == ("card_transactions.amount", "scaled", LAST, LAST)
+    assert (root.owner, root.figures["factor"]) == ("cards@bank.example", 100)
+    assert root.moved == ("amount", "card_mean_amount_1d")
+    assert {one.place for one in following} == {"features.amount", "features.card_mean_amount_1d"}
+    assert {one.follows_from for one in following} == {"card_transactions.amount scaled"}
+    (check,) = done.get_asset_check_evaluations()
+    assert (check.asset_check_key.name, check.passed) == ("no_data_fault", False)
+    assert "card_transactions.amount is 100 times the usual" in str(check.description)
+    assert f"loopline backfill card_fraud --from {LAST} --to {LAST}" in str(check.description)
+
+    mend(lake)
+    assert stale_days(lake, ["card_fraud/fingerprints"]) == {"card_fraud/fingerprints": {LAST}}
+    (check,) = make(lake, N - 1, N - 1).get_asset_check_evaluations()
+    assert (findings(lake), check.passed) == ((), True)
+    assert standing_faults(PRODUCT, lake).verdict(NOW).action == "none"
+
+
+def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lake) -> None:
+    make(lake, 0, N - 1)
+    record_drift(lake, "amount", "card_mean_amount_1d", "score")
+    held = drift_cause(PRODUCT, lake, "3", NOW)
+    assert held.action == "people"
+    assert held.reasons[0].startswith("a data fault explains it: scaled: card_transactions.amount is 100 times")
+    verdict = retrain_verdict([held], NOW - timedelta(days=90), PRODUCT.retraining, NOW)
+    assert (verdict.action, verdict.run_key) == ("people", None)
+
+    record_drift(lake, "amount", "card_count_1d", "terminal_risk_1d", "score")
+    assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain", "the fault does not explain the other features"
+
+    record_drift(lake, "amount", "card_mean_amount_1d", "score")
+    mend(lake)
+    make(lake, N - 1, N - 1)
+    assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain"
+
+
+@pytest.fixture
+def tick(lake: Lake) -> Callable[[str | None, datetime], tuple[list[Alert], str, str | None]]:
+    """One tick of the sensor: what it told, its sentence, its cursor."""
+    sensor = data_fault_alert(PRODUCT)
+
+    def one(cursor: str | None, now: datetime) -> tuple[list[Alert], str, str | None]:
+        told = Told([])
+        resources = {"lake": lake, "notifier": told, "clock": StoppedClock(now)}
+        with dg.build_sensor_context(cursor=cursor, resources=resources) as context:
+            found = sensor.evaluate_tick(context)
+        assert found.run_requests == []
+        return told.alerts, str(found.skip_message), found.cursor
+
+    return one
+
+
+def test_people_are_told_once_of_a_fault_and_once_that_it_ended(
+    lake: Lake, tick: Callable[[str | None, datetime], tuple[list[Alert], str, str | None]]
+) -> None:
+    assert tick(None, NOW)[:2] == ([], "unknown: no day was judged yet")
+    make(lake, 0, N - 1)
+    (alert,), said, cursor = tick(None, NOW)
+    assert said.startswith("people: scaled: card_transactions.amount is 100 times")
+    assert (alert.title, alert.partition) == ("data fault: card_transactions.amount scaled", str(LAST))
+    assert "cards@bank.example" in alert.message
+    assert alert.remedy.endswith(f"loopline backfill card_fraud --from {LAST} --to {LAST}")
+    runbook = (CHECKOUT / alert.runbook).read_text(encoding="utf-8")
+    assert "data fault:" in runbook
+    assert tick(cursor, NOW)[0] == []
+
+    mend(lake)
+    make(lake, N - 1, N - 1)
+    (ended,), _, cursor = tick(cursor, NOW)
+    assert (ended.title, ended.severity) == ("data fault ended", "info")
+    assert tick(cursor, NOW)[0] == []
+
+    (late,), said, _ = tick(cursor, NOW + timedelta(days=4))
+    assert late.title == "data fault: feed_missing"
+    assert f"no day after {LAST} was made" in said

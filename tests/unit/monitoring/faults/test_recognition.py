@@ -1,0 +1,103 @@
+"""Planted data faults are recognised by name, from fingerprints alone; quiet days have none."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from assets.monitoring.faults.finding import FAULT_KINDS, Finding
+from assets.monitoring.faults.fingerprint import Fingerprint, fingerprint
+from assets.monitoring.faults.recognition import RowSet, faults_of_day
+from assets.monitoring.faults.storage import fingerprint_table, fingerprints_of
+from tests.support.faulty_cards import PLANTED, Edit, day_of_number, quiet_day
+
+CARDS = RowSet("card_transactions", times=("event_time",))
+KEY, PLAIN = ("transaction_id",), ("transaction_id", "card_id")
+BEFORE = 28
+
+
+def counted(rows: pa.Table) -> Fingerprint:
+    rows = rows.drop_columns(["day"])
+    return fingerprint(rows, rows.column_names, KEY, plain=PLAIN)
+
+
+def quiet(numbers: Sequence[int]) -> dict[date, Mapping[str, Fingerprint]]:
+    return {day_of_number(number): {CARDS.name: counted(quiet_day(number))} for number in numbers}
+
+
+QUIET = quiet(range(BEFORE))
+
+
+def judged(edits: Sequence[Edit], *, first: int = BEFORE) -> list[tuple[Finding, ...]]:
+    """The findings of each of the days from the number on, of which each has a planted fault."""
+    days, found, known = dict(QUIET), list[tuple[Finding, ...]](), list[Finding]()
+    for number, edit in enumerate(edits, start=first):
+        day = day_of_number(number)
+        days[day] = {CARDS.name: counted(edit(quiet_day(number)))}
+        found.append(faults_of_day(day, [CARDS], days, known).findings)
+        known += found[-1]
+    return found
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_recognised_by_name_on_its_day_and_nothing_else_is(name: str) -> None:
+    kind, column, edit = PLANTED[name]
+    (findings,) = judged([edit])
+    assert [(one.kind, one.column, one.since) for one in findings] == [(kind, column, day_of_number(BEFORE))]
+    assert findings[0].sentence.startswith(f"{kind}: {findings[0].place} ")
+
+
+def test_every_kind_is_planted() -> None:
+    assert {kind for kind, _, _ in PLANTED.values()} == set(FAULT_KINDS)
+
+
+def test_the_figures_name_factor_values_and_hours() -> None:
+    def figures(name: str) -> Mapping[str, object]:
+        ((finding,),) = judged([PLANTED[name][2]])
+        return finding.figures
+
+    assert figures("cents")["factor"] == 100
+    assert figures("thousands")["factor"] == 0.001
+    assert figures("pounds")["factor"] == pytest.approx(2.2, abs=0.15)
+    assert figures("sign")["factor"] == -1
+    assert (figures("renamed")["old"], figures("renamed")["new"]) == ("FR", "FRA")
+    assert figures("new")["new"] == "NL"
+    assert figures("clock")["hours"] == 1
+    assert figures("rounded")["step"] == 1
+    assert figures("gone")["rows"] == 0
+
+
+def test_a_fault_that_stays_is_the_same_fault_and_one_that_is_mended_is_gone() -> None:
+    cents, quiet_again = PLANTED["cents"][2], lambda rows: rows
+    days = judged([cents, cents, cents, quiet_again])
+    since = day_of_number(BEFORE)
+    assert [[(one.kind, one.since) for one in day] for day in days] == [[("scaled", since)]] * 3 + [[]]
+    assert len({one.key for day in days for one in day}) == 1
+
+
+def test_a_day_that_was_never_made_is_told_the_day_after() -> None:
+    days = dict(QUIET)
+    late = day_of_number(BEFORE + 1)
+    days[late] = {CARDS.name: counted(quiet_day(BEFORE + 1))}
+    (finding,) = faults_of_day(late, [CARDS], days, []).findings
+    assert (finding.kind, finding.since) == ("feed_missing", day_of_number(BEFORE))
+
+
+def test_a_few_days_are_no_history() -> None:
+    few = dict(list(QUIET.items())[-5:])
+    day = day_of_number(BEFORE)
+    few[day] = {CARDS.name: counted(PLANTED["cents"][2](quiet_day(BEFORE)))}
+    found = faults_of_day(day, [CARDS], few, [])
+    assert (found.findings, found.unjudged) == ((), (CARDS.name,))
+
+
+def test_weeks_of_quiet_days_have_no_fault() -> None:
+    nothing: list[Edit] = [lambda rows: rows] * 21
+    assert judged(nothing) == [()] * 21
+
+
+def test_fingerprints_come_back_from_their_table_and_hold_no_key() -> None:
+    table = fingerprint_table(QUIET)
+    assert fingerprints_of(table) == QUIET
+    assert not [text for text in table["counts"].to_pylist() if text and ("K1" in text or "transaction" in text)]
