@@ -16,7 +16,8 @@ SURPRISE = 20.0
 """The least negative logarithm of the chance of a day like this."""
 ENOUGH = 20
 """A share of fewer rows than this says nothing of a day."""
-_MORE_MISSING, _MORE_SIGMA = 0.1, 6.0
+_MORE_MISSING = 0.1
+"""Smaller rises are drift, and are told as such."""
 _LEAST_SHARE = 0.01
 """Shares below this are not told from it: a day with an odd row is no other world."""
 
@@ -40,9 +41,10 @@ def _missing(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> Re
         if -today.rows * math.log(max(most, _LEAST_SHARE)) < SURPRISE:
             return None
         return Recognised(name, "all_null", {"rows": today.rows, "usual": most})
-    more = today.missing_share - most
-    chance = math.sqrt(max(most, _LEAST_SHARE) * (1 - min(most, 1 - _LEAST_SHARE)) / today.rows)
-    if today.rows < ENOUGH or more < _MORE_MISSING or more < _MORE_SIGMA * chance:
+    share, least = today.missing_share, min(max(most, _LEAST_SHARE), 1 - _LEAST_SHARE)
+    # The chance of such a share is about e^(-rows times its relative entropy).
+    surprise = share * math.log(share / least) + (1 - share) * math.log((1 - share) / (1 - least))
+    if share - most < _MORE_MISSING or today.rows * surprise < SURPRISE:
         return None
     return Recognised(name, "missing_more", {"share": today.missing_share, "usual": most, "rows": today.rows})
 
