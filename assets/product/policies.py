@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
+from assets.product.accepted import AcceptedChange
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
@@ -231,6 +232,7 @@ class MonitoringPolicy:
             `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
         max_unexplained: The share of a day's decisions whose logged features may differ, without a known cause, from
             those that the lake gives.
+        accepted: Changes of sources that are no data faults.
     """
 
     window_days: int = 28
@@ -243,6 +245,7 @@ class MonitoringPolicy:
     anomaly_share: float | None = None
     judged: Judged = "answered"
     max_unexplained: float = 0.0
+    accepted: tuple[AcceptedChange, ...] = ()
 
     def __post_init__(self) -> None:
         if self.judged not in get_args(Judged):

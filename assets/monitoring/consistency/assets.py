@@ -62,9 +62,7 @@ def consistency_asset(product: Product, partitions: Partitions) -> dg.AssetsDefi
             versions = sources_read(product, lake)
             for day in days:
                 answered = answered_decisions(environment.decision_log, product.name, day)
-                found[day] = compare_day(
-                    product, day, answered, lake, online_stores.of(product.name), rollout, keys.signing, versions
-                )
+                found[day] = compare_day(product, day, answered, lake, online_stores, rollout, keys.signing, versions)
             readings = _readings(product, lake, versions)
         table = pa.concat_tables([one.table for one in found.values()])
         record = {"run_id": context.run.run_id, **made_from(readings)}

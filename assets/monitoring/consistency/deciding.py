@@ -23,6 +23,7 @@ from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
 from assets.serving.log.decision_log import scan_day
 from resources.lake import Lake
+from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import OnlineStore, StoreUnavailable
 from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
@@ -62,7 +63,7 @@ def compare_day(
     day: date,
     decisions: Sequence[Decision],
     lake: Lake,
-    store: OnlineStore,
+    stores: OnlineStores,
     rollout: RolloutStore,
     key: bytes,
     versions: Mapping[str, int],
@@ -86,7 +87,7 @@ def compare_day(
     tables, found = [CONSISTENCY_SCHEMA.empty_table()], []
     for (version, digest), records in by_bundle.items():
         bundle = released_bundle(product.name, Release(version=version, digest=digest), rollout, key)
-        of_bundle = _compared(records, bundle, lake, store, versions)
+        of_bundle = _compared(records, bundle, lake, stores.of(product.name), versions)
         tables.append(consistency_table(day, version, bundle.parts.kernel.features.names, of_bundle))
         found += of_bundle
     differing = [one for one in found if one.differences]

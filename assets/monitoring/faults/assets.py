@@ -19,7 +19,7 @@ from assets.monitoring.faults.checks import faults_check, faults_result
 from assets.monitoring.faults.finding import FAULT_SCHEMA, Finding, fault_table, findings_of
 from assets.monitoring.faults.fingerprint import Fingerprint
 from assets.monitoring.faults.recognition import DAYS_BEFORE, DayFaults, faults_of_day
-from assets.monitoring.faults.row_sets import counted_tables, fingerprints_by_day
+from assets.monitoring.faults.row_sets import counted_tables, fingerprints_by_day, judged_sets
 from assets.monitoring.faults.storage import FINGERPRINT_SCHEMA, fingerprint_table, fingerprints_of
 from assets.product import Partitions, Product
 from assets.product.names import DATA_FAULTS, FEATURES, FINGERPRINTS, table_name, validated_name
@@ -113,7 +113,7 @@ def _judged(
     earlier = [day for day in known if day < days[0]]
     before = lake.read(table, days=earlier) if earlier and lake.exists(table) else FAULT_SCHEMA.empty_table()
     findings = list(findings_of(before))
-    lineage, sets = lineage_of(product), [one.rows for one in counted_tables(product)]
+    lineage, sets = lineage_of(product), judged_sets(product)
     found, own = [], []
     for day in days:
         recent = [one for one in findings if one.day >= day - _BEFORE]

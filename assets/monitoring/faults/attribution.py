@@ -47,11 +47,15 @@ class Lineage:
         """The columns of the feature table that a fault reaches: those that read its column, or any of its source."""
         if finding.column:
             own = {finding.column} if finding.rows_of == FEATURES else set()
-            return frozenset(own | {name for name, columns in self.reads.items() if finding.place in columns})
+            return frozenset(own) | self.readers(finding.place)
         if finding.rows_of in (FEATURES, self.spine):
             return frozenset(self.reads)
         prefix = f"{finding.rows_of}."
         return frozenset(name for name, columns in self.reads.items() if any(one.startswith(prefix) for one in columns))
+
+    def readers(self, column: str) -> frozenset[str]:
+        """The columns of the feature table that read a column: `source.column`, or `features.column`."""
+        return frozenset(name for name, columns in self.reads.items() if column in columns)
 
 
 def lineage_of(product: Product) -> Lineage:

@@ -22,6 +22,9 @@ _WEEKDAYS = 3
 """So many earlier days of the same day of the week speak for it alone."""
 _LEAST_REPEATED, _MORE_REPEATED = 5, 0.02
 _CLOCK_ROWS, _CLOCK_SURPRISE, _CLOCK_WIDER, _CLOCK_LEAST = 50, 8.0, 2.0, 0.01
+_SMOOTH = (1, 2, 3, 2, 1)
+"""Weights of half hours beside each other: chance differences between them are no pattern of the day."""
+_HALF_BETTER = 3.0
 _LEAST_TURN = 2
 """Half hours: clocks are wrong by an hour at least, and the usual hours of a day vary by less."""
 _EVEN = 0.1
@@ -78,40 +81,61 @@ def shifted_clock(name: str, day: date, today: ColumnPrint, before: Mapping[date
     The counts of the day's half hours are correlated, round the clock, with the logarithm of the usual shares: the gain
     of a turn is how much more likely it makes the day. Days before have such gains too, as weekends do beside weekdays;
     the day's must be twice as large, a row, as any of theirs.
+
+    A turn that a day with few events leaves open is told once the day before it has the same one: both together.
     """
     counts = {earlier: _dense(column) for earlier, column in before.items()}
-    own = _dense(today)
+    own, last = _dense(today), day - timedelta(days=1)
+    turn = _turned(day, own, counts)
+    if turn is None and last in counts and len(counts) > 1:
+        others = {earlier: found for earlier, found in counts.items() if earlier != last}
+        turn = _turned(day, own + counts[last], others)
+        alone = [_gains(one, _reference(day, others)) for one in (own, counts[last])]
+        if turn is None or any(gains[turn] < _CLOCK_SURPRISE / 3 for gains in alone):
+            return None
+    if turn is None:
+        return None
+    hours = (turn if turn <= HALF_HOURS // 2 else turn - HALF_HOURS) / 2
+    return Recognised(name, "clock_shifted", {"hours": hours, "rows": int(own.sum())})
+
+
+def _turned(day: date, own: NDArray[np.int64], counts: Mapping[date, NDArray[np.int64]]) -> int | None:
+    """The turn that makes the counts so much likelier that no usual day could; `None` without one."""
     if own.sum() < _CLOCK_ROWS:
         return None
-    gain, turn = _gain(own, _reference(day, counts))
+    gain, turn = _best(_gains(own, _reference(day, counts)))
+    if gain < _CLOCK_SURPRISE:
+        return None
     usual = [
-        _gain(other, _reference(earlier, {one: found for one, found in counts.items() if one != earlier}))[0]
+        _best(_gains(other, _reference(earlier, {one: found for one, found in counts.items() if one != earlier})))[0]
         / other.sum()
         for earlier, other in counts.items()
         if other.sum() >= _CLOCK_ROWS and len(counts) > 1
     ]
-    if gain < _CLOCK_SURPRISE or gain / own.sum() < max(_CLOCK_LEAST, _CLOCK_WIDER * max(usual, default=0.0)):
-        return None
-    hours = (turn if turn <= HALF_HOURS // 2 else turn - HALF_HOURS) / 2
-    return Recognised(name, "clock_shifted", {"hours": hours, "rows": int(own.sum()), "gain": gain})
+    return turn if gain / own.sum() >= max(_CLOCK_LEAST, _CLOCK_WIDER * max(usual, default=0.0)) else None
 
 
 def _reference(day: date, counts: Mapping[date, NDArray[np.int64]]) -> NDArray[np.int64]:
     """The usual counts of such a day: of the same day of the week if there are enough, else of all."""
     same = [found for earlier, found in counts.items() if earlier.weekday() == day.weekday()]
-    pooled = np.sum(same, axis=0) if len(same) >= 2 else np.zeros(HALF_HOURS, dtype=np.int64)
-    if pooled.sum() < 4 * _CLOCK_ROWS:
-        pooled = np.sum(list(counts.values()), axis=0)
-    return np.asarray(pooled, dtype=np.int64)
+    pooled = np.sum(same if len(same) >= _WEEKDAYS else list(counts.values()), axis=0)
+    return np.asarray(sum(weight * np.roll(pooled, at) for at, weight in enumerate(_SMOOTH, start=-2)), dtype=np.int64)
 
 
-def _gain(own: NDArray[np.int64], reference: NDArray[np.int64]) -> tuple[float, int]:
-    """The largest gain in log likelihood of a turn of an hour at least, and the turn in half hours."""
+def _gains(own: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The gain in log likelihood of each turn, in half hours: float64 [48], the first 0."""
     logs = np.log((1 - _EVEN) * reference / reference.sum() + _EVEN / HALF_HOURS)
     spectrum = np.conj(np.fft.rfft(logs)) * np.fft.rfft(own.astype(np.float64))
     likelihood = np.fft.irfft(spectrum, HALF_HOURS)
-    gains = likelihood - likelihood[0]
-    turn = _LEAST_TURN + int(np.argmax(gains[_LEAST_TURN : HALF_HOURS - _LEAST_TURN + 1]))
+    return np.asarray(likelihood - likelihood[0], dtype=np.float64)
+
+
+def _best(gains: NDArray[np.float64]) -> tuple[float, int]:
+    """The largest gain of a turn of an hour at least, and the turn: of whole hours unless half an hour fits better."""
+    allowed = np.arange(_LEAST_TURN, HALF_HOURS - _LEAST_TURN + 1)
+    whole = allowed[::2]
+    hour, half = whole[np.argmax(gains[whole])], allowed[np.argmax(gains[allowed])]
+    turn = int(half if gains[half] > gains[hour] + _HALF_BETTER else hour)
     return float(gains[turn]), turn
 
 

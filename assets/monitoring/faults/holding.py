@@ -73,7 +73,9 @@ def standing_faults(product: Product, lake: Lake) -> StandingFaults:
     table, judged = table_name(product.name, DATA_FAULTS), table_name(product.name, FINGERPRINTS)
     found = findings_of(lake.read(table)) if lake.exists(table) else ()
     days = lake.days(judged) if lake.exists(table) and lake.exists(judged) else ()
-    return StandingFaults(product, tuple(one for one in found if not one.follows_from), max(days, default=None))
+    accepted = {change.column: change.since for change in product.monitoring.accepted}
+    roots = [one for one in found if not one.follows_from and one.since < accepted.get(one.place, date.max)]
+    return StandingFaults(product, tuple(roots), max(days, default=None))
 
 
 def held_drift(

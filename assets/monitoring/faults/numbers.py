@@ -63,9 +63,14 @@ class Distances:
         return self.distance > max(self.limit, _LEAST_DISTANCE)
 
 
-def number_fault(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> Recognised | None:
-    """The fault in the values of a numeric column, or `None`; arguments as `presence_fault`."""
-    found = distances(today, before)
+def number_fault(
+    name: str, today: ColumnPrint, before: Sequence[ColumnPrint], found: Distances | None
+) -> Recognised | None:
+    """The fault in the values of a numeric column, or `None`; arguments as `presence_fault`.
+
+    Args:
+        found: The distances of the day from the days before.
+    """
     if found is not None and found.moved and found.distance >= _LEAST_SCALED:
         scaled = _scaled(name, found)
         if scaled is not None:

@@ -35,11 +35,13 @@ class RowSet:
 
     Attributes:
         times: The columns in which a shifted clock shows.
+        accepted: For columns with a change that is to stay, its first day: only days from it on are compared then.
         due: Whether rows are to be expected of a day.
     """
 
     name: str
     times: tuple[str, ...] = ()
+    accepted: Mapping[str, date] = field(default_factory=dict)
     due: Callable[[date], bool] = field(default=lambda day: True, compare=False)
 
 
@@ -77,9 +79,9 @@ def faults_of_day(day: date, sets: Sequence[RowSet], days: Days, earlier: Collec
             unjudged.append(rows.name)
             continue
         own = [one for one in earlier if one.rows_of == rows.name and one.day in known]
-        recognised = [*_of_rows(day, rows, today, known, own), *_of_columns(day, rows, today, known, own)]
+        of_columns, moved[rows.name] = _of_columns(day, rows, today, known, own)
+        recognised = [*_of_rows(day, rows, today, known, own), *of_columns]
         findings += [_finding(day, rows, one, own, max(known)) for one in recognised]
-        moved[rows.name] = _moved(today, known, own) | {one.column for one in recognised if one.column}
     return DayFaults(day, tuple(findings), moved, tuple(unjudged))
 
 
@@ -103,27 +105,30 @@ def _of_rows(
 
 def _of_columns(
     day: date, rows: RowSet, today: Fingerprint, known: Mapping[date, Fingerprint], own: Sequence[Finding]
-) -> list[Recognised]:
-    found: list[Recognised | None] = []
+) -> tuple[list[Recognised], frozenset[str]]:
+    """The faults of columns, and the columns that have a fault or whose values lie farther from the usual than ever."""
+    found: list[Recognised] = []
+    moved: set[str] = set()
     clocks: set[float] = set()
     for name, column in today.columns.items():
-        before = _usual_column(name, known, own)
+        before = _usual_column(name, day, rows, known, own)
         if not column.rows or len(before) < LEAST_DAYS:
             continue
         of_days = list(before.values())
         fault = presence_fault(name, column, of_days)
-        if column.kind == "number" and (fault is None or fault.kind == "missing_more"):
-            fault = fault or number_fault(name, column, of_days)
-        elif column.kind == "text" and fault is None:
-            fault = category_fault(name, column, of_days)
+        if column.kind == "number":
+            far = distances(column, of_days)
+            moved |= {name} if far is not None and far.moved else set()
+            fault = fault or number_fault(name, column, of_days, far)
+        elif column.kind == "text":
+            fault = fault or category_fault(name, column, of_days)
         elif name in rows.times and fault is None:
             fault = shifted_clock(name, day, column, before)
-            # Times of an event that are shifted together are one fault.
-            if fault is not None and float(fault.figures["hours"]) in clocks:
-                continue
-            clocks |= set() if fault is None else {float(fault.figures["hours"])}
+        if fault is None or float(fault.figures.get("hours", 0)) in clocks:
+            continue  # times of an event that are shifted together are one fault
+        clocks |= {float(fault.figures["hours"])} if fault.kind == "clock_shifted" else set()
         found.append(fault)
-    return [one for one in found if one is not None]
+    return found, frozenset(moved | {one.column for one in found})
 
 
 def _usual(known: Mapping[date, _Found], own: Sequence[Finding], kind: FaultKind) -> dict[date, _Found]:
@@ -132,27 +137,18 @@ def _usual(known: Mapping[date, _Found], own: Sequence[Finding], kind: FaultKind
     return {day: found for day, found in known.items() if day not in faulty}
 
 
-def _usual_column(name: str, known: Mapping[date, Fingerprint], own: Sequence[Finding]) -> dict[date, ColumnPrint]:
+def _usual_column(
+    name: str, day: date, rows: RowSet, known: Mapping[date, Fingerprint], own: Sequence[Finding]
+) -> dict[date, ColumnPrint]:
     """The column on the days before that had rows and no fault in it, nor in their rows as a whole."""
     faulty = {one.day for one in own if one.column == name or one.kind in _OF_ROWS}
+    change = rows.accepted.get(name, date.min)
+    first = change if change <= day else date.min
     return {
         day: found.columns[name]
         for day, found in known.items()
-        if day not in faulty and name in found.columns and found.columns[name].rows
+        if day >= first and day not in faulty and name in found.columns and found.columns[name].rows
     }
-
-
-def _moved(today: Fingerprint, known: Mapping[date, Fingerprint], own: Sequence[Finding]) -> frozenset[str]:
-    """The numeric columns whose values lie farther from the usual than on any usual day."""
-    moved = set()
-    for name, column in today.columns.items():
-        before = _usual_column(name, known, own)
-        if column.kind != "number" or not column.rows or len(before) < LEAST_DAYS:
-            continue
-        found = distances(column, list(before.values()))
-        if found is not None and found.moved:
-            moved.add(name)
-    return frozenset(moved)
 
 
 def _finding(day: date, rows: RowSet, found: Recognised, own: Sequence[Finding], last: date) -> Finding:

@@ -6,12 +6,13 @@ belong here: the counting (`fingerprint.py`).
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.monitoring.faults.attribution import lineage_of
 from assets.monitoring.faults.fingerprint import Fingerprint, fingerprint
 from assets.monitoring.faults.recognition import RowSet
 from assets.product import Product, Source
@@ -37,6 +38,18 @@ class CountedTable:
     table: str
     key: tuple[str, ...]
     plain: frozenset[str]
+
+
+def judged_sets(product: Product) -> tuple[RowSet, ...]:
+    """The sets of rows of a product with the changes that were accepted, also in the features that read the columns."""
+    lineage = lineage_of(product)
+    accepted: dict[str, dict[str, date]] = {}
+    for change in product.monitoring.accepted:
+        source, _, column = change.column.partition(".")
+        accepted.setdefault(source, {})[column] = change.since
+        for feature in lineage.readers(change.column):
+            accepted.setdefault(FEATURES, {})[feature] = change.since
+    return tuple(replace(one.rows, accepted=accepted.get(one.rows.name, {})) for one in counted_tables(product))
 
 
 def counted_tables(product: Product) -> tuple[CountedTable, ...]:

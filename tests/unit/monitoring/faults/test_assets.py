@@ -1,8 +1,8 @@
 """The assets `fingerprints` and `data_faults` over days in a lake, and what follows: the check, the hold, the alert."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +14,7 @@ from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import standing_faults
 from assets.monitoring.signals import drift_cause
 from assets.monitoring.verdicts import retrain_verdict
-from assets.product import Partitions
+from assets.product import AcceptedChange, Partitions, Product, ProductError
 from pipelines.fault_sensor import data_fault_alert
 from pipelines.products import load_product
 from resources.environments import CHECKOUT, load_environment
@@ -28,7 +28,6 @@ PRODUCT = load_product("card_fraud")
 N = 12
 LAST = day_of_number(N - 1)
 NOW = datetime.combine(LAST + timedelta(days=1), time(), UTC)
-ASSETS = [make(PRODUCT, Partitions("day", FIRST)) for make in (fingerprints_asset, data_faults_asset)]
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 CENTS = PLANTED["cents"][2]
 
@@ -51,12 +50,13 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
     return lake
 
 
-def make(lake: Lake, first: int, last: int) -> dg.ExecuteInProcessResult:
+def make(lake: Lake, first: int, last: int, product: Product = PRODUCT) -> dg.ExecuteInProcessResult:
     """Both assets for these days, in one run."""
     days = {"dagster/asset_partition_range_start": str(day_of_number(first)),
             "dagster/asset_partition_range_end": str(day_of_number(last))}  # fmt: skip
     resources = {"lake": lake, "io_manager": dg.mem_io_manager}
-    return dg.materialize(ASSETS, tags=days, resources=resources, run_config=QUIET)
+    assets = [one(product, Partitions("day", FIRST)) for one in (fingerprints_asset, data_faults_asset)]
+    return dg.materialize(assets, tags=days, resources=resources, run_config=QUIET)
 
 
 def findings(lake: Lake) -> tuple[Finding, ...]:
@@ -94,6 +94,36 @@ def test_cents_for_euros_are_told_with_the_features_that_follow_until_the_day_is
     (check,) = make(lake, N - 1, N - 1).get_asset_check_evaluations()
     assert (findings(lake), check.passed) == ((), True)
     assert standing_faults(PRODUCT, lake).verdict(NOW).action == "none"
+
+
+def test_each_planted_fault_is_told_on_its_day_and_asks_for_no_model(tmp_path: Path) -> None:
+    """A fault a day, in one history: a faulty day is no usual one for the days after it."""
+    lake, first = Lake(str(tmp_path / "lake")), 14
+    quiet, edits = [quiet_day(n) for n in range(first)], [edit for _, _, edit in PLANTED.values()]
+    faulty = [edit(quiet_day(n)) for n, edit in enumerate(edits, start=first)]
+    write_cards(lake, [*quiet, *faulty], range(first + len(faulty)))
+    make(lake, 0, first + len(faulty) - 1)
+    told: dict[date, list[tuple[str, str]]] = {}
+    for one in findings(lake):
+        if not one.follows_from and one.rows_of == "card_transactions":
+            told.setdefault(one.day, []).append((one.kind, one.column))
+    planted = [(kind, column) for kind, column, _ in PLANTED.values()]
+    assert told == {day_of_number(first + n): [fault] for n, fault in enumerate(planted)}
+    standing = standing_faults(PRODUCT, lake)
+    assert standing.verdict(NOW + timedelta(days=30)).action == "people"
+
+
+def test_a_change_that_was_accepted_is_no_fault_and_holds_nothing(lake: Lake) -> None:
+    make(lake, 0, N - 1)
+    change = AcceptedChange("card_transactions.amount", LAST, "the source sends cents now")
+    accepting = replace(PRODUCT, monitoring=replace(PRODUCT.monitoring, accepted=(change,)))
+    accepting.check()
+    assert standing_faults(accepting, lake).findings == ()
+    make(lake, N - 1, N - 1, product=accepting)
+    assert findings(lake) == ()
+    wrong = replace(change, column="card_transactions.sum")
+    with pytest.raises(ProductError, match=r"accepted has the column 'card_transactions.sum', which no contract has"):
+        replace(PRODUCT, monitoring=replace(PRODUCT.monitoring, accepted=(wrong,))).check()
 
 
 def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lake) -> None:
