@@ -4,7 +4,7 @@ Belongs here: the rows of quiet days, made from a seed, and the planted faults b
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def day_of_number(number: int) -> date:
     return FIRST + timedelta(days=number)
 
 
-def quiet_day(number: int, rows: int = 400) -> pa.Table:
+def quiet_day(number: int, rows: int = 800) -> pa.Table:
     """The card transactions of a day: fewer and larger at weekends, most in the afternoon, amounts in cents.
 
     The columns beside the contract's stand for those of a wider source: a country, a balance that may be negative, a
@@ -32,8 +32,8 @@ def quiet_day(number: int, rows: int = 400) -> pa.Table:
     weekend = day.weekday() >= 5
     count = int(random.poisson(rows * (0.7 if weekend else 1.0)))
     seconds = (random.normal(14, 4, count) % 24 * 3600).astype(int)
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    times = pa.array([midnight + timedelta(seconds=int(one)) for one in np.sort(seconds)], pa.timestamp("us", "UTC"))
+    moments = np.datetime64(day, "us") + np.sort(seconds).astype("timedelta64[s]")
+    times = pa.array(moments).cast(pa.timestamp("us", "UTC"))
     amounts = np.round(random.lognormal(3.5, 0.9, count) * (1.2 if weekend else 1.0), 2)
     limits = np.round(
         random.choice([500.0, 1000.0, 2500.0], count, p=[0.5, 0.3, 0.2]) * random.uniform(0.9, 1.1, count), 2

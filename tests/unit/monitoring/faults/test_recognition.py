@@ -76,6 +76,18 @@ def test_a_fault_that_stays_is_the_same_fault_and_one_that_is_mended_is_gone() -
     assert len({one.key for day in days for one in day}) == 1
 
 
+def test_a_clock_that_few_events_leave_open_is_told_on_the_second_day() -> None:
+    """With 400 events a day an hour's shift is certain from two days together."""
+    days = {day_of_number(n): {CARDS.name: counted(quiet_day(n, 400))} for n in range(BEFORE)}
+    known: list[Finding] = []
+    told = []
+    for n in range(BEFORE, BEFORE + 2):
+        days[day_of_number(n)] = {CARDS.name: counted(PLANTED["clock"][2](quiet_day(n, 400)))}
+        known += faults_of_day(day_of_number(n), [CARDS], days, known).findings
+        told.append([(one.kind, one.figures["hours"]) for one in known])
+    assert told[-1] == [("clock_shifted", 1)]
+
+
 def test_a_day_that_was_never_made_is_told_the_day_after() -> None:
     days = dict(QUIET)
     late = day_of_number(BEFORE + 1)
