@@ -5,8 +5,10 @@ here: columns (`presence.py`, `numbers.py`, `categories.py`).
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,8 @@ _CLOCK_ROWS, _CLOCK_SURPRISE, _CLOCK_WIDER, _CLOCK_LEAST = 50, 8.0, 2.0, 0.01
 _SMOOTH = (1, 2, 3, 2, 1)
 """Weights of half hours beside each other: chance differences between them are no pattern of the day."""
 _HALF_BETTER = 3.0
+_SUMMER_TIMES = ("Europe/Berlin", "America/New_York", "Australia/Sydney")
+"""A zone for each of the days on which summer time begins and ends in most countries that have it."""
 _LEAST_TURN = 2
 """Half hours: clocks are wrong by an hour at least, and the usual hours of a day vary by less."""
 _EVEN = 0.1
@@ -96,7 +100,18 @@ def shifted_clock(name: str, day: date, today: ColumnPrint, before: Mapping[date
     if turn is None:
         return None
     hours = (turn if turn <= HALF_HOURS // 2 else turn - HALF_HOURS) / 2
+    if _is_summer_time(day, sorted(before), hours):
+        return None
     return Recognised(name, "clock_shifted", {"hours": hours, "rows": int(own.sum())})
+
+
+def _is_summer_time(day: date, before: Sequence[date], hours: float) -> bool:
+    """Whether people live by another clock than on most days before: in UTC their hours turn, and no clock is wrong."""
+    for zone in map(ZoneInfo, _SUMMER_TIMES):
+        now, *usual = (datetime.combine(one, time(12), zone).utcoffset() for one in (day, *before))
+        if now is not None and Counter(usual).most_common(1)[0][0] == now + timedelta(hours=hours) != now:
+            return True
+    return False
 
 
 def _turned(day: date, own: NDArray[np.int64], counts: Mapping[date, NDArray[np.int64]]) -> int | None:

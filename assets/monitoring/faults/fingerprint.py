@@ -19,7 +19,8 @@ from assets.monitoring.faults.cells import NUMBER_CELLS, half_hours, number_cell
 ColumnKind = Literal["number", "text", "time", "other"]
 
 MOST_VALUES = 100
-"""A text with more different values in a day is no category: its values are not kept."""
+"""A text with more different values in a day is no category, nor one whose values come less than twice on average: its
+values are not kept."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def column_print(column: pa.ChunkedArray, *, with_values: bool = True) -> Column
     if kind == "time":
         moments = present.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
         return ColumnPrint(**terms, commonest=commonest, cells=_sparse(half_hours(moments), 48))
-    values_kept = kind == "text" and with_values and counted is not None and distinct <= MOST_VALUES
+    values_kept = (
+        kind == "text" and with_values and counted is not None and distinct <= min(MOST_VALUES, len(present) // 2)
+    )
     texts = {str(pair["values"]): pair["counts"] for pair in counted.to_pylist()} if values_kept else {}
     return ColumnPrint(**terms, commonest=commonest, values=dict(sorted(texts.items())))
 

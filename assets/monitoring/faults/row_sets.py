@@ -20,7 +20,7 @@ from assets.product.names import FEATURES, table_name, validated_table
 from resources.lake import DAY, HOUR, Lake
 from resources.slots import day_of
 
-_ROWS_AT_ONCE = 2_000_000
+_ROWS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)

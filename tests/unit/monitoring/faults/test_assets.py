@@ -126,6 +126,20 @@ def test_a_change_that_was_accepted_is_no_fault_and_holds_nothing(lake: Lake) ->
         replace(PRODUCT, monitoring=replace(PRODUCT.monitoring, accepted=(wrong,))).check()
 
 
+def test_a_day_by_the_hour_is_judged_once_its_last_hour_is_there(lake: Lake) -> None:
+    make(lake, 0, N - 2)
+    assets = [one(PRODUCT, Partitions("hour", FIRST)) for one in (fingerprints_asset, data_faults_asset)]
+    resources = {"lake": lake, "io_manager": dg.mem_io_manager}
+
+    def hour(name: str) -> tuple[int, str]:
+        done = dg.materialize(assets, partition_key=f"{LAST}-{name}", resources=resources, run_config=QUIET)
+        (check,) = done.get_asset_check_evaluations()
+        return len(findings(lake)), str(check.description)
+
+    assert hour("05:00") == (0, f"{LAST} is judged when it is over")
+    assert hour("23:00")[0] > 0
+
+
 def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lake) -> None:
     make(lake, 0, N - 1)
     record_drift(lake, "amount", "card_mean_amount_1d", "score")

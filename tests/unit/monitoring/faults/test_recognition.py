@@ -1,16 +1,17 @@
 """Planted data faults are recognised by name, from fingerprints alone; quiet days have none."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.monitoring.faults.finding import FAULT_KINDS, Finding
 from assets.monitoring.faults.fingerprint import Fingerprint, fingerprint
 from assets.monitoring.faults.recognition import RowSet, faults_of_day
 from assets.monitoring.faults.storage import fingerprint_table, fingerprints_of
-from tests.support.faulty_cards import PLANTED, Edit, day_of_number, quiet_day
+from tests.support.faulty_cards import PLANTED, Edit, column, day_of_number, quiet_day
 
 CARDS = RowSet("card_transactions", times=("event_time",))
 KEY, PLAIN = ("transaction_id",), ("transaction_id", "card_id")
@@ -42,9 +43,9 @@ def judged(edits: Sequence[Edit], *, first: int = BEFORE) -> list[tuple[Finding,
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_recognised_by_name_on_its_day_and_nothing_else_is(name: str) -> None:
-    kind, column, edit = PLANTED[name]
+    kind, place, edit = PLANTED[name]
     (findings,) = judged([edit])
-    assert [(one.kind, one.column, one.since) for one in findings] == [(kind, column, day_of_number(BEFORE))]
+    assert [(one.kind, one.column, one.since) for one in findings] == [(kind, place, day_of_number(BEFORE))]
     assert findings[0].sentence.startswith(f"{kind}: {findings[0].place} ")
 
 
@@ -86,6 +87,19 @@ def test_a_clock_that_few_events_leave_open_is_told_on_the_second_day() -> None:
         known += faults_of_day(day_of_number(n), [CARDS], days, known).findings
         told.append([(one.kind, one.figures["hours"]) for one in known])
     assert told[-1] == [("clock_shifted", 1)]
+
+
+def test_summer_time_is_no_fault_of_a_clock() -> None:
+    """From 29 March on people live an hour earlier by UTC; a week before, an hour earlier is a wrong clock."""
+    earlier = column("event_time", lambda values: pc.subtract(values, pa.scalar(timedelta(hours=1), pa.duration("us"))))
+
+    def kinds(number: int) -> list[tuple[str, object]]:
+        day = day_of_number(number)
+        days = dict(QUIET) | {day: {CARDS.name: counted(earlier(quiet_day(number)))}}
+        return [(one.kind, one.figures["hours"]) for one in faults_of_day(day, [CARDS], days, []).findings]
+
+    assert kinds(20) == [("clock_shifted", -1)]
+    assert kinds(BEFORE) == []
 
 
 def test_a_day_that_was_never_made_is_told_the_day_after() -> None:
