@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets.monitoring.faults.finding import Finding
-from assets.monitoring.faults.holding import StandingFaults, standing_faults
+from assets.monitoring.faults.holding import FaultAction, StandingFaults, standing_faults
 from assets.monitoring.verdicts import alert_verdict
 from assets.product import Product, Verdict
 from pipelines.alerts import data_fault, data_fault_ended, days_missing
@@ -63,7 +63,7 @@ def data_fault_alert(product: Product) -> dg.SensorDefinition:
 
 
 def _alerts(
-    product: Product, standing: StandingFaults, verdict: Verdict[str], told: Mapping[str, datetime]
+    product: Product, standing: StandingFaults, verdict: Verdict[FaultAction], told: Mapping[str, datetime]
 ) -> Iterator[tuple[str, Alert | None]]:
     """What stands, each under a key with its alert; and the keys of what was told and stands no longer, without one."""
     faults: dict[str, Finding] = {one.key: one for one in standing.latest}

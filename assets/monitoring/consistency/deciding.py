@@ -84,7 +84,8 @@ def compare_day(
     for record in chosen:
         if record.features or record.fallback is not None:  # a rule before the model reads no features
             by_bundle.setdefault((record.bundle, record.digest), []).append(record)
-    tables, found = [CONSISTENCY_SCHEMA.empty_table()], []
+    tables: list[pa.Table] = [CONSISTENCY_SCHEMA.empty_table()]
+    found: list[Compared] = []
     for (version, digest), records in by_bundle.items():
         bundle = released_bundle(product.name, Release(version=version, digest=digest), rollout, key)
         of_bundle = _compared(records, bundle, lake, stores.of(product.name), versions)

@@ -114,7 +114,8 @@ def _judged(
     before = lake.read(table, days=earlier) if earlier and lake.exists(table) else FAULT_SCHEMA.empty_table()
     findings = list(findings_of(before))
     lineage, sets = lineage_of(product), judged_sets(product)
-    found, own = [], []
+    found: list[DayFaults] = []
+    own: list[Finding] = []
     for day in days:
         recent = [one for one in findings if one.day >= day - _BEFORE]
         of_day = faults_of_day(day, sets, prints, recent)

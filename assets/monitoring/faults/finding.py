@@ -141,6 +141,21 @@ def _scaled(figures: Figures) -> str:
     )
 
 
+def _flipped(figures: Figures) -> str:
+    size = abs(float(figures["factor"]))
+    times = "" if size == 1 else f" and {_number(size)} times the size"
+    return (
+        f"has the opposite sign{times}: the middle value is {_number(figures['middle'])}, "
+        f"{_number(figures['usual'])} before"
+    )
+
+
+def _missing_feed(figures: Figures) -> str:
+    if "never" in figures:
+        return f"lacks the day {figures['day']}, which was never made: seen"
+    return f"has {figures['rows']:,} rows; at least {figures['usual']:,} are usual"
+
+
 def _clock(figures: Figures) -> str:
     hours = float(figures["hours"])
     way = "later" if hours > 0 else "earlier"
@@ -148,15 +163,13 @@ def _clock(figures: Figures) -> str:
 
 
 _WORDS: Mapping[FaultKind, Callable[[Figures], str]] = {
-    "all_null": lambda of: f"has no value in any of {of['rows']:,} rows; usually {float(of['usual']):.1%} have none",
+    "all_null": lambda of: f"has no value in any of {of['rows']:,} rows; {float(of['usual']):.1%} at most before",
     "missing_more": lambda of: (
         f"has no value in {float(of['share']):.1%} of the rows; {float(of['usual']):.1%} at most before"
     ),
     "constant": lambda of: f"has one value, {of['value']}, in all {of['rows']:,} rows with a value",
     "scaled": _scaled,
-    "sign_flipped": lambda of: (
-        f"has the opposite sign: the middle value is {_number(of['middle'])}, {_number(of['usual'])} before"
-    ),
+    "sign_flipped": _flipped,
     "category_renamed": lambda of: (
         f"has '{of['new']}' in place of '{of['old']}' ({of['rows']:,} rows): a category was renamed"
     ),
@@ -164,7 +177,7 @@ _WORDS: Mapping[FaultKind, Callable[[Figures], str]] = {
     "rounded": lambda of: (
         f"is rounded to multiples of {_number(of['step'])}; {float(of['usual']):.0%} were finer before"
     ),
-    "feed_missing": lambda of: f"has {of['rows']:,} rows; at least {of['usual']:,} are usual",
+    "feed_missing": _missing_feed,
     "duplicated": lambda of: (
         f"repeats {of['repeated']:,} of {of['rows']:,} rows; {float(of['usual']):.1%} at most before"
     ),

@@ -7,14 +7,14 @@ A fingerprint holds no row and no key: texts are counted by value only where a d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.faults.cells import NUMBER_CELLS, half_hours, number_cells, step_counts
+from assets.monitoring.faults.cells import HALF_HOURS, NUMBER_CELLS, half_hours, number_cells, step_counts
 
 ColumnKind = Literal["number", "text", "time", "other"]
 
@@ -100,22 +100,18 @@ def column_print(column: pa.ChunkedArray, *, with_values: bool = True) -> Column
     counted = pc.value_counts(present) if len(present) else None
     distinct = 0 if counted is None else len(counted)
     commonest = 0 if counted is None else pc.max(counted.field("counts")).as_py()
-    terms = {"kind": kind, "rows": len(column), "missing": column.null_count, "distinct": distinct}
+    found = ColumnPrint(kind, len(column), column.null_count, distinct, commonest)
     if kind == "number":
         values = present.cast(pa.float64()).to_numpy()
         low, high = (float(values.min()), float(values.max())) if len(values) else (None, None)
-        return ColumnPrint(
-            **terms, commonest=commonest, low=low, high=high, cells=_sparse(number_cells(values), NUMBER_CELLS),
-            steps=tuple(step_counts(values).tolist()),
-        )  # fmt: skip
+        cells = _sparse(number_cells(values), NUMBER_CELLS)
+        return replace(found, low=low, high=high, cells=cells, steps=tuple(step_counts(values).tolist()))
     if kind == "time":
         moments = present.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-        return ColumnPrint(**terms, commonest=commonest, cells=_sparse(half_hours(moments), 48))
-    values_kept = (
-        kind == "text" and with_values and counted is not None and distinct <= min(MOST_VALUES, len(present) // 2)
-    )
-    texts = {str(pair["values"]): pair["counts"] for pair in counted.to_pylist()} if values_kept else {}
-    return ColumnPrint(**terms, commonest=commonest, values=dict(sorted(texts.items())))
+        return replace(found, cells=_sparse(half_hours(moments), HALF_HOURS))
+    is_category = kind == "text" and with_values and distinct <= min(MOST_VALUES, len(present) // 2)
+    pairs = counted.to_pylist() if counted is not None and is_category else []
+    return replace(found, values=dict(sorted((str(pair["values"]), pair["counts"]) for pair in pairs)))
 
 
 def _kind(kind: pa.DataType) -> ColumnKind:

@@ -56,7 +56,8 @@ class StandingFaults:
 
     def reaching(self, first: date, last: date) -> dict[Finding, frozenset[str]]:
         """The faults that reach rows of the feature table within these days, each with the columns that it reaches."""
-        lineage, found = lineage_of(self.product), {}
+        lineage = lineage_of(self.product)
+        found: dict[Finding, frozenset[str]] = {}
         for one in self.findings:
             columns = frozenset(name for name in lineage.reached(one) if _counts(one, name, lineage, first, last))
             if columns:
