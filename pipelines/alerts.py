@@ -98,15 +98,21 @@ def data_fault(product: Product, fault: Finding) -> Alert:
     )
 
 
-def days_missing(product: Product, reason: str) -> Alert:
-    """The alert for days that nobody made: a feed is gone, or runs fail or wait."""
+def days_missing(product: Product, reason: str, sources: Mapping[str, str]) -> Alert:
+    """The alert for days that nobody made: a feed is gone, or runs fail or wait.
+
+    Args:
+        sources: The sources that have no newer day, each with its owner.
+    """
+    owners = ", ".join(f"{name} ({owner})" for name, owner in sources.items())
+    ask = f"no newer day of {owners}: ask the owner, then `loopline run {product.name}`"
     return Alert(
         severity="error",
         title="data fault: feed_missing",
         product=product.name,
         asset=DATA_FAULTS,
         message=reason,
-        remedy=f"`loopline run {product.name}` names the source that lacks a day; ask its owner: `loopline contracts`",
+        remedy=ask if sources else f"every source has newer days: `loopline run {product.name}` makes them",
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
 

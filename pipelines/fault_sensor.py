@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets.monitoring.faults.finding import Finding
-from assets.monitoring.faults.holding import FaultAction, StandingFaults, standing_faults
+from assets.monitoring.faults.holding import FaultAction, StandingFaults, late_sources, standing_faults
 from assets.monitoring.verdicts import alert_verdict
 from assets.product import Product, Verdict
 from pipelines.alerts import data_fault, data_fault_ended, days_missing
@@ -47,7 +47,7 @@ def data_fault_alert(product: Product) -> dg.SensorDefinition:
         standing = standing_faults(product, lake)
         verdict = standing.verdict(clock.now())
         known = dict(told)
-        for key, due in _alerts(product, standing, verdict, told):
+        for key, due in _alerts(product, lake, standing, verdict, told):
             before = "people" if key in told else None
             current: Verdict[str] = Verdict("none" if due is None else "people", verdict.reasons)
             sent = alert_verdict(current, before=before, alerted_at=told.get(key), now=moment, repeat=_AGAIN)
@@ -63,15 +63,15 @@ def data_fault_alert(product: Product) -> dg.SensorDefinition:
 
 
 def _alerts(
-    product: Product, standing: StandingFaults, verdict: Verdict[FaultAction], told: Mapping[str, datetime]
+    product: Product, lake: Lake, standing: StandingFaults, verdict: Verdict[FaultAction], told: Mapping[str, datetime]
 ) -> Iterator[tuple[str, Alert | None]]:
     """What stands, each under a key with its alert; and the keys of what was told and stands no longer, without one."""
     faults: dict[str, Finding] = {one.key: one for one in standing.latest}
     for key, one in faults.items():
         yield key, data_fault(product, one)
     is_late = verdict.action == "people" and len(verdict.reasons) > len(faults)
-    if is_late:
-        yield _NO_DAYS, days_missing(product, verdict.reasons[-1])
+    if is_late and standing.judged is not None:
+        yield _NO_DAYS, days_missing(product, verdict.reasons[-1], late_sources(product, lake, standing.judged))
     for key in told:
         if key not in faults and not (key == _NO_DAYS and is_late):
             yield key, None

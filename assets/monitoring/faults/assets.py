@@ -113,7 +113,7 @@ def _judged(
     earlier = [day for day in known if day < days[0]]
     before = lake.read(table, days=earlier) if earlier and lake.exists(table) else FAULT_SCHEMA.empty_table()
     findings = list(findings_of(before))
-    lineage, sets = lineage_of(product), judged_sets(product)
+    lineage, sets = lineage_of(product), judged_sets(product, lake)
     found: list[DayFaults] = []
     own: list[Finding] = []
     for day in days:

@@ -104,9 +104,9 @@ class Finding:
         return f"{self.kind}: {self.place} {_WORDS[self.kind](self.figures)} on {self.day}{since}{moved}"
 
     def remedy(self, product: str) -> str:
-        """Who is asked, and the command once the source is mended."""
+        """Who is asked, and the commands once the source is mended: the second one judges the days again."""
         again = f"loopline backfill {product} --from {self.since} --to {self.day}"
-        return f"ask {self.owner} to mend {self.place}, then: {again}"
+        return f"ask {self.owner} to mend {self.place}, then: {again}, and: loopline run {product}"
 
 
 def fault_table(findings: Iterable[Finding]) -> pa.Table:

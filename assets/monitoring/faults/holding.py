@@ -15,7 +15,7 @@ from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.recognition import DAYS_BEFORE
 from assets.monitoring.verdicts import MonitoringAction
 from assets.product import Product, Verdict
-from assets.product.names import DATA_FAULTS, FINGERPRINTS, table_name
+from assets.product.names import DATA_FAULTS, FINGERPRINTS, table_name, validated_table
 from resources.lake import Lake
 
 FaultAction = Literal["none", "people", "unknown"]
@@ -77,6 +77,20 @@ def standing_faults(product: Product, lake: Lake) -> StandingFaults:
     accepted = {change.column: change.since for change in product.monitoring.accepted}
     roots = [one for one in found if not one.follows_from and one.since < accepted.get(one.place, date.max)]
     return StandingFaults(product, tuple(roots), max(days, default=None))
+
+
+def late_sources(product: Product, lake: Lake, judged: date) -> dict[str, str]:
+    """The sources of which no day after that one is in the lake, each with its owner.
+
+    Raises:
+        LakeError: A table is damaged.
+    """
+    tables = {source.name: validated_table(product.name, source.name) for source in product.sources}
+    return {
+        name: product.contract(name).owner
+        for name, table in tables.items()
+        if not lake.exists(table) or max(lake.days(table), default=judged) <= judged
+    }
 
 
 def held_drift(

@@ -36,12 +36,14 @@ class RowSet:
     Attributes:
         times: The columns in which a shifted clock shows.
         accepted: For columns with a change that is to stay, its first day: only days from it on are compared then.
+        made: Days of which there are rows, though there may be no fingerprint.
         due: Whether rows are to be expected of a day.
     """
 
     name: str
     times: tuple[str, ...] = ()
     accepted: Mapping[str, date] = field(default_factory=dict)
+    made: frozenset[date] = frozenset()
     due: Callable[[date], bool] = field(default=lambda day: True, compare=False)
 
 
@@ -90,10 +92,10 @@ def _of_rows(
 ) -> list[Recognised]:
     found: list[Recognised | None] = []
     gap = missing_days(day, [one for one in known if rows.due(one)])
-    lacking = [] if gap is None else [gap + timedelta(days=n) for n in range((day - gap).days)]
-    if any(rows.due(one) for one in lacking):
-        usual = min(print_.rows for print_ in known.values())
-        found.append(Recognised("", "feed_missing", {"rows": 0, "usual": usual, "day": str(gap), "never": 1}))
+    between = [] if gap is None else [gap + timedelta(days=n) for n in range((day - gap).days)]
+    lacking = [one for one in between if rows.due(one) and one not in rows.made]
+    if lacking:
+        found.append(Recognised("", "feed_missing", {"rows": 0, "day": str(lacking[0]), "never": len(lacking)}))
     due = {one: print_.rows for one, print_ in known.items() if rows.due(one)}
     usual_days = _usual(due, own, "feed_missing")
     if rows.due(day) and len(usual_days) >= LEAST_DAYS and not any(found):

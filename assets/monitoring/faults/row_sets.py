@@ -40,8 +40,12 @@ class CountedTable:
     plain: frozenset[str]
 
 
-def judged_sets(product: Product) -> tuple[RowSet, ...]:
-    """The sets of rows of a product with the changes that were accepted, also in the features that read the columns."""
+def judged_sets(product: Product, lake: Lake) -> tuple[RowSet, ...]:
+    """The sets of rows of a product, with the changes that were accepted, also in the features that read the columns.
+
+    Raises:
+        LakeError: A table is damaged.
+    """
     lineage = lineage_of(product)
     accepted: dict[str, dict[str, date]] = {}
     for change in product.monitoring.accepted:
@@ -49,7 +53,10 @@ def judged_sets(product: Product) -> tuple[RowSet, ...]:
         accepted.setdefault(source, {})[column] = change.since
         for feature in lineage.readers(change.column):
             accepted.setdefault(FEATURES, {})[feature] = change.since
-    return tuple(replace(one.rows, accepted=accepted.get(one.rows.name, {})) for one in counted_tables(product))
+    return tuple(
+        replace(one.rows, accepted=accepted.get(one.rows.name, {}), made=frozenset(lake.days(one.table)))
+        for one in counted_tables(product)
+    )
 
 
 def counted_tables(product: Product) -> tuple[CountedTable, ...]:

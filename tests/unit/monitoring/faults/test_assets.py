@@ -11,10 +11,10 @@ import pytest
 from assets.monitoring.drift import FeatureDrift, drift_table
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
-from assets.monitoring.faults.holding import standing_faults
+from assets.monitoring.faults.holding import held_performance, standing_faults
 from assets.monitoring.signals import drift_cause
-from assets.monitoring.verdicts import retrain_verdict
-from assets.product import AcceptedChange, Partitions, Product, ProductError
+from assets.monitoring.verdicts import MonitoringAction, retrain_verdict
+from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
 from pipelines.fault_sensor import data_fault_alert
 from pipelines.products import load_product
 from resources.environments import CHECKOUT, load_environment
@@ -149,6 +149,12 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     verdict = retrain_verdict([held], NOW - timedelta(days=90), PRODUCT.retraining, NOW)
     assert (verdict.action, verdict.run_key) == ("people", None)
 
+    fallen: Verdict[MonitoringAction] = Verdict("retrain", ("realised AUC 0.70, 0.90 at approval",))
+    of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing_faults(PRODUCT, lake))
+    assert (of_labels.action, of_labels.reasons[-1]) == ("people", *fallen.reasons)
+    later = LAST + timedelta(days=70)
+    assert held_performance(fallen, later, lambda: standing_faults(PRODUCT, lake)) == fallen
+
     record_drift(lake, "amount", "card_count_1d", "terminal_risk_1d", "score")
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain", "the fault does not explain the other features"
 
@@ -183,7 +189,8 @@ def test_people_are_told_once_of_a_fault_and_once_that_it_ended(
     assert said.startswith("people: scaled: card_transactions.amount is 100 times")
     assert (alert.title, alert.partition) == ("data fault: card_transactions.amount scaled", str(LAST))
     assert "cards@bank.example" in alert.message
-    assert alert.remedy.endswith(f"loopline backfill card_fraud --from {LAST} --to {LAST}")
+    again = f"loopline backfill card_fraud --from {LAST} --to {LAST}, and: loopline run card_fraud"
+    assert alert.remedy == f"ask cards@bank.example to mend card_transactions.amount, then: {again}"
     runbook = (CHECKOUT / alert.runbook).read_text(encoding="utf-8")
     assert "data fault:" in runbook
     assert tick(cursor, NOW)[0] == []
@@ -197,3 +204,4 @@ def test_people_are_told_once_of_a_fault_and_once_that_it_ended(
     (late,), said, _ = tick(cursor, NOW + timedelta(days=4))
     assert late.title == "data fault: feed_missing"
     assert f"no day after {LAST} was made" in said
+    assert "card_transactions (cards@bank.example)" in late.remedy

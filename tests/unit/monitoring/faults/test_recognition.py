@@ -1,6 +1,7 @@
 """Planted data faults are recognised by name, from fingerprints alone; quiet days have none."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -108,6 +109,8 @@ def test_a_day_that_was_never_made_is_told_the_day_after() -> None:
     days[late] = {CARDS.name: counted(quiet_day(BEFORE + 1))}
     (finding,) = faults_of_day(late, [CARDS], days, []).findings
     assert (finding.kind, finding.since) == ("feed_missing", day_of_number(BEFORE))
+    there = replace(CARDS, made=frozenset({day_of_number(BEFORE)}))
+    assert faults_of_day(late, [there], days, []).findings == (), "the day of another source was missing"
 
 
 def test_a_few_days_are_no_history() -> None:
