@@ -44,8 +44,11 @@ class Lineage:
         return self.feature_owners.get(finding.column, self.owners[self.spine])
 
     def reached(self, finding: Finding) -> frozenset[str]:
-        """The columns of the feature table that a fault reaches: those that read its column, or any of its source."""
-        if finding.column:
+        """The columns of the feature table that a fault reaches: those that read its column, or any of its source.
+
+        A shifted clock reaches all that read its source: which events a window holds hangs on their times.
+        """
+        if finding.column and finding.kind != "clock_shifted":
             own = {finding.column} if finding.rows_of == FEATURES else set()
             return frozenset(own) | self.readers(finding.place)
         if finding.rows_of in (FEATURES, self.spine):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+from assets.monitoring.drift import SCORE
 from assets.monitoring.faults.attribution import Lineage, lineage_of
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.recognition import DAYS_BEFORE
@@ -55,13 +56,14 @@ class StandingFaults:
         return Verdict("people", tuple(told)) if told else Verdict("none", (f"no data fault up to {self.judged}",))
 
     def reaching(self, first: date, last: date) -> dict[Finding, frozenset[str]]:
-        """The faults that reach rows of the feature table within these days, each with the columns that it reaches."""
-        lineage = lineage_of(self.product)
+        """The faults that reach features of rows of these days, each with the features that it reaches."""
+        lineage, features = lineage_of(self.product), frozenset(self.product.features.names)
         found: dict[Finding, frozenset[str]] = {}
         for one in self.findings:
-            columns = frozenset(name for name in lineage.reached(one) if _counts(one, name, lineage, first, last))
-            if columns:
-                found[one] = columns
+            reached = lineage.reached(one) & features
+            counting = frozenset(name for name in reached if _counts(one, name, lineage, first, last))
+            if counting:
+                found[one] = counting
         return found
 
 
@@ -112,7 +114,7 @@ def held_drift(
         return verdict
     faults = standing()
     reaching = faults.reaching(day - timedelta(days=faults.product.monitoring.window_days - 1), day)
-    explained = frozenset(name for columns in reaching.values() for name in columns) | {"score"}
+    explained = frozenset(name for features in reaching.values() for name in features) | {SCORE}
     if not reaching or without(explained).action == "retrain":
         return verdict
     return _people(faults.product, list(reaching), verdict)

@@ -60,5 +60,5 @@ def _constant(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> R
     most = max([pooled, *shares])
     if most >= 1 or -today.present * math.log(max(most, _LEAST_SHARE)) < SURPRISE:
         return None
-    value = next(iter(today.values), "") if today.low is None else today.low
+    value = next(iter(today.values), "(not kept)") if today.low is None else today.low
     return Recognised(name, "constant", {"value": value, "rows": today.present})
