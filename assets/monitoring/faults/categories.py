@@ -17,8 +17,8 @@ from assets.monitoring.faults.fingerprint import ColumnPrint
 
 _LEAST_SHARE, _NEW_SURPRISE = 0.005, 12.0
 _MORE_NEW = 2.0
-_GONE_SURPRISE = 12.0
-"""A value of which so many rows were expected, and nearly none came, is gone."""
+_GONE_SURPRISE = 4.0
+"""A value of which so many rows were expected, and nearly none came while a new value came, is gone."""
 _FEW = 0.02
 _ALIKE = 2.0
 """The new name of a value has at most so many times the rows of the old one, and at least this part of them."""

@@ -20,6 +20,8 @@ from assets.monitoring.faults.finding import Recognised
 from assets.monitoring.faults.fingerprint import ColumnPrint
 from assets.monitoring.faults.presence import ENOUGH, SURPRISE
 
+_ENOUGH = 8
+"""Fewer values than these have no distribution."""
 _LEAST_DISTANCE, _LEAST_SCALED = 0.1, 0.25
 _WIDER, _LEAST_Z = 1.5, 2.0
 """A day has moved beyond so many times the largest distance of a usual day, in standard deviations, and beyond this."""
@@ -81,11 +83,14 @@ def number_fault(
 def distances(today: ColumnPrint, before: Sequence[ColumnPrint]) -> Distances | None:
     """How far the day lies from the days before; `None` where either has too few values other than zero."""
     counts, first = _dense([*before, today])
+    if counts[-1].sum() < _ENOUGH and len(before) > 1:
+        # A day with few values is judged together with the day before it: a fault that stays is told on its second day.
+        counts = np.vstack([counts[:-2], counts[-2:].sum(axis=0)])
     rows = counts.sum(axis=1)
     usual, own = counts[:-1].sum(axis=0), counts[-1]
-    if rows[-1] < ENOUGH or usual.sum() < ENOUGH:
+    if rows[-1] < _ENOUGH or usual.sum() < ENOUGH:
         return None
-    judged = np.flatnonzero(rows[:-1] >= ENOUGH)
+    judged = np.flatnonzero(rows[:-1] >= _ENOUGH)
     others = usual - counts[judged]
     kept = others.sum(axis=1) >= ENOUGH
     judged, others = judged[kept], others[kept]
@@ -116,8 +121,8 @@ def _scaled(name: str, found: Distances) -> Recognised | None:
     if fit > max(found.limit, _LEAST_DISTANCE / 2) or fit > found.distance / _BETTER:
         return None
     factor = sign * _factor(found, shift, sign)
-    is_few = np.count_nonzero(found.today) < 3 or np.count_nonzero(found.usual) < 3
-    if is_few and not math.log10(abs(factor)).is_integer():  # one value is any multiple of another one
+    is_few = min(np.count_nonzero(found.today), np.count_nonzero(found.usual)) < 3 or found.today.sum() < ENOUGH
+    if is_few and not math.log10(abs(factor)).is_integer():  # few values may be any multiple of others by chance
         return None
     figures = {
         "factor": factor, "middle": _middle(found.today), "usual": _middle(found.usual),
@@ -140,9 +145,9 @@ def _factor(found: Distances, shift: int, sign: int) -> float:
 
 def _rounded(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> Recognised | None:
     """Values that are all multiples of a step, where many were finer."""
-    with_steps = [np.array(day.steps) for day in before if sum(day.steps) >= ENOUGH]
+    with_steps = [np.array(day.steps) for day in before if sum(day.steps) >= _ENOUGH]
     own = np.array(today.steps)
-    if not with_steps or own.sum() < ENOUGH:
+    if not with_steps or own.sum() < _ENOUGH:
         return None
     finer = own.sum() - own.cumsum()
     usual = np.min([(day.sum() - day.cumsum()) / day.sum() for day in with_steps], axis=0)

@@ -78,6 +78,18 @@ def test_a_fault_that_stays_is_the_same_fault_and_one_that_is_mended_is_gone() -
     assert len({one.key for day in days for one in day}) == 1
 
 
+@pytest.mark.parametrize("name", ["all null", "constant", "cents", "thousands", "sign", "rounded", "gone"])
+def test_a_source_with_twenty_rows_a_day_is_judged_too(name: str) -> None:
+    """As the applications of a small bank."""
+    kind, place, edit = PLANTED[name]
+    days = {day_of_number(n): {CARDS.name: counted(quiet_day(n, 22))} for n in range(BEFORE)}
+    known: list[Finding] = []
+    for n in range(BEFORE, BEFORE + 2):
+        days[day_of_number(n)] = {CARDS.name: counted(edit(quiet_day(n, 22)))}
+        known += faults_of_day(day_of_number(n), [CARDS], days, known).findings
+    assert {(one.kind, one.column) for one in known} == {(kind, place)}
+
+
 def test_a_clock_that_few_events_leave_open_is_told_on_the_second_day() -> None:
     """With 400 events a day an hour's shift is certain from two days together."""
     days = {day_of_number(n): {CARDS.name: counted(quiet_day(n, 400))} for n in range(BEFORE)}
