@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.monitoring.faults.finding import Finding
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
+from assets.product.names import DATA_FAULTS, DEPLOYMENT, ONLINE_STORE, ROLLOUT
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert
@@ -80,6 +81,50 @@ def rollout_held(product: Product, move: Move) -> Alert:
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def data_fault(product: Product, fault: Finding) -> Alert:
+    """The alert for a data fault: source, column, kind, day, and who is asked."""
+    return Alert(
+        severity="error",
+        title=f"data fault: {fault.place} {fault.kind}",
+        product=product.name,
+        asset=DATA_FAULTS,
+        partition=" to ".join(dict.fromkeys((str(fault.since), str(fault.day)))),
+        message=f"{fault.sentence}. No model is trained while it explains drift; owner: {fault.owner}",
+        remedy=fault.remedy(product.name),
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def days_missing(product: Product, reason: str, sources: Mapping[str, str]) -> Alert:
+    """The alert for days that nobody made: a feed is gone, or runs fail or wait.
+
+    Args:
+        sources: The sources that have no newer day, each with its owner.
+    """
+    owners = ", ".join(f"{name} ({owner})" for name, owner in sources.items())
+    ask = f"no newer day of {owners}: ask the owner, then `loopline run {product.name}`"
+    return Alert(
+        severity="error",
+        title="data fault: feed_missing",
+        product=product.name,
+        asset=DATA_FAULTS,
+        message=reason,
+        remedy=ask if sources else f"every source has newer days: `loopline run {product.name}` makes them",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def data_fault_ended(product: Product, key: str) -> Alert:
+    """The alert that a data fault stands no longer: it was mended, or its day is long past."""
+    return Alert(
+        severity="info",
+        title="data fault ended",
+        product=product.name,
+        asset=DATA_FAULTS,
+        message=f"{key} stands no longer",
     )
 
 

@@ -20,6 +20,8 @@ from assets.monitoring.assets import (
     performance_asset,
     scores_asset,
 )
+from assets.monitoring.consistency.assets import consistency_asset
+from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -28,6 +30,7 @@ from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
+from pipelines.fault_sensor import data_fault_alert
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
@@ -64,6 +67,7 @@ def build_pipeline(
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
+            data_fault_alert(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
@@ -103,5 +107,8 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         outcomes_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
+        fingerprints_asset(product, partitions),
+        data_faults_asset(product, partitions),
+        consistency_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
     ]

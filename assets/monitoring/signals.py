@@ -5,15 +5,17 @@ belong here: the rules of the verdicts (`verdicts.py`), starting a run (`pipelin
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.monitoring.by_bundle import EVERY_ROLE
 from assets.monitoring.drift import drift_of_day
+from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
@@ -62,8 +64,16 @@ def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetim
         champion: The version that decides now; `None` without one.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
+        found = drift_of_day(figures, day)
+
+        def without(names: Collection[str]) -> Verdict[MonitoringAction]:
+            kept = tuple(figure for figure in found if figure.name not in names)
+            return drift_verdict(DriftSignals(kept, day), product.monitoring, as_of)
+
+        return held_drift(without(()), day, standing, without)
 
     return _cause(product, lake, "drift", _Table(DRIFT), champion, now, judge)
 
@@ -75,6 +85,8 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
     is judged by batch scores, those of its scores. No figures of another bundle count for it.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
         signals = PerformanceSignals(
@@ -85,7 +97,8 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
             approved_auc=row["approved_auc"],
             over=row["over"],
         )
-        return performance_verdict(signals, product.monitoring, as_of)
+        verdict = performance_verdict(signals, product.monitoring, as_of)
+        return held_performance(verdict, day, standing)
 
     is_batch = product.monitoring.judged == "batch"
     table = _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", EVERY_ROLE, _NONE_ANSWERED)

@@ -17,8 +17,8 @@ from assets.monitoring.drift import FeatureDrift
 from assets.monitoring.performance import Over
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
-MonitoringAction = Literal["none", "retrain", "unknown"]
-RetrainAction = Literal["none", "retrain", "wait", "unknown"]
+MonitoringAction = Literal["none", "retrain", "people", "unknown"]
+RetrainAction = Literal["none", "retrain", "people", "wait", "unknown"]
 AlertAction = Literal["send", "hold"]
 CauseKind = Literal["performance", "drift", "schedule"]
 
@@ -159,8 +159,8 @@ def retrain_verdict(
         answered: Keys of causes that earlier runs have answered, with whatever result.
 
     Returns:
-        "retrain" if an unanswered cause asks for a training; "wait" if it asks within the cooldown; "unknown" if no
-        cause asks and one is unknown, or if the clock and the record contradict each other.
+        "retrain" if an unanswered cause asks for a training, "wait" if it asks within the cooldown; else "people" if a
+        data fault explains one, "unknown" if one is unknown, or if the clock and the record contradict each other.
     """
     asking = [cause for cause in causes if cause.action == "retrain"]
     unanswered = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
@@ -238,12 +238,13 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
 
 
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
+    held = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "people" for reason in cause.reasons]
     unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "unknown" for reason in cause.reasons]
     answered = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
     if not causes:
         return RetrainVerdict("unknown", ("no cause was examined",))
-    if unknown:
-        return RetrainVerdict("unknown", (*unknown, *answered))
+    if held or unknown:
+        return RetrainVerdict("people" if held else "unknown", (*held, *unknown, *answered))
     calm = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "none" for reason in cause.reasons]
     return RetrainVerdict("none", (*answered, *calm))
 

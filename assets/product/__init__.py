@@ -5,6 +5,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 (`assets.vocabulary`).
 """
 
+from assets.product.accepted import AcceptedChange
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
@@ -33,6 +34,7 @@ from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "AcceptedChange",
     "AllOf",
     "AnyOf",
     "Column",

@@ -21,6 +21,9 @@ DRIFT = "drift"
 PERFORMANCE = "performance"
 BATCH_PERFORMANCE = "batch_performance"
 ANOMALIES = "anomalies"
+FINGERPRINTS = "fingerprints"
+DATA_FAULTS = "data_faults"
+CONSISTENCY = "consistency"
 
 
 def source_name(source: str) -> str:

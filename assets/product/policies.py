@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
+from assets.product.accepted import AcceptedChange
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
@@ -229,6 +230,9 @@ class MonitoringPolicy:
             for a product whose rows are not decided by the service, or not yet: those of `scores`, which score every
             row of a day once more, rows that the model was trained on included. The product then has the tables
             `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
+        max_unexplained: The share of a day's decisions whose logged features may differ, without a known cause, from
+            those that the lake gives.
+        accepted: Changes of sources that are no data faults.
     """
 
     window_days: int = 28
@@ -240,6 +244,8 @@ class MonitoringPolicy:
     max_auc_loss: float = 0.05
     anomaly_share: float | None = None
     judged: Judged = "answered"
+    max_unexplained: float = 0.0
+    accepted: tuple[AcceptedChange, ...] = ()
 
     def __post_init__(self) -> None:
         if self.judged not in get_args(Judged):
@@ -248,6 +254,8 @@ class MonitoringPolicy:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
             )
+        if not 0 <= self.max_unexplained < 1:
+            raise ProductError(f"monitoring: max_unexplained={self.max_unexplained!r}; write a share from 0 to below 1")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from assets.product.agreement import check_agreement, check_consents, check_references
+from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
@@ -252,6 +252,7 @@ class Product:
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         check_consents(contracts)
         check_references(contracts)
+        check_accepted(self.monitoring.accepted, contracts)
         check_spine(self.spine, contracts[self.spine.source])
         check_rule_columns(self.rules, self.features, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])

@@ -25,6 +25,7 @@ LOOP = (
 )  # fmt: skip
 WATCHED = {
     "scores", "drift", "anomalies", "decisions", "outcomes", "performance", "batch_outcomes", "batch_performance",
+    "fingerprints", "data_faults", "consistency",
 }  # fmt: skip
 
 
