@@ -81,7 +81,7 @@ class Lake:
         Raises:
             MissingTable: The table has never been written.
         """
-        return str(self._logs.opened(table).metadata().id)
+        return self._logs.opened(table).identity
 
     def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, each with the metadata that its writer recorded."""

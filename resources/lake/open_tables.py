@@ -39,12 +39,14 @@ class OpenTable:
     """One version of a table.
 
     Attributes:
+        identity: Identifies the table: one that was removed and made again has another.
         schema: The columns, the partition columns last.
         partition_columns: The names of the partition columns; empty for a table without days.
         files: The data files, one a row, with their partition and statistics.
     """
 
     version: int
+    identity: str
     schema: pa.Schema
     partition_columns: tuple[str, ...]
     files: pa.Table
@@ -206,8 +208,8 @@ class OpenTables:
     def _read(self, table: str, opened: DeltaTable) -> OpenTable:
         with self._readable(table):
             files = pa.table(opened.get_add_actions(flatten=True))
-            columns, partitions = pa.schema(opened.schema().to_arrow()), opened.metadata().partition_columns
-            return OpenTable(opened.version(), columns, tuple(partitions), files)
+            columns, metadata = pa.schema(opened.schema().to_arrow()), opened.metadata()
+            return OpenTable(opened.version(), str(metadata.id), columns, tuple(metadata.partition_columns), files)
 
     def _missing(self, table: str) -> MissingTable:
         return MissingTable(f"table {table} does not exist in {self._place}; materialise the asset of that name first")
