@@ -1,19 +1,20 @@
-"""Alerts about runs.
+"""What alerts say.
 
-Belongs here: from an event of Dagster to an `Alert` with a remedy, a runbook and a link. Does not belong here: sending
-an alert (`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
-(`assets.monitoring.verdicts`).
+Belongs here: from an event of Dagster or a verdict to an `Alert` with an owner, a remedy, a runbook and a link. Does
+not belong here: keeping and telling an alert (`resources.alerts`), its end (`alert_endings.py`), the cause of a failure
+(`run_failures.py`), whether to alert (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.monitoring.verdicts import Cause
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
+from assets.product.names import DEPLOYMENT, DRIFT, ONLINE_STORE, PERFORMANCE, ROLLOUT, raw_name, validated_name
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
-from resources.notifications import Alert
+from resources.notifications import Alert, AlertKind
 from resources.rollout_store.manifest import Move
 from resources.slots import checked_slot
 
@@ -31,6 +32,10 @@ def run_failure(
     days = _days(partitions, context.instance, run)
     return Alert(
         severity="error",
+        kind="run_failed",
+        subject=_title(product, run),
+        episode="-to-".join(dict.fromkeys(days)),
+        owner=_owner(product, failure.asset),
         title=f"{_title(product, run)} failed",
         product=product.name,
         run_id=run.run_id,
@@ -52,6 +57,8 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
     message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
     return Alert(
         severity="warning",
+        kind="approval_wanted",
+        subject=f"version {waiting['version']}",
         title=f"version {waiting['version']} waits for an approver",
         product=product.name,
         run_id=run_id,
@@ -73,6 +80,9 @@ def rollout_held(product: Product, move: Move) -> Alert:
         remedy = f"loopline rollout {product.name} shows its figures; train its successor: loopline run {product.name}"
     return Alert(
         severity="warning" if move.action == "pause" else "error",
+        kind="rollout_paused" if move.action == "pause" else "rolled_back",
+        subject=f"version {move.version}",
+        episode=str(move.generation),
         title=title,
         product=product.name,
         run_id="",
@@ -81,6 +91,33 @@ def rollout_held(product: Product, move: Move) -> Alert:
         remedy=remedy,
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
+
+
+def retraining_asked(product: Product, cause: Cause) -> Alert:
+    """The alert for drift, or for performance that has fallen: what the monitor saw; the retraining starts by itself."""
+    _, _, version, since = cause.key.split("/")
+    kind: AlertKind = "drift" if cause.kind == "drift" else "performance"
+    words = {"drift": "rows have drifted", "performance": "the champion ranks worse than at its approval"}
+    return Alert(
+        severity="warning",
+        kind=kind,
+        subject=version,
+        episode=since,
+        title=f"{words[kind]} since {since}",
+        product=product.name,
+        asset=DRIFT if kind == "drift" else PERFORMANCE,
+        message="; ".join(cause.reasons),
+        remedy=f"a retraining starts by itself; compare its model card, or stop it: loopline rollout {product.name}",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def _owner(product: Product, asset: str) -> str:
+    """Who answers for an asset: of a source's rows the owner that its contract names, else the product's."""
+    for source in product.sources:
+        if asset in (raw_name(source.name), validated_name(source.name)):
+            return product.contract(source.name).owner
+    return product.owner
 
 
 def _title(product: Product, run: dg.DagsterRun) -> str:

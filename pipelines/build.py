@@ -26,6 +26,7 @@ from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
+from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
@@ -67,6 +68,7 @@ def build_pipeline(
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
+            alerts_sensor(product),
             dead_runs_sensor(product),
             rollout_sensor(product),
             online_store_sensor(product, partitions),

@@ -6,20 +6,25 @@ to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
 
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 from urllib.parse import urlsplit
 
 import httpx
 
-from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.loopback import is_loopback
 
 Severity = Literal["info", "warning", "error"]
+AlertKind = Literal[
+    "run_failed", "approval_wanted", "rollout_paused", "rolled_back", "drift", "performance", "monitoring"
+]
+"""What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`. Of the kind `monitoring` the sender
+decides itself when to tell again, and says so by another message."""
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
@@ -40,6 +45,10 @@ class Alert:
         remedy: What to do once the cause is repaired, most often a command.
         runbook: The runbook's section on it.
         link: A page of the Dagster UI.
+        kind: What it is about.
+        subject: What of the product it is about: a job, a version, a table; the title if empty.
+        episode: Tells one occurrence from the next: days, a generation; empty where there can be only one at a time.
+        owner: The address of the people who answer for it; if empty, the product's owner.
     """
 
     severity: Severity
@@ -52,10 +61,20 @@ class Alert:
     remedy: str = ""
     runbook: str = ""
     link: str = ""
+    kind: AlertKind = "monitoring"
+    subject: str = ""
+    episode: str = ""
+    owner: str = ""
+
+    @property
+    def case(self) -> str:
+        """What makes two alerts one: product, kind, subject and episode; a word that a command line takes."""
+        parts = (self.product, self.kind, self.subject or self.title, self.episode)
+        return "/".join(_word(part) for part in parts if part)
 
     @property
     def key(self) -> str:
-        """Identifies the alert: a receiver that gets it twice may drop the second."""
+        """Identifies the message: a receiver that gets it twice may drop the second."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -65,12 +84,18 @@ class Alert:
             ("run", self.run_id),
             ("asset", self.asset),
             ("partition", self.partition),
+            ("owner", self.owner),
             ("remedy", self.remedy),
             ("runbook", self.runbook),
             ("look", self.link),
         )
         lines = [f"[{self.severity}] {self.product}: {self.title}", self.message]
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in details if value)])
+
+
+def _word(text: str) -> str:
+    """A text as one word: letters, digits, points, underscores and hyphens."""
+    return re.sub(r"[^\w.:]+", "-", text).strip("-").lower()
 
 
 class Notifier(Protocol):
@@ -109,6 +134,7 @@ class WebhookNotifier:
         timeout: Seconds for each attempt.
         attempts: The largest number of attempts.
         pause: Seconds before the second attempt; doubled for each further one.
+        form: `fields` as above; `text` for chat services that take `text` alone, as Slack's incoming webhooks.
     """
 
     url: str = field(repr=False)
@@ -116,6 +142,7 @@ class WebhookNotifier:
     attempts: int = 3
     pause: float = 0.5
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    form: Literal["fields", "text"] = "fields"
 
     def send(self, alert: Alert) -> None:
         """Posts the alert.
@@ -123,7 +150,9 @@ class WebhookNotifier:
         Raises:
             NotificationFailed: The receiver refused, or did not answer on any attempt.
         """
-        body = {**asdict(alert), "text": alert.text, "key": alert.key}
+        body: dict[str, Any] = {"text": alert.text}
+        if self.form == "fields":
+            body = {**asdict(alert), **body, "key": alert.key}
         problem = ""
         direct = is_loopback(self.url)
         with httpx.Client(timeout=self.timeout, follow_redirects=False, trust_env=not direct) as client:
@@ -170,9 +199,3 @@ class EveryNotifier:
                 failures.append(str(failure))
         if failures:
             raise NotificationFailed("; ".join(failures))
-
-
-def notifier_for(environment: Environment) -> Notifier:
-    """The console, and the environment's webhook if it has one."""
-    console = ConsoleNotifier()
-    return EveryNotifier((console, WebhookNotifier(environment.webhook))) if environment.webhook else console

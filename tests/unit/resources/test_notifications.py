@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from resources.environments import load_environment
 from resources.notifications import (
     Alert,
     ConsoleNotifier,
     EveryNotifier,
     NotificationFailed,
     WebhookNotifier,
-    notifier_for,
 )
 from tests.support.servers.http_server import QuietHandler, serving
 
@@ -135,13 +133,6 @@ def test_everybody_is_told_although_one_cannot_be(receiver: Receiver) -> None:
 def test_alerts_are_told_apart_by_their_key() -> None:
     assert ALERT.key == replace(ALERT).key
     assert ALERT.key != replace(ALERT, partition="2026-03-02").key
-
-
-def test_the_environment_chooses(receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
-    assert notifier_for(load_environment({})) == ConsoleNotifier()
-    notifier_for(load_environment({"LOOPLINE_WEBHOOK": receiver.url})).send(ALERT)
-    assert len(receiver.seen) == 1
-    assert "daily failed" in capsys.readouterr().err
 
 
 def test_a_receiver_of_this_machine_is_told_past_any_proxy(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,85 @@
+"""The ends of alerts.
+
+Belongs here: from what Dagster, the rollout store and the monitors record now to the reason why an alert has ended. Does
+not belong here: what an alert says (`alerts.py`), telling its end (`resources.alerts`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.materialising import asset_key
+from assets.monitoring.verdicts import Cause
+from assets.product import Product
+from assets.product.names import DEPLOYMENT
+from resources.alerts.life import AlertState
+from resources.rollout_store.manifest import RolloutManifest
+
+
+def endings(
+    product: Product,
+    instance: dg.DagsterInstance,
+    rollout: RolloutManifest | None,
+    causes: Sequence[Cause],
+    standing: Mapping[str, AlertState],
+) -> dict[str, str]:
+    """For each alert that has ended, by case, the reason."""
+    calm = {cause.kind for cause in causes if cause.action == "none"}
+    found = {}
+    for case, state in standing.items():
+        kind = state.alert.kind
+        if kind == "run_failed":
+            reason = _made_since(product, instance, state)
+        elif kind == "approval_wanted":
+            reason = _answered(product, instance, state)
+        elif kind == "rollout_paused":
+            reason = _goes_on(rollout, state)
+        elif kind in ("drift", "performance"):
+            reason = f"{kind} is as it should be" if kind in calm else ""
+        else:
+            reason = ""
+        if reason:
+            found[case] = reason
+    return found
+
+
+def _made_since(product: Product, instance: dg.DagsterInstance, state: AlertState) -> str:
+    """The asset that failed was made since, for all days of the failed run."""
+    alert = state.alert
+    failed = instance.get_run_by_id(alert.run_id)
+    if failed is None or not alert.asset:
+        return ""
+    days = alert.partition.split(" to ") if alert.partition else []
+    for partition in days or [None]:
+        made = instance.fetch_materializations(
+            dg.AssetRecordsFilter(
+                asset_key=asset_key(product, alert.asset),
+                asset_partitions=[partition] if partition else None,
+                after_timestamp=state.seen_at.timestamp(),
+            ),
+            limit=1,
+        )
+        if not made.records:
+            return ""
+    return f"{alert.asset} was made again"
+
+
+def _answered(product: Product, instance: dg.DagsterInstance, state: AlertState) -> str:
+    """The deployment has moved on: its newest event names no version that waits, or another."""
+    event = instance.get_latest_materialization_event(asset_key(product, DEPLOYMENT))
+    made = None if event is None else event.asset_materialization
+    waiting = None if made is None else made.metadata.get("waiting")
+    version = "" if waiting is None else f"version {waiting.value['version']}"  # type: ignore[index, call-overload]
+    return (
+        "" if made is None or version == state.alert.subject else "it was answered, or a later version took its place"
+    )
+
+
+def _goes_on(rollout: RolloutManifest | None, state: AlertState) -> str:
+    if rollout is None or rollout.hold == "paused":
+        return ""
+    last = rollout.moves[-1] if rollout.moves else None
+    return (
+        f"{last.action.replace('_', ' ')} by {last.by}: {last.reason}" if last else f"as of {datetime.now(UTC):%H:%M}"
+    )
