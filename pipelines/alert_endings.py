@@ -1,6 +1,6 @@
 """The ends of alerts.
 
-Belongs here: from what Dagster, the rollout store and the monitors record now to the reason why an alert has ended. Does
+Belongs here: from what Dagster, the rollout store and the monitors record to the reason why an alert has ended. Does
 not belong here: what an alert says (`alerts.py`), telling its end (`resources.alerts`).
 """
 

@@ -43,7 +43,7 @@ def run_failure(
         partition=" to ".join(dict.fromkeys(days)),
         message=failure.message,
         remedy=_remedy(product, run, failure.asset, days),
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook("run_failed"),
         link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
     )
 
@@ -64,7 +64,7 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
         run_id=run_id,
         asset=DEPLOYMENT,
         message=f"{message}, or {waiting['reject']}",
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook("approval_wanted"),
         link=waiting["model_card"],
     )
 
@@ -89,12 +89,12 @@ def rollout_held(product: Product, move: Move) -> Alert:
         asset=ROLLOUT,
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook("rollout_paused" if move.action == "pause" else "rolled_back"),
     )
 
 
 def retraining_asked(product: Product, cause: Cause) -> Alert:
-    """The alert for drift, or for performance that has fallen: what the monitor saw; the retraining starts by itself."""
+    """The alert for drift, or for performance that has fallen; the retraining starts by itself."""
     _, _, version, since = cause.key.split("/")
     kind: AlertKind = "drift" if cause.kind == "drift" else "performance"
     words = {"drift": "rows have drifted", "performance": "the champion ranks worse than at its approval"}
@@ -108,8 +108,13 @@ def retraining_asked(product: Product, cause: Cause) -> Alert:
         asset=DRIFT if kind == "drift" else PERFORMANCE,
         message="; ".join(cause.reasons),
         remedy=f"a retraining starts by itself; compare its model card, or stop it: loopline rollout {product.name}",
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook(kind),
     )
+
+
+def _runbook(kind: AlertKind) -> str:
+    """The entry of a kind of alert; the product's own RUNBOOK.md has the messages one by one."""
+    return f"infra/prometheus/RUNBOOK.md#{kind}"
 
 
 def _owner(product: Product, asset: str) -> str:

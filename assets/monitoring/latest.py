@@ -1,7 +1,7 @@
 """The newest figures of a product's tables, as numbers with names.
 
-Belongs here: reading the last day of the tables of the lifecycle into figures that a dashboard shows. Does not belong
-here: making those tables (the stages), serving the figures (`pipelines.services.figures`), judging them (`verdicts.py`).
+Belongs here: reading the last day of the lifecycle's tables into figures that a dashboard shows. Does not belong here:
+making those tables (the stages), serving the figures (`pipelines.services.figures`), judging them (`verdicts.py`).
 
 Only what the lake has is read: a table that does not exist gives no figure, and neither does a value that is not known.
 """
@@ -54,13 +54,13 @@ LABELS: Mapping[FigureName, tuple[str, ...]] = {
 """The labels of each figure, beside `product`."""
 
 MEANINGS: Mapping[FigureName, str] = {
-    "table_end_seconds": "End of the newest partition of a table, in seconds since 1970; absent once a history has ended",
+    "table_end_seconds": "End of a table's newest partition, in seconds since 1970; absent once a history has ended",
     "day_rows": "Valid rows of a source on its newest day",
     "day_rows_refused": "Rows of a source on its newest day that broke its contract",
     "feature_drift": "Population stability index of a feature, or of the score, over the window of the newest day",
     "drift_limit": "The index above which the product takes a feature for drifted",
-    "performance": "Realised figures of a version over the window of the newest day: auc, approved_auc, brier, bad_rate, "
-    "acceptance, profit",
+    "performance": "Realised figures of a version over the window of the newest day: auc, approved_auc, brier, "
+    "bad_rate, acceptance, profit",
     "performance_rows": "Rows behind these figures: all that matured, and those with a label",
     "day_decisions": "Answered decisions of the newest day, by outcome",
     "group_acceptance": "Share of the rows of a group that the champion accepts, over the window of the newest day",

@@ -115,7 +115,7 @@ def _alerts(objective: Objective) -> Iterator[dict[str, Any]]:
                 "burn": f"{burn.rate:g}",
                 "severity": burn.severity,
                 "owner": objective.owner,
-            },  # fmt: skip
+            },
             "annotations": {
                 "runbook_url": f"{_RUNBOOK}#{burn.alert.lower()}",
                 "summary": f"Not kept: {objective.promise}. {_PRODUCT}{burn.spent} was spent",
