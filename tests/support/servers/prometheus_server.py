@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
     reason="Prometheus is not installed here: apt-get install --no-install-recommends prometheus",
 )
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,19 @@ class Prometheus:
     def get(self, path: str, **parameters: str) -> Any:
         """The data of an answer of its API; a query that it refuses fails the test with its words."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(url, timeout=10) as answer:
+            with _DIRECT.open(url, timeout=10) as answer:
                 return json.loads(answer.read())["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from error
+
+    def is_ready(self) -> bool:
+        """Whether it answers queries; for a moment after its start it refuses them."""
+        try:
+            with _DIRECT.open(f"http://127.0.0.1:{self.port}/-/ready", timeout=10):
+                return True
+        except OSError:
+            return False
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The series of an instant query."""
@@ -65,14 +74,10 @@ def scraping(folder: Path, targets: Mapping[str, int], rules: list[Path]) -> Ite
         )  # fmt: skip
         server, deadline = Prometheus(port), time.monotonic() + 60
         try:
-            while True:
-                try:
-                    server.get("status/buildinfo")
-                    break
-                except OSError:
-                    assert process.poll() is None, (folder / "prometheus.log").read_text()
-                    assert time.monotonic() < deadline, "Prometheus did not start"
-                    time.sleep(0.1)
+            while not server.is_ready():
+                assert process.poll() is None, (folder / "prometheus.log").read_text()
+                assert time.monotonic() < deadline, "Prometheus did not start"
+                time.sleep(0.1)
             yield server
         finally:
             process.terminate()
