@@ -5,20 +5,21 @@ not belong here: what an alert says (`alerts.py`), telling its end (`resources.a
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.materialising import asset_key
 from assets.monitoring.verdicts import Cause
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import DEPLOYMENT
 from resources.alerts.life import AlertState
 from resources.rollout_store.manifest import RolloutManifest
+from resources.slots import checked_slot
 
 
 def endings(
     product: Product,
+    partitions: Partitions,
     instance: dg.DagsterInstance,
     rollout: RolloutManifest | None,
     causes: Sequence[Cause],
@@ -30,11 +31,13 @@ def endings(
     for case, state in standing.items():
         kind = state.alert.kind
         if kind == "run_failed":
-            reason = _made_since(product, instance, state)
+            reason = _made_since(product, partitions, instance, state)
         elif kind == "approval_wanted":
             reason = _answered(product, instance, state)
         elif kind == "rollout_paused":
-            reason = _goes_on(rollout, state)
+            reason = _goes_on(rollout)
+        elif kind == "rolled_back":
+            reason = _succeeded(rollout, state)
         elif kind in ("drift", "performance"):
             reason = f"{kind} is as it should be" if kind in calm else ""
         else:
@@ -44,13 +47,14 @@ def endings(
     return found
 
 
-def _made_since(product: Product, instance: dg.DagsterInstance, state: AlertState) -> str:
-    """The asset that failed was made since, for all days of the failed run."""
+def _made_since(
+    product: Product, partitions: Partitions, instance: dg.DagsterInstance, state: AlertState
+) -> str:  # fmt: skip
+    """The asset that failed was made since, for the first and the last day of the failed run."""
     alert = state.alert
-    failed = instance.get_run_by_id(alert.run_id)
-    if failed is None or not alert.asset:
+    if not alert.asset:
         return ""
-    days = alert.partition.split(" to ") if alert.partition else []
+    days = [partitions.key(checked_slot(day)) for day in alert.partition.split(" to ") if day]
     for partition in days or [None]:
         made = instance.fetch_materializations(
             dg.AssetRecordsFilter(
@@ -76,10 +80,15 @@ def _answered(product: Product, instance: dg.DagsterInstance, state: AlertState)
     )
 
 
-def _goes_on(rollout: RolloutManifest | None, state: AlertState) -> str:
+def _goes_on(rollout: RolloutManifest | None) -> str:
     if rollout is None or rollout.hold == "paused":
         return ""
-    last = rollout.moves[-1] if rollout.moves else None
-    return (
-        f"{last.action.replace('_', ' ')} by {last.by}: {last.reason}" if last else f"as of {datetime.now(UTC):%H:%M}"
-    )
+    last = rollout.moves[-1]
+    return f"{last.action.replace('_', ' ')} by {last.by}: {last.reason}"
+
+
+def _succeeded(rollout: RolloutManifest | None, state: AlertState) -> str:
+    """Another version has begun its rollout since, or was promoted."""
+    later = [] if rollout is None else [one for one in rollout.moves if one.generation > int(state.alert.episode)]
+    begun = next((one for one in later if one.action in ("start", "promote")), None)
+    return "" if begun is None else f"{begun.action} of version {begun.version} by {begun.by}"

@@ -7,7 +7,7 @@ when it is told (`resources.alerts.life`), the sensors that meet an event first 
 import dagster as dg
 
 from assets.monitoring.signals import drift_cause, performance_cause
-from assets.product import Product
+from assets.product import Partitions, Product
 from pipelines.alert_endings import endings
 from pipelines.alerts import retraining_asked
 from resources.alerts.desk import AlertDesk
@@ -16,7 +16,7 @@ from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
 
 
-def alerts_sensor(product: Product) -> dg.SensorDefinition:
+def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefinition:
     """Each minute: tells what was not delivered, is to be repeated or escalated, or has ended; watches the monitors.
 
     Two daemons may tick at the same time: each message is claimed in the book before it is told.
@@ -41,7 +41,7 @@ def alerts_sensor(product: Product) -> dg.SensorDefinition:
         for cause in causes:
             if cause.action == "retrain":
                 notifier.send(retraining_asked(product, cause))
-        ended = endings(product, context.instance, manifest, causes, notifier.standing())
+        ended = endings(product, partitions, context.instance, manifest, causes, notifier.standing())
         return dg.SkipReason("; ".join(notifier.tell(ended)) or "nothing is due")
 
     return alerts

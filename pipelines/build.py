@@ -68,7 +68,7 @@ def build_pipeline(
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
-            alerts_sensor(product),
+            alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product),
             online_store_sensor(product, partitions),

@@ -1,7 +1,8 @@
 """Alerts to people.
 
-Belongs here: the alert as a frozen value, and its channels: the console and a webhook. Does not belong here: when
-to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
+Belongs here: the alert as a frozen value, and its own channels: the console and a webhook. Does not belong here: when
+to alert (`assets.monitoring.verdicts`, `pipelines.alerts`), keeping and telling alerts, other channels
+(`resources.alerts`).
 """
 
 import hashlib
@@ -177,25 +178,3 @@ class WebhookNotifier:
     def _receiver(self) -> str:
         """The host alone: the path of a webhook is its password."""
         return f"webhook at {urlsplit(self.url).hostname}"
-
-
-@dataclass(frozen=True)
-class EveryNotifier:
-    """Sends to several notifiers; a failure of one does not stop the others."""
-
-    notifiers: tuple[Notifier, ...]
-
-    def send(self, alert: Alert) -> None:
-        """Delivers the alert through each.
-
-        Raises:
-            NotificationFailed: At least one failed; all were tried.
-        """
-        failures = []
-        for notifier in self.notifiers:
-            try:
-                notifier.send(alert)
-            except NotificationFailed as failure:
-                failures.append(str(failure))
-        if failures:
-            raise NotificationFailed("; ".join(failures))

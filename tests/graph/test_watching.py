@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -209,6 +211,17 @@ def test_promtool_takes_rules_configuration_and_every_query(tmp_path: Path) -> N
     asked = tmp_path / "queries.yml"
     asked.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": entries}]}))
     assert f"{len(entries)} rules found" in promtool("check", "rules", str(asked))
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed: Debian's prometheus-alertmanager")
+def test_amtool_takes_the_configuration_of_alertmanager(tmp_path: Path) -> None:
+    """The oldest one with `url_file` is 0.26; Debian 12 has 0.25, which is given the address instead."""
+    text = (PROMETHEUS / "alertmanager.yml").read_text(encoding="utf-8")
+    (tmp_path / "alertmanager.yml").write_text(text.replace("url_file: /etc/alertmanager/webhook", "url: http://x/"))
+    done = subprocess.run(
+        ["amtool", "check-config", str(tmp_path / "alertmanager.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_prometheus

@@ -1,4 +1,3 @@
-import io
 import json
 import time
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ import pytest
 from resources.notifications import (
     Alert,
     ConsoleNotifier,
-    EveryNotifier,
     NotificationFailed,
     WebhookNotifier,
 )
@@ -120,14 +118,6 @@ def test_a_receiver_that_is_not_there(receiver: Receiver) -> None:
         gone.send(ALERT)
     assert "secret-token" not in str(failure.value)
     assert "secret-token" not in repr(gone)
-
-
-def test_everybody_is_told_although_one_cannot_be(receiver: Receiver) -> None:
-    receiver.statuses = [400]
-    told = io.StringIO()
-    with pytest.raises(NotificationFailed, match="HTTP 400"):
-        EveryNotifier((webhook(receiver), ConsoleNotifier(told))).send(ALERT)
-    assert "daily failed" in told.getvalue()
 
 
 def test_alerts_are_told_apart_by_their_key() -> None:
