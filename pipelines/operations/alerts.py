@@ -11,7 +11,7 @@ from typing import Literal
 from assets.governance.audit_database import open_audit
 from pipelines.connections import alert_desk
 from pipelines.products import load_product
-from resources.alerts.life import AlertState, Mark
+from resources.alerts.life import AlertState, Mark, acknowledged, silenced
 from resources.dependencies import require
 from resources.environments import Environment
 
@@ -39,7 +39,7 @@ def mark_alert(
     reason: str,
     until: datetime | None = None,
 ) -> AlertState:
-    """Silences or acknowledges an alert, and records who did and why.
+    """Records who silences or acknowledges an alert and why, then does so: nothing is quiet without a record.
 
     Args:
         until: When a silence ends.
@@ -51,10 +51,12 @@ def mark_alert(
     """
     product = load_product(name)
     require(environment, "records")
-    desk, mark = alert_desk(product, environment), Mark(by, reason, datetime.now(UTC), until)
-    state = desk.silence(case, mark) if action == "silence" else desk.acknowledge(case, mark)
+    now = datetime.now(UTC)
+    desk, mark = alert_desk(product, environment), Mark(by, reason, now, until)
+    standing = desk.find(case)
+    silenced(standing, mark, now) if action == "silence" else acknowledged(standing, mark)  # refuses what is not valid
     details = {"case": case} | ({} if until is None else {"until": until.isoformat()})
     open_audit(environment.records).append(
-        actor=by, action=action, product=product.name, version="", reason=reason, at=mark.at, details=details
+        actor=by, action=action, product=product.name, version="", reason=reason, at=now, details=details
     )
-    return state
+    return desk.silence(case, mark) if action == "silence" else desk.acknowledge(case, mark)

@@ -27,6 +27,7 @@ from resources.alerts.life import (
 )
 from resources.alerts.policy import AlertError, AlertPolicy
 from resources.alerts.targets import Target
+from resources.locks import LockError
 from resources.notifications import Alert, NotificationFailed
 
 _CLAIM = timedelta(minutes=5)
@@ -56,16 +57,22 @@ class AlertDesk:
     def send(self, alert: Alert) -> None:
         """Keeps the alert, and tells it unless it was told, is silenced or acknowledged.
 
+        Where the book cannot be used, every target is told at once: twice is better than never.
+
         Raises:
             NotificationFailed: A target did not take it; it is kept, and `tell` tries again.
-            AlertError: The book cannot be used.
+            AlertError, LockError: The book cannot be used.
         """
         now = self.now()
 
         def see(states: States) -> States:
             return {**states, alert.case: seen(states.get(alert.case), alert, self.owner, now)}
 
-        self.book.change(self.product, see, now)
+        try:
+            self.book.change(self.product, see, now)
+        except (AlertError, LockError):
+            self._announce(replace(alert, owner=alert.owner or self.owner), ())
+            raise
         self._tell([alert.case])
 
     def tell(self, endings: Mapping[str, str]) -> tuple[str, ...]:
@@ -91,6 +98,14 @@ class AlertDesk:
         """The alerts that stand, by case."""
         return {case: state for case, state in self.book.read(self.product).items() if state.is_open}
 
+    def find(self, case: str) -> AlertState:
+        """An alert, also one that has ended.
+
+        Raises:
+            AlertError: There is no such alert.
+        """
+        return self._found(self.book.read(self.product), case)
+
     def silence(self, case: str, mark: Mark) -> AlertState:
         """Silences an alert, and those of its case that follow, until the mark ends.
 
@@ -111,11 +126,14 @@ class AlertDesk:
         now = self.now()
 
         def marked(states: States) -> States:
-            if case not in states:
-                raise AlertError(f"{self.product} has no alert '{case}'; see: loopline alerts {self.product}")
-            return {**states, case: change(states[case], now)}
+            return {**states, case: change(self._found(states, case), now)}
 
         return self.book.change(self.product, marked, now)[case]
+
+    def _found(self, states: States, case: str) -> AlertState:
+        if case not in states:
+            raise AlertError(f"{self.product} has no alert '{case}'; see: loopline alerts {self.product}")
+        return states[case]
 
     def _tell(self, cases: Iterable[str]) -> tuple[str, ...]:
         done, failures = [], []
@@ -153,8 +171,23 @@ class AlertDesk:
         return found[0] if found else None
 
     def _deliver(self, case: str, state: AlertState, step: Step) -> None:
-        """Tells every target that lacks the message, and notes it; a failure of one does not stop the others."""
-        alert, reached, failures = message_of(state, step), list(state.reached), []
+        """Tells every target that lacks the message, and notes it."""
+        reached, failures = self._announce(message_of(state, step), state.reached)
+        now = self.now()
+
+        def note(states: States) -> States:
+            present = states.get(case, state)
+            if failures:
+                return {**states, case: replace(present, claimed_until=None, reached=reached)}
+            return {**states, case: told(present, state.severity, state.alert.message, now)}
+
+        self.book.change(self.product, note, now)
+        if failures:
+            raise NotificationFailed("; ".join(failures))
+
+    def _announce(self, alert: Alert, reached: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        """The targets that have the message now, and the failures; a failure of one does not stop the others."""
+        done, failures = list(reached), []
         for target in self.targets():
             if target.name in reached or not target.wants(alert):
                 continue
@@ -163,15 +196,5 @@ class AlertDesk:
             except NotificationFailed as failure:
                 failures.append(str(failure))
             else:
-                reached.append(target.name)
-        now = self.now()
-
-        def note(states: States) -> States:
-            present = states.get(case, state)
-            if failures:
-                return {**states, case: replace(present, claimed_until=None, reached=tuple(reached))}
-            return {**states, case: told(present, state.severity, state.alert.message, now)}
-
-        self.book.change(self.product, note, now)
-        if failures:
-            raise NotificationFailed("; ".join(failures))
+                done.append(target.name)
+        return tuple(done), failures

@@ -114,5 +114,8 @@ def test_the_commands_show_silence_and_acknowledge_and_the_audit_log_says_who(va
     assert answer_of(["acknowledge", "card_fraud", FAILED.case, *by, "--json"], variables).status == 0
     entries = [(one.action, one.actor, one.details["case"]) for one in open_audit(environment.records).entries()]
     assert entries == [("silence", "ada", FAILED.case), ("acknowledge", "ada", FAILED.case)]
+    late = answer_of(["silence", "card_fraud", FAILED.case, "--until", "2020-01-01", *by, "--json"], variables)
+    assert (late.status, "has ended already" in late.people) == (1, True)
+    assert len(list(open_audit(environment.records).entries())) == 2
     unknown = answer_of(["acknowledge", "card_fraud", "card_fraud/x", *by, "--json"], variables)
     assert (unknown.status, unknown.told["error"]["kind"]) == (1, "AlertError")

@@ -164,6 +164,15 @@ def test_a_book_that_cannot_be_used_says_why(tmp_path: Path) -> None:
         desk("postgresql+psycopg2://u:secret@127.0.0.1:9/alerts").send(ALERT)
 
 
+def test_an_alert_that_cannot_be_kept_is_told_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "alerts").mkdir()
+    (tmp_path / "alerts" / "credit_risk.json").write_text("{]")
+    ear = Ear()
+    with pytest.raises(AlertError, match="is damaged"):
+        desk(str(tmp_path), ear).send(ALERT)
+    assert [(told.title, told.owner) for told in ear.heard] == [("daily failed", "owner@bank.example")]
+
+
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     desk(str(tmp_path)).send(ALERT)
     assert isinstance(open_book(str(tmp_path)), FileBook)
