@@ -27,6 +27,9 @@ AlertKind = Literal[
 """What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`. Of the kind `monitoring` the sender
 decides itself when to tell again, and says so by another message."""
 
+REPOSITORY = "https://github.com/loopline/loopline/blob/main"
+"""Where people read the files of this repository."""
+
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
 
@@ -44,7 +47,7 @@ class Alert:
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
         remedy: What to do once the cause is repaired, most often a command.
-        runbook: The runbook's section on it.
+        runbook: The runbook's section on it: a file of the repository, and after # the heading.
         link: A page of the Dagster UI.
         kind: What it is about.
         subject: What of the product it is about: a job, a version, a table; the title if empty.
@@ -79,6 +82,11 @@ class Alert:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
     @property
+    def runbook_url(self) -> str:
+        """The address of that section; empty without one."""
+        return f"{REPOSITORY}/{self.runbook}" if self.runbook else ""
+
+    @property
     def text(self) -> str:
         """The alert as a few lines of text, without the empty fields."""
         details = (
@@ -87,8 +95,9 @@ class Alert:
             ("partition", self.partition),
             ("owner", self.owner),
             ("remedy", self.remedy),
-            ("runbook", self.runbook),
+            ("runbook", self.runbook_url),
             ("look", self.link),
+            ("case", self.case),
         )
         lines = [f"[{self.severity}] {self.product}: {self.title}", self.message]
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in details if value)])
@@ -125,7 +134,7 @@ class ConsoleNotifier:
 
 @dataclass(frozen=True)
 class WebhookNotifier:
-    """Posts JSON: the alert's fields, `text` for chat services, and `key`, which the header `Idempotency-Key` repeats.
+    """Posts JSON: the alert's fields, its case, `text` for chat services, and `key`, the header `Idempotency-Key` too.
 
     An attempt is repeated, with growing pauses, after a timeout and after the statuses 408, 425, 429, 500, 502, 503 and
     504; every other refusal is final. A redirect is not followed: it would give the alert to another receiver.
@@ -153,7 +162,7 @@ class WebhookNotifier:
         """
         body: dict[str, Any] = {"text": alert.text}
         if self.form == "fields":
-            body = {**asdict(alert), **body, "key": alert.key}
+            body = {**asdict(alert), **body, "key": alert.key, "case": alert.case, "runbook_url": alert.runbook_url}
         problem = ""
         direct = is_loopback(self.url)
         with httpx.Client(timeout=self.timeout, follow_redirects=False, trust_env=not direct) as client:

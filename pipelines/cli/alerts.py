@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from resources.alerts.life import AlertState
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of an alert, as `loopline alerts` shows it.")]
+Case = Annotated[str, typer.Argument(metavar="CASE", help="As the alert and `loopline alerts` name it.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 Until = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="When the silence ends, UTC.")]
@@ -33,31 +33,31 @@ def alerts(product: ProductName, json_: Json = False) -> None:
     found = standing_alerts(load_environment(), product)
     _show(product, found, console.results(json_))
     if json_:
-        states = [{"key": case, "text": state.alert.text, **state_json(state)} for case, state in found.items()]
+        states = [{"case": case, "text": state.alert.text, **state_json(state)} for case, state in found.items()]
         console.print_json({"product": product, "alerts": states})
 
 
 def silence(
-    product: ProductName, key: Key, until: Until, by: By, reason: Reason, json_: Json = False
+    product: ProductName, case: Case, until: Until, by: By, reason: Reason, json_: Json = False
 ) -> None:  # fmt: skip
-    """Silence an alert, and those of the same key that follow, until a time; it is recorded in the audit log."""
+    """Silence an alert, and those of the same case that follow, until a time; it is recorded in the audit log."""
     from pipelines.operations.alerts import mark_alert
 
     end = until.replace(tzinfo=UTC)
-    mark_alert(load_environment(), product, key, "silence", by=by, reason=reason, until=end)
-    console.say(f"{key} is silent until {end:%Y-%m-%d %H:%M} UTC", console.results(json_))
+    mark_alert(load_environment(), product, case, "silence", by=by, reason=reason, until=end)
+    console.say(f"{case} is silent until {end:%Y-%m-%d %H:%M} UTC", console.results(json_))
     if json_:
-        console.print_json({"product": product, "key": key, "until": end.isoformat(), "by": by, "reason": reason})
+        console.print_json({"product": product, "case": case, "until": end.isoformat(), "by": by, "reason": reason})
 
 
-def acknowledge(product: ProductName, key: Key, by: By, reason: Reason, json_: Json = False) -> None:
+def acknowledge(product: ProductName, case: Case, by: By, reason: Reason, json_: Json = False) -> None:
     """Say that you look after an alert: it is told again only if it gets worse, and when it has ended."""
     from pipelines.operations.alerts import mark_alert
 
-    mark_alert(load_environment(), product, key, "acknowledge", by=by, reason=reason)
-    console.say(f"{key}: {by} looks after it", console.results(json_))
+    mark_alert(load_environment(), product, case, "acknowledge", by=by, reason=reason)
+    console.say(f"{case}: {by} looks after it", console.results(json_))
     if json_:
-        console.print_json({"product": product, "key": key, "by": by, "reason": reason})
+        console.print_json({"product": product, "case": case, "by": by, "reason": reason})
 
 
 def _show(product: str, found: "Mapping[str, AlertState]", to: "Console") -> None:
@@ -66,7 +66,7 @@ def _show(product: str, found: "Mapping[str, AlertState]", to: "Console") -> Non
         console.say(f"{product}: no alert stands", to)
         return
     console.table(
-        ["key", "severity", "owner", "since", "told", "", "runbook"],
+        ["case", "severity", "owner", "since", "told", "", "runbook"],
         [
             [case, state.severity, state.owner, f"{state.opened_at:%Y-%m-%d %H:%M}",
              "never" if state.sent_at is None else f"{state.sent_at:%Y-%m-%d %H:%M}", _hands(state, now),

@@ -19,10 +19,11 @@ from typing import Any, Literal
 import yaml
 
 from resources.environments import CHECKOUT
+from resources.notifications import REPOSITORY
 from resources.yaml_files import read_yaml
 
 _FILE = CHECKOUT / "infra" / "prometheus" / "objectives.yaml"
-_RUNBOOK = "https://github.com/loopline/loopline/blob/main/infra/prometheus/RUNBOOK.md"
+_RUNBOOK = f"{REPOSITORY}/infra/prometheus/RUNBOOK.md"
 _WINDOWS = ("5m", "30m", "1h", "6h", "3d", "30d")
 _PRODUCT = "{{ with $labels.product }}{{ . }}: {{ end }}"
 _HEAD = f"""\

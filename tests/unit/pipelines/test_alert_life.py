@@ -105,7 +105,7 @@ def test_the_commands_show_silence_and_acknowledge_and_the_audit_log_says_who(va
     alert_desk(PRODUCT, environment).send(FAILED)
     shown = answer_of(["alerts", "card_fraud", "--json"], variables)
     (one,) = shown.told["alerts"]
-    assert (one["key"], one["owner"], one["severity"]) == (FAILED.case, PRODUCT.owner, "error")
+    assert (one["case"], one["owner"], one["severity"]) == (FAILED.case, PRODUCT.owner, "error")
     assert FAILED.case in shown.people
     by = ["--by", "ada", "--reason", "known outage"]
     until = f"{date.today() + timedelta(days=2)}"

@@ -66,7 +66,8 @@ def test_the_console_leaves_out_what_is_not_known(capsys: pytest.CaptureFixture[
         "validated_transactions: 7% of the rows broke their contract",
         "run: 0b7c",
         "partition: 2026-03-01",
-        "runbook: pipelines/credit_risk/RUNBOOK.md",
+        "runbook: https://github.com/loopline/loopline/blob/main/pipelines/credit_risk/RUNBOOK.md",
+        "case: credit_risk/monitoring/daily-failed",
     ]
 
 
@@ -76,6 +77,7 @@ def test_a_webhook_gets_the_fields_and_a_text(receiver: Receiver) -> None:
     assert body["severity"] == "error"
     assert body["partition"] == "2026-03-01"
     assert body["text"] == ALERT.text
+    assert (body["case"], body["runbook_url"]) == (ALERT.case, ALERT.runbook_url)
     assert body["key"] == headers["Idempotency-Key"] == ALERT.key
     assert headers["Content-Type"] == "application/json"
 
