@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.evaluation.fairness import group_members
 from assets.monitoring.by_bundle import EVERY_ROLE
 from assets.product import Posted, Product
 from assets.product.names import (
@@ -147,8 +148,6 @@ def _groups(product: Product, lake: Lake) -> Iterator[LatestFigure]:
     table = table_name(product.name, SCORES)
     if not product.protected or not lake.exists(table):
         return
-    from assets.evaluation.fairness import group_members  # Fairlearn takes a second to load
-
     yield LatestFigure("acceptance_ratio_limit", product.gates.min_selection_ratio)
     days = lake.days(table)[-product.monitoring.window_days :]
     for protected in product.protected:
