@@ -55,7 +55,8 @@ def _made_since(
     if not alert.asset:
         return ""
     days = [partitions.key(checked_slot(day)) for day in alert.partition.split(" to ") if day]
-    for partition in days or [None]:
+    keys: list[str | None] = [*days] or [None]
+    for partition in keys:
         made = instance.fetch_materializations(
             dg.AssetRecordsFilter(
                 asset_key=asset_key(product, alert.asset),

@@ -101,6 +101,13 @@ def test_a_machine_that_is_well_calls_nobody(prometheus: Prometheus) -> None:
     assert {one["metric"]["objective"] for one in burning} <= {"day_made_by_six"}
 
 
+def test_groups_that_are_accepted_unequally_are_noticed(prometheus: Prometheus) -> None:
+    """Of women 80% and of men 60%: 75% is less than the gate's four fifths."""
+    noticed = prometheus.ask('ALERTS{alertname="GroupsAcceptedUnequally"}')
+    assert {one["metric"]["attribute"] for one in noticed} == {"sex", "age"}
+    assert {one["metric"]["product"] for one in noticed} == {CREDIT.name}
+
+
 def test_the_figures_of_the_tables_are_shown(prometheus: Prometheus) -> None:
     def value(query: str) -> float:
         (series,) = prometheus.ask(query)
