@@ -33,6 +33,8 @@ States = Mapping[str, AlertState]
 _LOCK = 7_026_815_332
 """The advisory lock under which a product's row is changed."""
 _MAKE = "CREATE TABLE IF NOT EXISTS loopline_alerts (product text PRIMARY KEY, states text NOT NULL)"
+_WRITE = """INSERT INTO loopline_alerts (product, states) VALUES (:product, :states)
+    ON CONFLICT (product) DO UPDATE SET states = EXCLUDED.states"""
 _KEPT = timedelta(days=30)
 """How long an alert that has ended is kept."""
 
@@ -81,9 +83,11 @@ class FileBook(AlertBook):
         """See `AlertBook.change`."""
         path = self._path(product)
         with exclusive(str(self.folder), f"alerts of {product}"):
-            states = _recent(step(self.read(product)), now)
-            make_folder(path.parent)
-            replace_file(path, _written(states), mode=0o600)
+            before = self.read(product)
+            states = _recent(step(before), now)
+            if states != before:
+                make_folder(path.parent)
+                replace_file(path, _written(states), mode=0o600)
         return states
 
     def _path(self, product: str) -> Path:
@@ -107,14 +111,10 @@ class DatabaseBook(AlertBook):
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             if not _is_made(connection):
                 connection.execute(sa.text(_MAKE))
-            states = _recent(step(self._row(connection, product)), now)
-            connection.execute(
-                sa.text(
-                    "INSERT INTO loopline_alerts (product, states) VALUES (:product, :states) "
-                    "ON CONFLICT (product) DO UPDATE SET states = EXCLUDED.states"
-                ),
-                {"product": product, "states": _written(states).decode()},
-            )
+            before = self._row(connection, product)
+            states = _recent(step(before), now)
+            if states != before:
+                connection.execute(sa.text(_WRITE), {"product": product, "states": _written(states).decode()})
         return states
 
     def _row(self, connection: sa.Connection, product: str) -> States:

@@ -18,6 +18,7 @@ from resources.alerts.life import (
     Mark,
     Step,
     acknowledged,
+    forgotten,
     message_of,
     next_alert,
     resolved,
@@ -90,9 +91,11 @@ class AlertDesk:
         now = self.now()
 
         def end(states: States) -> States:
-            return {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
+            ended = {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
+            return {case: forgotten(state, self.policy, now) for case, state in ended.items()}
 
-        return self._tell(list(self.book.change(self.product, end, now)))
+        states = self.book.change(self.product, end, now)
+        return self._tell(case for case, one in states.items() if next_alert(one, self.policy, now)[1].action != "hold")
 
     def standing(self) -> States:
         """The alerts that stand, by case."""
@@ -162,7 +165,7 @@ class AlertDesk:
                 return states
             after, step = next_alert(state, self.policy, now)
             if step.action == "hold":
-                return {**states, case: after}
+                return states
             after = replace(after, claimed_until=now + _CLAIM)
             found.append((after, step))
             return {**states, case: after}

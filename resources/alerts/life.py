@@ -107,7 +107,6 @@ def next_alert(state: AlertState, policy: AlertPolicy, now: datetime) -> tuple[A
 
     The state that is returned for an action other than `hold` is what `told` makes of a delivery that succeeded.
     """
-    state = _forgotten(state, policy, now)
     if state.silence is not None and state.is_silent(now):
         return state, Step("hold", f"silenced by {state.silence.by} until {_minutes(state.silence.until)}")
     if not state.is_open:
@@ -177,8 +176,8 @@ def message_of(state: AlertState, step: Step) -> Alert:
     return replace(alert, title=f"{words[step.action]}: {alert.title}", message=f"{step.reason}. {alert.message}")
 
 
-def _forgotten(state: AlertState, policy: AlertPolicy, now: datetime) -> AlertState:
-    """A standing alert whose sender would have told it again by now has ended."""
+def forgotten(state: AlertState, policy: AlertPolicy, now: datetime) -> AlertState:
+    """The state of an alert that has ended if its sender would have told it again by now."""
     if state.alert.kind == "monitoring" and state.is_open and now - state.seen_at >= policy.forget_after:
         return resolved(state, f"not seen again since {_minutes(state.seen_at)}", now)
     return state

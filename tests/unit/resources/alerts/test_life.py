@@ -10,6 +10,7 @@ from resources.alerts.life import (
     AlertState,
     Mark,
     acknowledged,
+    forgotten,
     message_of,
     next_alert,
     resolved,
@@ -103,7 +104,8 @@ def test_a_sender_with_a_clock_of_its_own_is_told_again_with_news_and_forgotten_
     assert tell(seen(state, own, "", T + HOUR), T + HOUR)[1] == "hold"
     news = seen(state, replace(own, message="approval rate 0.3"), "", T + HOUR)
     assert tell(news, T + HOUR)[1] == "changed"
-    gone, action = tell(state, T + POLICY.forget_after)
+    assert forgotten(state, POLICY, T + POLICY.forget_after - HOUR) == state
+    gone, action = tell(forgotten(state, POLICY, T + POLICY.forget_after), T + POLICY.forget_after)
     assert (action, gone.is_open) == ("resolve", False)
     assert "not seen again since 2026-10-01 03:00 UTC" in gone.resolution
 
