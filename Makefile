@@ -102,9 +102,11 @@ prod-like: setup ## a quarter of an hour: the example on all real servers of pro
 	@echo "==> prod-like"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --timeout 3600 tests/campaigns/test_prod_like.py
 
-docs: setup ## the reference of a product's description, from docstrings
+docs: setup ## the reference of a product's description, from docstrings; the rules of the service level objectives
 	@echo "==> docs/reference.md"
 	$(BIN)/python -m pipelines.drafting.reference > docs/reference.md
+	@echo "==> infra/prometheus/burn_rates.yml"
+	$(BIN)/python -m pipelines.drafting.objectives > infra/prometheus/burn_rates.yml
 
 pictures: up ## the pictures of the README, of what `make demo` has made; needs Chromium
 	@echo "==> docs/pictures"

@@ -28,6 +28,7 @@ from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
+from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.fault_sensor import data_fault_alert
@@ -71,6 +72,7 @@ def build_pipeline(
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
+            alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product),
             online_store_sensor(product, partitions),

@@ -31,10 +31,12 @@ from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
 from assets.product.verdict import Verdict
+from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
     "AcceptedChange",
+    "AlertPolicy",
     "AllOf",
     "AnyOf",
     "Column",

@@ -34,6 +34,7 @@ from assets.product.rule_agreement import check_rule_columns, check_rules
 from assets.product.rules import Rule
 from assets.product.sources import Connected, Source, row_meaning, without_hours
 from assets.vocabulary import FeatureSet
+from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
 from resources.naming import checked_name
 
@@ -66,6 +67,7 @@ class Product:
         freshness: How old the events behind a decision may be.
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
+        alerting: How long people may leave an alert before it is repeated and escalated.
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
@@ -94,6 +96,7 @@ class Product:
     freshness: Freshness = field(default_factory=Freshness)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
+    alerting: AlertPolicy = field(default_factory=AlertPolicy)
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
