@@ -16,10 +16,10 @@ from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import (
     anomalies_asset,
     batch_performance_asset,
-    drift_asset,
     performance_asset,
     scores_asset,
 )
+from assets.monitoring.distributions.assets import distributions_asset, drift_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -101,6 +101,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
+        distributions_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
         *(asset for asset in asked if asset is not None),

@@ -1,6 +1,6 @@
 """Pictures of drift and performance, as PNG bytes.
 
-Belongs here: one function per picture of the tables of `drift.py` and `performance.py`, each titled with its result.
+Belongs here: one function per picture of the tables `drift` and `performance`, each titled with its result.
 Does not belong here: computing figures, the style (`assets.metrics.plot_style`).
 """
 
@@ -16,7 +16,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from numpy.typing import NDArray
 
 from assets.metrics.plot_style import DASHED, HALO, STYLE, figure, label, percent, png
-from assets.monitoring.drift import FeatureDrift
+from assets.monitoring.distributions.figures import Drift
 from resources.naming import days_between
 
 _MOST_SHOWN = 24
@@ -26,54 +26,56 @@ _HEAT = LinearSegmentedColormap.from_list(
 )
 
 
-def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> bytes:
-    """The stability index of every feature and of the score on one day, the largest at the top.
+def psi_bars(figures: Sequence[Drift], *, day: date) -> bytes:
+    """The stability index of every feature, of the score and the decisions against its limit, the largest at the top.
 
     Args:
-        figures: The figures that `drift` or `drift_of_day` returns.
-        limit: The policy's `max_psi`.
+        figures: Those of a day; the window's of batch rows are drawn.
         day: The last day of the window.
     """
-    known = sorted(((f.psi, f) for f in figures if f.psi is not None), key=lambda pair: pair[0], reverse=True)
-    over = sum(psi > limit for psi, _ in known)
-    rows = max((f.rows for f in figures), default=0)
+    drawn = [figure for figure in figures if (figure.horizon, figure.population) == ("window", "batch")]
+    pairs = ((f.psi / f.psi_limit, f) for f in drawn if f.psi is not None and f.psi_limit is not None)
+    known = sorted(pairs, key=lambda pair: pair[0], reverse=True)
+    over = sum(times > 1 for times, _ in known)
+    rows = max((f.rows for f in drawn), default=0)
     shown = known[:_MOST_SHOWN]
     picture, (axes,) = figure(
-        f"{over} of {len(known)} columns moved more than the limit" if known else "Nothing to compare: no rows",
-        f"population stability index, {rows:,} rows up to {day.isoformat()}{_left_out(len(known))}",
+        f"{over} of {len(known)} columns moved more than their limit" if known else "Nothing to compare: no rows",
+        f"population stability index over its limit, {rows:,} rows up to {day.isoformat()}{_left_out(len(known))}",
         height=1.9 + 0.26 * max(len(shown), 4),
     )
     if not shown:
         _empty(axes)
         return png(picture)
-    values = np.array([psi for psi, _ in shown])
+    values = np.array([times for times, _ in shown])
     places = np.arange(len(shown))
-    axes.barh(places, values, height=0.66, color=np.where(values > limit, STYLE["bad"], STYLE["model"]).tolist())
-    axes.axvline(limit, color=STYLE["muted"], linewidth=1, linestyle=DASHED)
-    axes.text(limit, -0.85, f" limit {limit:g}", color=STYLE["muted"], fontsize=8.5, va="center")
-    for place, value in zip(places.tolist(), values.tolist(), strict=True):
-        axes.text(value, place, f" {value:.2f}", va="center", fontsize=8, color=STYLE["ink"], path_effects=HALO)
+    axes.barh(places, values, height=0.66, color=np.where(values > 1, STYLE["bad"], STYLE["model"]).tolist())
+    axes.axvline(1, color=STYLE["muted"], linewidth=1, linestyle=DASHED)
+    axes.text(1, -0.85, " limit", color=STYLE["muted"], fontsize=8.5, va="center")
+    for place, (times, one) in zip(places.tolist(), shown, strict=True):
+        axes.text(times, place, f" {one.psi:.2f}", va="center", fontsize=8, color=STYLE["ink"], path_effects=HALO)
     axes.set_yticks(places, [_name(f.name, f.kind) for _, f in shown])
     axes.set_ylim(len(shown) - 0.4, -1.2)
-    axes.set_xlim(0, max(float(values.max()), limit) * 1.12)
+    axes.set_xlim(0, max(float(values.max()), 1.0) * 1.12)
     axes.grid(False, axis="y")
     return png(picture)
 
 
-def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
-    """The stability index of every feature and of the score by day; white where there were too few rows.
+def psi_strip(drift: pa.Table, *, min_rows: int) -> bytes:
+    """The stability index of every column against its limit by day; white where there were too few rows.
 
     Args:
-        drift: A table of DRIFT_SCHEMA.
-        limit: The policy's `max_psi`, at which the colour turns from blue to red.
+        drift: A table of DRIFT_SCHEMA; the windows of batch rows are drawn.
         min_rows: Windows with fewer rows stay white.
     """
-    names, days, grid = _grid(drift.filter(pc.greater_equal(drift["rows"], min_rows)))
+    of_windows = pc.and_(pc.equal(drift["horizon"], "window"), pc.equal(drift["population"], "batch"))
+    known = pc.and_(pc.greater_equal(drift["rows"], min_rows), pc.is_valid(drift["psi_limit"]))
+    names, days, grid = _grid(drift.filter(pc.and_(of_windows, known)))
     order = sorted(range(len(names)), key=lambda i: float(np.nanmax(grid[i], initial=0.0)), reverse=True)[:_MOST_SHOWN]
-    over = int((np.nan_to_num(grid) > limit).any(axis=1).sum())
+    over = int((np.nan_to_num(grid) > 1).any(axis=1).sum())
     picture, (axes,) = figure(
-        f"{over} of {len(names)} columns moved more than the limit at some time" if names else "No drift measured yet",
-        f"population stability index, windows ending on the day shown; {min_rows:,} rows at least"
+        f"{over} of {len(names)} columns moved more than their limit at some time" if names else "No drift measured",
+        f"population stability index over its limit, windows ending on the day shown; {min_rows:,} rows at least"
         f"{_left_out(len(names))}",
         height=1.9 + 0.26 * max(len(order), 4),
     )
@@ -82,14 +84,14 @@ def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
         return png(picture)
     edges = np.append(_date_numbers(days), _date_numbers(days)[-1] + 1) - 0.5
     levels = np.arange(len(order) + 1) - 0.5
-    mesh = axes.pcolormesh(edges, levels, np.ma.masked_invalid(grid[order]), cmap=_HEAT, vmin=0, vmax=2 * limit)
+    mesh = axes.pcolormesh(edges, levels, np.ma.masked_invalid(grid[order]), cmap=_HEAT, vmin=0, vmax=2)
     axes.hlines(levels[1:-1], edges[0], edges[-1], color="white", linewidth=1)
     axes.set_yticks(np.arange(len(order)), [names[i] for i in order])
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.grid(False)
     _dates(axes)
     bar = picture.colorbar(mesh, ax=axes, extend="max", pad=0.01, fraction=0.025)
-    bar.set_ticks([0, limit, 2 * limit], labels=["0", f"{limit:g} limit", f"{2 * limit:g}"])
+    bar.set_ticks([0, 1, 2], labels=["0", "limit", "twice"])
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=0, colors=STYLE["muted"])
     return png(picture)
@@ -190,13 +192,14 @@ def _series(table: pa.Table, column: str) -> tuple[list[date], list[float]]:
 
 
 def _grid(drift: pa.Table) -> tuple[list[str], list[date], NDArray[np.float64]]:
-    """Column names, every day from the first to the last, and PSI float64 [names, days], NaN where there is none."""
+    """Column names, every day from the first to the last, PSI over its limit, float64 [names, days], NaN for none."""
     days = _all_days(drift["day"].unique().to_pylist())
     labels = [_name(*pair) for pair in zip(drift["name"].to_pylist(), drift["kind"].to_pylist(), strict=True)]
     names = list(dict.fromkeys(labels))
     grid = np.full((len(names), len(days)), np.nan)
     row, column = {name: i for i, name in enumerate(names)}, {day: i for i, day in enumerate(days)}
-    for name, day, value in zip(labels, drift["day"].to_pylist(), drift["psi"].to_pylist(), strict=True):
+    times = pc.divide(drift["psi"], drift["psi_limit"]).to_pylist()
+    for name, day, value in zip(labels, drift["day"].to_pylist(), times, strict=True):
         grid[row[name], column[day]] = np.nan if value is None else value
     return names, days, grid
 

@@ -10,9 +10,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 import yaml
+from assets.monitoring.drift import FeatureDrift, drift_table
 
 from assets.materialising import asset_key
-from assets.monitoring.drift import FeatureDrift, drift_table
 from assets.monitoring.performance import PERFORMANCE_SCHEMA
 from pipelines.build import build_pipeline
 from pipelines.connections import connections

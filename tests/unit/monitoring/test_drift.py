@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table
 from scipy.stats import ks_2samp
 
 from assets.bundle.profile import ProfileError, ReferenceProfile, build_profile
-from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table
 from tests.support.monitored_rows import FIRST
 
 Draw = Callable[..., Any]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from assets.monitoring.drift import DRIFT_SCHEMA, drift_by_day, drift_of_day
 from PIL import Image
 
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.drift import DRIFT_SCHEMA, drift_by_day, drift_of_day
 from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
 from tests.support.monitored_rows import FIRST

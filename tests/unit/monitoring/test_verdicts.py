@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-
 from assets.monitoring.drift import FeatureDrift, Kind
+
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
