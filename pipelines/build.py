@@ -19,7 +19,12 @@ from assets.monitoring.assets import (
     performance_asset,
     scores_asset,
 )
-from assets.monitoring.distributions.assets import distributions_asset, drift_asset
+from assets.monitoring.distributions.assets import (
+    attributions_asset,
+    distributions_asset,
+    drift_asset,
+    separation_asset,
+)
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -102,6 +107,8 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
         distributions_asset(product, partitions),
+        attributions_asset(product, partitions),
+        separation_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
         *(asset for asset in asked if asset is not None),

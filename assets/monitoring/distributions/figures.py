@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.monitoring.distributions.cells import SCORE, Layout
+from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.counting import Population, score_rows
 from assets.monitoring.distributions.judged import (
     STATISTICS,
@@ -42,7 +42,7 @@ from assets.monitoring.distributions.statistics import (
 )
 from assets.product import MonitoringPolicy
 
-Kind = Literal["numeric", "category", "score", "outcome", "volume", "label", "concept"]
+Kind = Literal["numeric", "category", "score", "outcome", "volume", "label", "concept", "segment"]
 Horizon = Literal["day", "window"]
 HORIZONS: tuple[Horizon, ...] = get_args(Horizon)
 
@@ -69,6 +69,11 @@ class Drift:
         psi_limit and so on: The highest value that is usual; `None` for what is not judged.
         refused_low, refused_high, rows_low, rows_high: The range that is usual.
         limits_from: Where the limits are from.
+        score_shift, score_share: What a feature explains of the shift of the mean log odds, or a segment of that of
+            the mean score, and its share of all that was explained.
+        since: Of what is beyond a limit, the day since which it is as far away; `None` where no change is seen.
+        label_rate, expected_rate: Share of bad labels; and then, of the concept for the scores of now.
+        z, z_limit: Standard errors between both, and how many are usual.
     """
 
     name: str
@@ -99,12 +104,18 @@ class Drift:
     rows_low: float | None = None
     rows_high: float | None = None
     limits_from: str = ""
+    score_shift: float | None = None
+    score_share: float | None = None
+    since: date | None = None
+    label_rate: float | None = None
+    expected_rate: float | None = None
+    z: float | None = None
+    z_limit: float | None = None
 
 
 def _field(name: str, kind: str) -> pa.Field:
-    types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64()}
-    found = types.get(kind, pa.string())
-    return pa.field(name, found, nullable=found == pa.float64())
+    types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64(), "date | None": pa.date32()}
+    return pa.field(name, types.get(kind, pa.string()), nullable=kind.endswith("None"))
 
 
 DRIFT_SCHEMA = pa.schema(
@@ -236,8 +247,3 @@ def _p_values(layout: Layout, counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _none_if_nan(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def score_moved(figures: Sequence[Drift]) -> bool:
-    """Whether the figures hold any of the score."""
-    return any(figure.name == SCORE for figure in figures)

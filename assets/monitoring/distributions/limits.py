@@ -3,8 +3,9 @@
 Belongs here: which days are quiet, the bootstrap, the limits and the sentence that says where they are from. Does not
 belong here: the figures (`judged.py`), what follows from one beyond its limit (`verdict.py`).
 
-The policy states one number, the false alarms a year of the whole monitor. Half of it is for days, half for windows. A
-false alarm is an episode: one day or more, one after the other, on which any figure of any subject is beyond its limit.
+The policy states one number, the false alarms a year of the whole monitor. A tenth of it is for labels; the rest is
+half for days, half for windows. A false alarm is an episode: one day or more, one after the other, on which any figure
+of any subject is beyond its limit.
 
 Each figure is measured from its median on quiet days in units of its own spread, so that one level serves all of them;
 the largest of them decides a day (Westfall and Young's maximum, 1993), which corrects for the number of subjects and
@@ -29,7 +30,6 @@ from numpy.typing import NDArray
 from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.judged import (
-    STATISTICS,
     TWO_SIDED,
     judged_values,
     volume_of,
@@ -41,7 +41,10 @@ Values = NDArray[np.float64]
 
 LEAST_DAYS = 56
 """With fewer quiet days than this nothing is known of a usual week; the limits are fixed ones."""
-_YEARS = 30
+OF_LABELS = 0.1
+"""The share of the allowed false alarms that is left to labels."""
+_YEARS = 20
+_FOLDS = 5
 _YEAR = 364
 _SEED = 20_251
 _TAIL = 0.1
@@ -119,7 +122,7 @@ def limits_of(layout: Layout, days: Sequence[date], counts: NDArray[np.int64], p
         return Limits(None, None, f"fixed limits: {len(known)} days before the approval have rows, {LEAST_DAYS} needed")
     first, last = known[0], known[-1] + 1
     history, is_odd = _quiet(layout, counts[first:last], rows[first:last])
-    allowed = policy.false_alarms_a_year / 2
+    allowed = policy.false_alarms_a_year * (1 - OF_LABELS) / 2
     day = _of_days(layout, history, ~is_odd & (score_rows(layout, history) > 0), allowed)
     window = _of_windows(layout, history, policy.window_days, allowed)
     quiet = tuple(day for day, odd in zip(days[first:last], is_odd.tolist(), strict=True) if not odd)
@@ -148,11 +151,17 @@ def _quiet(
 
 
 def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_], allowed: float) -> Horizon:
-    rows = score_rows(layout, counts)
-    values = judged_values(layout, counts, volume_of(rows, 1))[chosen]
-    horizon = _horizon(layout, values, rows[chosen])
-    largest = np.sort(_largest(horizon.distances(values, rows[chosen])))
-    return _with_level(horizon, _rare_level(largest, len(largest), allowed / 365))
+    every = score_rows(layout, counts)
+    values, rows = judged_values(layout, counts, volume_of(every, 1))[chosen], every[chosen]
+    largest = np.empty(len(rows))
+    folds = np.arange(len(rows)) * _FOLDS // len(rows)
+    for fold in range(_FOLDS):
+        # A day is measured by the medians and spreads of other weeks: by its own it would look too usual.
+        held = folds == fold
+        others = _horizon(layout, values[~held], rows[~held])
+        largest[held] = _largest(others.distances(values[held], rows[held]))
+    level = _rare_level(np.sort(largest[~np.isnan(largest)]), len(rows), allowed / 365)
+    return _with_level(_horizon(layout, values, rows), level)
 
 
 def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, allowed: float) -> Horizon:
@@ -279,8 +288,3 @@ def fixed_bounds(
     low[:, :-1, 6] = refused - np.maximum(0.2, chance)
     low[:, -1, 7] = -math.log(3)
     return np.where(np.isnan(values), np.nan, low), high
-
-
-def places(statistic: str) -> int:
-    """The place of a statistic among the judged ones."""
-    return STATISTICS.index(statistic)  # type: ignore[arg-type]

@@ -84,6 +84,8 @@ def _beyond(figure: Drift) -> Iterator[str]:
     if figure.rows_high is not None and not (figure.rows_low or 0.0) <= figure.rows <= figure.rows_high:
         usual = f"{max(figure.rows_low or 0.0, 0.0):,.0f} to {figure.rows_high:,.0f}"
         yield f"{figure.rows:,} rows, {usual} usual"
+    if figure.z is not None and figure.z_limit is not None and abs(figure.z) > figure.z_limit:
+        yield f"{figure.label_rate:.2%} bad, {figure.expected_rate:.2%} expected, {abs(figure.z):.1f} standard errors"
 
 
 def _text(figure: Drift) -> str | None:
