@@ -23,6 +23,7 @@ BENCHMARKS = (
     "bench_contracts",
     "bench_days",
     "bench_online",
+    "bench_monitoring",
     "bench_feast_join",
     "bench_feast_online",
 )

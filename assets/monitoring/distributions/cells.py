@@ -121,6 +121,18 @@ def cells_of(points: NDArray[np.float64], values: NDArray[np.float64]) -> NDArra
     return np.where(np.isnan(values), 2 * len(points) + 1, 2 * at + equal).astype(np.int64)
 
 
+def numeric_counts(points: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many values are in each cell, int64 [2 points + 2]: as `cells_of`, for many values.
+
+    Sorting many numbers and finding a few edges among them takes less time than finding each number among the edges.
+    """
+    ordered = np.sort(values)
+    known = int(np.searchsorted(ordered, np.nan))
+    edges = np.stack([points, np.nextafter(points, np.inf)], axis=1).ravel()
+    places = np.searchsorted(ordered[:known], edges, side="left")
+    return np.append(np.diff(np.concatenate([[0], places, [known]])), len(values) - known).astype(np.int64)
+
+
 def category_subject(name: str, profile: CategoryProfile) -> Subject:
     """The cells of a category: each kept value, all others, missing."""
     cells = len(profile.values) + 2

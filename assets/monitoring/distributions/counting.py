@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from assets.bundle.answers import ACCEPT, REFER, REFUSE
 from assets.bundle.bundle import Bundle, Policy
 from assets.bundle.profile import ReferenceProfile, category_values, numeric_values
-from assets.monitoring.distributions.cells import SCORE, Layout, Subject, assigned, layout_of
+from assets.monitoring.distributions.cells import SCORE, Layout, Subject, assigned, layout_of, numeric_counts
 from resources.errors import LooplineError
 
 Population = Literal["batch", "answered"]
@@ -77,8 +77,7 @@ def counted(layout: Layout, rows: Rows) -> NDArray[np.int64]:
     Raises:
         ProfileError: A column is absent or of another type.
     """
-    parts = [np.bincount(_cells(subject, rows), minlength=subject.cells) for subject in layout.subjects]
-    return np.concatenate(parts).astype(np.int64)
+    return np.concatenate([_counted(subject, rows) for subject in layout.subjects])
 
 
 def answered_rows(bundle: Bundle, decisions: pa.Table) -> Rows:
@@ -154,14 +153,16 @@ def counts_of(
     return counts
 
 
-def _cells(subject: Subject, rows: Rows) -> NDArray[np.int64]:
-    if subject.kind == "outcome":
-        return np.where((rows.answers >= ACCEPT) & (rows.answers <= REFUSE), rows.answers, subject.cells - 1)
-    if subject.kind == "score":
-        return assigned(subject, rows.scores)
+def _counted(subject: Subject, rows: Rows) -> NDArray[np.int64]:
+    if subject.kind in ("numeric", "score"):
+        values = rows.scores if subject.kind == "score" else numeric_values(rows.features, subject.name)
+        return numeric_counts(subject.points[1::2], values)
     if subject.kind == "category":
-        return assigned(subject, category_values(rows.features, subject.name))
-    return assigned(subject, numeric_values(rows.features, subject.name))
+        cells = assigned(subject, category_values(rows.features, subject.name))
+    else:
+        is_known = (rows.answers >= ACCEPT) & (rows.answers <= REFUSE)
+        cells = np.where(is_known, rows.answers, subject.cells - 1)
+    return np.bincount(cells, minlength=subject.cells).astype(np.int64)
 
 
 def _of_each(texts: Sequence[str], places: NDArray[np.int64]) -> pa.Array:

@@ -114,7 +114,7 @@ class Drift:
 
 
 def _field(name: str, kind: str) -> pa.Field:
-    types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64(), "date | None": pa.date32()}
+    types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64(), "datetime.date | None": pa.date32()}
     return pa.field(name, types.get(kind, pa.string()), nullable=kind.endswith("None"))
 
 
