@@ -7,13 +7,13 @@ The policy states one number, the false alarms a year of the whole monitor. A te
 half for days, half for windows. A false alarm is an episode: one day or more, one after the other, on which any figure
 of any subject is beyond its limit.
 
-Each figure is measured from its median on quiet days in units of its own spread, so that one level serves all of them;
-the largest of them decides a day (Westfall and Young's maximum, 1993), which corrects for the number of subjects and
-statistics as they really depend on each other. For days the level is the one that the largest figure passes at the
+Each figure is measured from its median on quiet days in units of its own spread, so that one level serves all figures
+of a family; the largest of them decides a day (Westfall and Young's maximum, 1993), which corrects for the number of
+subjects and statistics as they really depend on each other. The level is the one that the largest figure passes at the
 allowed rate; as that is rarer than any day of the history, its tail is taken as exponential (peaks over a threshold,
-Coles 2001), with the level widened for the uncertainty of a mean from so few excesses. For windows, years are drawn by
-the moving-block bootstrap (Kuensch, 1989): blocks of whole weeks, so that weekdays stay together, as long as a window,
-so that a window's own movement stays whole.
+Coles 2001), with the level widened for the uncertainty of a mean from so few excesses. Days are measured by the medians
+and spreads of other weeks. For windows, years are drawn by the moving-block bootstrap (Kuensch, 1989): blocks of whole
+weeks, so that weekdays stay together, as long as a window, so that a window's own movement stays whole.
 
 Figures of few rows are wider: PSI as 1 / rows, the others as 1 / sqrt(rows). A day with fewer rows than usual is judged
 by limits that are as much wider.
@@ -21,7 +21,7 @@ by limits that are as much wider.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.judged import (
+    STATISTICS,
     TWO_SIDED,
     judged_values,
     volume_of,
@@ -41,6 +42,8 @@ Values = NDArray[np.float64]
 
 LEAST_DAYS = 56
 """With fewer quiet days than this nothing is known of a usual week; the limits are fixed ones."""
+FAMILIES = (("psi", "ks", "wasserstein"), ("missing", "unseen", "out_of_range"), ("refused", "volume"))
+"""Statistics whose tails are alike share a level, and each family a third of the false alarms."""
 OF_LABELS = 0.1
 """The share of the allowed false alarms that is left to labels."""
 _YEARS = 20
@@ -67,13 +70,13 @@ class Horizon:
     Attributes:
         median, spread: Of each subject and statistic on quiet days, float64 [subjects + 1, statistics]; NaN where
             a statistic does not apply.
-        level: How many spreads from its median a figure may be.
+        level: How many spreads from its median a figure may be, float64 [statistics].
         rows: The usual number of rows.
     """
 
     median: Values
     spread: Values
-    level: float
+    level: Values
     rows: float
 
     def bounds(self, rows: NDArray[np.int64]) -> tuple[Values, Values]:
@@ -153,15 +156,15 @@ def _quiet(
 def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_], allowed: float) -> Horizon:
     every = score_rows(layout, counts)
     values, rows = judged_values(layout, counts, volume_of(every, 1))[chosen], every[chosen]
-    largest = np.empty(len(rows))
+    distances = np.empty(values.shape)
     folds = np.arange(len(rows)) * _FOLDS // len(rows)
     for fold in range(_FOLDS):
         # A day is measured by the medians and spreads of other weeks: by its own it would look too usual.
         held = folds == fold
         others = _horizon(layout, values[~held], rows[~held])
-        largest[held] = _largest(others.distances(values[held], rows[held]))
-    level = _rare_level(np.sort(largest[~np.isnan(largest)]), len(rows), allowed / 365)
-    return _with_level(_horizon(layout, values, rows), level)
+        distances[held] = others.distances(values[held], rows[held])
+    level = _levels(distances, stretch=1, independent=len(rows), rate=allowed / 365)
+    return replace(_horizon(layout, values, rows), level=level)
 
 
 def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, allowed: float) -> Horizon:
@@ -169,12 +172,26 @@ def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, allowed:
     drawn = [_figures_of_year(layout, counts[places], window) for places in _years(len(counts), window)]
     values, rows = np.concatenate([value for value, _ in drawn]), np.concatenate([row for _, row in drawn])
     horizon = _horizon(layout, values, rows)
-    of_years = _largest(horizon.distances(values, rows)).reshape(len(drawn), -1)
     # One maximum for each stretch as long as a window: those are nearly independent, and so are episodes.
     stretch = max(window, 7)
-    stretches = of_years[:, : of_years.shape[1] // stretch * stretch].reshape(-1, stretch).max(axis=1)
+    distances = horizon.distances(values, rows).reshape(len(drawn), _YEAR, *values.shape[1:])
+    whole = distances[:, : _YEAR // stretch * stretch].reshape(-1, *values.shape[1:])
     independent = max(len(counts) // stretch, 1)
-    return _with_level(horizon, _rare_level(np.sort(stretches), independent, allowed * stretch / 365))
+    level = _levels(whole, stretch=stretch, independent=independent, rate=allowed * stretch / 365)
+    return replace(horizon, level=level)
+
+
+def _levels(distances: Values, *, stretch: int, independent: int, rate: float) -> Values:
+    """The level of each statistic: that which the largest distance of its family in a stretch passes at its rate."""
+    levels = np.ones(len(STATISTICS))
+    for family in FAMILIES:
+        among = [STATISTICS.index(name) for name in family]
+        largest = _largest(distances[:, :, among])
+        stretches = np.fmax.reduceat(largest, np.arange(0, len(largest), stretch))
+        known = np.sort(stretches[~np.isnan(stretches)])
+        if len(known):
+            levels[among] = max(_rare_level(known, independent, rate / len(FAMILIES)), 1.0)
+    return levels
 
 
 def _figures_of_year(layout: Layout, counts: NDArray[np.int64], window: int) -> tuple[Values, NDArray[np.int64]]:
@@ -212,7 +229,8 @@ def _horizon(layout: Layout, values: Values, rows: NDArray[np.int64]) -> Horizon
         high[applies] = np.nanquantile(found, 0.9, axis=0)
         low[applies] = np.nanquantile(found, 0.1, axis=0)
     spread = np.where(TWO_SIDED, np.fmax(high - median, median - low), high - median)
-    return Horizon(median, np.fmax(spread, np.where(applies, _least_spread(layout, median, usual), np.nan)), 0.0, usual)
+    spread = np.fmax(spread, np.where(applies, _least_spread(layout, median, usual), np.nan))
+    return Horizon(median, spread, np.zeros(len(STATISTICS)), usual)
 
 
 def _least_spread(layout: Layout, median: Values, rows: float) -> Values:
@@ -254,10 +272,6 @@ def _rare_level(ordered: Values, independent: int, rate: float) -> float:
     mean = float(excesses.mean()) if len(excesses) else 0.0
     k = max(tail * independent, 2.0)
     return threshold + k * mean * (max(tail / rate, 1.0) ** (1 / k) - 1)
-
-
-def _with_level(horizon: Horizon, level: float) -> Horizon:
-    return Horizon(horizon.median, horizon.spread, max(level, 1.0), horizon.rows)
 
 
 def fixed_bounds(

@@ -45,7 +45,7 @@ def limits_table(layout: Layout, limits: Limits, key: str) -> pa.Table:
         {
             "made_of": key, "basis": limits.basis, "horizon": horizon, "name": name, "statistic": statistic,
             "median": float(found.median[place, at]), "spread": float(found.spread[place, at]),
-            "level": found.level, "rows": found.rows,
+            "level": float(found.level[at]), "rows": found.rows,
         }
         for horizon, found in zip(HORIZONS, (limits.day, limits.window), strict=True)
         if found is not None
@@ -68,8 +68,8 @@ def stored_limits(layout: Layout, table: pa.Table, key: str) -> Limits | None:
 def _horizon(layout: Layout, rows: pa.Table) -> Horizon:
     names = {name: place for place, name in enumerate([*(subject.name for subject in layout.subjects), VOLUME])}
     shape = (len(names), len(STATISTICS))
-    median, spread = np.full(shape, np.nan), np.full(shape, np.nan)
+    median, spread, level = np.full(shape, np.nan), np.full(shape, np.nan), np.ones(len(STATISTICS))
     for row in rows.to_pylist():
         at = names[row["name"]], STATISTICS.index(row["statistic"])
-        median[at], spread[at] = row["median"], row["spread"]
-    return Horizon(median, spread, rows["level"][0].as_py(), rows["rows"][0].as_py())
+        median[at], spread[at], level[at[1]] = row["median"], row["spread"], row["level"]
+    return Horizon(median, spread, level, rows["rows"][0].as_py())
