@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from assets.monitoring.distributions.attribution import Shift
+from assets.monitoring.distributions.beyond import beyond
 from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.change import last_change
 from assets.monitoring.distributions.counting import score_rows
@@ -23,7 +24,6 @@ from assets.monitoring.distributions.figures import HORIZONS, Drift, Horizon, Ki
 from assets.monitoring.distributions.judged import STATISTICS, VOLUME, judged_values, volume_of
 from assets.monitoring.distributions.labels import label_shift
 from assets.monitoring.distributions.limits import OF_LABELS, Limits
-from assets.monitoring.distributions.verdict import beyond
 from assets.product import MonitoringPolicy
 
 Shifts = Mapping[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]

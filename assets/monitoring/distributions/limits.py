@@ -296,9 +296,10 @@ def fixed_bounds(
     outcome = layout.subjects[-1]
     refused = outcome.expected[2] / max(outcome.reference_rows, 1)
     high[:, :-1, 6] = refused + np.maximum(0.2, chance)
-    high[:, -1, 7] = math.log(3)
+    usual = (rows + 1) / np.exp(np.nan_to_num(values[:, -1, 7]))
+    high[:, -1, 7] = np.maximum(math.log(3), 3 / np.sqrt(usual))
     high = np.where(np.isnan(values), np.nan, high)
     low = np.full(values.shape, -np.inf)
     low[:, :-1, 6] = refused - np.maximum(0.2, chance)
-    low[:, -1, 7] = -math.log(3)
+    low[:, -1, 7] = -high[:, -1, 7]
     return np.where(np.isnan(values), np.nan, low), high

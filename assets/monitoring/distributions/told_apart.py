@@ -1,13 +1,13 @@
 """Covariate, prediction, label and concept drift told apart, by which of the distributions moved.
 
-Belongs here: the four kinds and the sentence on each. Does not belong here: whether one moved (`verdict.py`).
+Belongs here: the four kinds and the sentence on each. Does not belong here: whether one moved (`beyond.py`).
 """
 
 from collections.abc import Sequence
 from typing import Literal
 
+from assets.monitoring.distributions.beyond import beyond
 from assets.monitoring.distributions.figures import Drift
-from assets.monitoring.distributions.verdict import beyond
 
 DriftKind = Literal["covariate", "prediction", "label", "concept"]
 

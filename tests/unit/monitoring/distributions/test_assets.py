@@ -1,6 +1,8 @@
 """The assets of distributions in runs: exact counts, one reading of a day, a new champion, and the verdict on a day."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from assets.bundle.bundle import Bundle
 from assets.bundle.released import champion_bundle
 from assets.monitoring.distributions.assets import (
     attributions_asset,
@@ -19,6 +22,7 @@ from assets.monitoring.distributions.assets import (
 )
 from assets.monitoring.distributions.figures import drift_of_day
 from assets.monitoring.distributions.reading import Monitored
+from assets.monitoring.distributions.separating import separations
 from assets.monitoring.distributions.told_apart import kinds_of_drift
 from assets.monitoring.signals import drift_cause
 from assets.product import Partitions
@@ -153,9 +157,74 @@ def test_the_day_before_is_calm(made: Watched) -> None:
     assert kinds_of_drift(figures) == {}
 
 
-def test_without_pinned_training_rows_nothing_is_told_apart(made: Watched) -> None:
+def test_answered_decisions_are_counted_beside_the_batch_rows(made: Watched) -> None:
+    """Only those that the champion answered; the score of the scorecard, where the model failed, counts as none."""
+    champion = _champion(made)
+    names = PRODUCT.features.names
+    one = {
+        "digest": champion.digest, "erased": False, "features": json.dumps(dict.fromkeys(names, 40.0)),
+        "fallback": None, "score": 0.2, "outcome": "let_through", "day": LAST,
+    }  # fmt: skip
+    rows = [one, {**one, "outcome": "stop"}, {**one, "fallback": "scorecard"}, {**one, "digest": "of another"}]
+    schema = pa.schema(
+        [
+            ("digest", pa.string()), ("erased", pa.bool_()), ("features", pa.string()), ("fallback", pa.string()),
+            ("score", pa.float64()), ("outcome", pa.string()), ("day", pa.date32()),
+        ]
+    )  # fmt: skip
+    made.put("decisions", pa.Table.from_pylist([*rows, {**one, "erased": True}], schema=schema), [LAST])
+    made.make("distributions", "drift")
+    answered = made.counts(LAST).filter(pc.equal(made.counts(LAST)["population"], "answered"))
+    counts = {(row["name"], row["values"]): row["count"] for row in answered.to_pylist()}
+    assert counts["outcome", "let_through"] == 2
+    assert counts["outcome", "stop"] == 1
+    assert counts["score", "missing"] == 1
+    figures = drift_of_day(made.lake.read("card_fraud/drift", days=[LAST]), LAST)
+    (outcome,) = (f for f in figures if (f.name, f.horizon, f.population) == ("outcome", "day", "answered"))
+    assert (outcome.rows, outcome.refused_share) == (3, pytest.approx(1 / 3))
+
+
+def test_labels_are_counted_by_the_bin_of_their_score(made: Watched) -> None:
+    days = days_between(LAST - timedelta(days=20), LAST)
+    rng = np.random.default_rng(0)
+    tables = []
+    for day in days:
+        scores = rng.beta(2, 6, 40)
+        label = (rng.random(40) < (0.1 if day < LAST else 0.9)).astype(np.int8)
+        tables.append(pa.table({"score": scores, "label": label, "day": pa.array([day] * 40, pa.date32())}))
+    rows = pa.concat_tables(tables)
+    rows = rows.append_column("model_version", pa.repeat(pa.scalar("1"), rows.num_rows))
+    made.put("batch_outcomes", rows, days)
+    for day in days:
+        made.make("distributions", day=day)
+    made.make("drift")
+    figures = {
+        f.name: f for f in drift_of_day(made.lake.read("card_fraud/drift", days=[LAST]), LAST) if f.z is not None
+    }
+    assert figures["label"].rows == 7 * 40
+    assert set(figures) == {"label", "concept"}
+    assert (figures["concept"].z or 0) > 3
+
+
+def test_a_day_is_told_apart_from_the_pinned_training_rows(made: Watched) -> None:
+    """Without a pin nothing is told; with one, the rows of that version count, whatever the table is now."""
     (row,) = made.lake.read("card_fraud/separation", days=[LAST]).to_pylist()
     assert (row["rows"], row["rows_then"], row["auc"]) == (A_DAY, 0, None)
+    bundle, names = _champion(made), PRODUCT.features.names
+    then = pa.concat_tables(features_of(LAST - timedelta(days=n)) for n in range(1, 5)).select(names)
+    pin = made.lake.replace("card_fraud/training_set", then, days=None).version
+    made.lake.replace("card_fraud/training_set", then.slice(0, 1), days=None)
+    pinned = replace(bundle, parts=replace(bundle.parts, pins={"version": pin}))
+    monitored = Monitored(PRODUCT, made.lake, pinned)
+    readings = monitored.readings("features")
+    (calm,) = separations(monitored, readings, [LAST]).to_pylist()
+    assert (calm["rows_then"], calm["training_set"]) == (4 * A_DAY, pin)
+    assert calm["p_value"] > 0.01
+    assert calm["alike_share"] > 0.5
+    made.put("features", features_of(LAST, times=3.0), [LAST])
+    (moved,) = separations(monitored, monitored.readings("features"), [LAST]).to_pylist()
+    assert moved["p_value"] < 1e-6
+    made.put("features", features_of(LAST), [LAST])
 
 
 def test_another_champion_counts_the_days_again_for_itself(tmp_path: Path) -> None:
@@ -170,7 +239,7 @@ def test_another_champion_counts_the_days_again_for_itself(tmp_path: Path) -> No
         assert {one.rows for one in rows if one.name == "score"} == {A_DAY, 7 * A_DAY}
 
 
-def _champion(watched: Watched):  # type: ignore[no-untyped-def]
+def _champion(watched: Watched) -> Bundle:
     found = champion_bundle("card_fraud", watched.rollout, watched.keys.signing)
     assert found is not None
     return found

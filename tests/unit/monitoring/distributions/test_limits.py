@@ -6,12 +6,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from assets.monitoring.distributions.beyond import beyond
 from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.counting import counted
 from assets.monitoring.distributions.figures import Drift, drift_of_days
 from assets.monitoring.distributions.limits import LEAST_DAYS, Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
-from assets.monitoring.distributions.verdict import beyond
 from assets.product import MonitoringPolicy
 from tests.support.quiet_years import YEAR, Fault, quiet_years, rows_of_day
 

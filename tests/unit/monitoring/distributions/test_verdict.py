@@ -27,7 +27,8 @@ VOLUME = figure("volume", "volume", None, rows=600, rows_low=400.0, rows_high=80
 
 
 def judged(*changed: Drift, score: Drift = SCORE) -> Verdict[MonitoringAction]:
-    rest = CALM[sum(one.horizon == "window" and one.kind in ("numeric", "category") for one in changed) :]
+    replaced = [one for one in changed if one.horizon == "window" and one.kind in ("numeric", "category")]
+    rest = CALM[len([one for one in replaced if one.population == "batch"]) :]
     return drift_verdict(DriftSignals((*changed, *rest, score), DAY), POLICY, NOW)
 
 
@@ -53,7 +54,25 @@ def test_a_day_is_a_day_and_asks_for_people_alone() -> None:
     on_day = figure("score", "score", psi=0.9, horizon="day")
     verdict = judged(on_day)
     assert verdict.action == "alert"
-    assert verdict.reasons == ("score on the day: PSI 0.9 above 0.25 (90 quiet days)",)
+    assert verdict.reasons == (
+        "score on the day: PSI 0.9 above 0.25 (90 quiet days)",
+        "prediction drift: the model answers differently: score",
+    )
+
+
+def test_what_explains_most_is_told_first_and_since_when() -> None:
+    verdict = judged(
+        figure("a", psi=0.4, score_share=0.1),
+        figure("b", psi=0.3, score_share=0.7, since=date(2026, 2, 20)),
+    )
+    assert verdict.reasons[0].startswith("b in the window: PSI 0.3 above 0.25, since 2026-02-20, 70% of the score's")
+    assert verdict.reasons[-1] == "covariate drift: other rows come: b, a"
+
+
+def test_few_answered_decisions_leave_nothing_unknown() -> None:
+    assert judged(figure("a", psi=9.0, rows=12, population="answered")).action == "none"
+    label = figure("label", "label", psi=None, rows=3, z=0.2, z_limit=3.0, label_rate=0.1, expected_rate=0.1)
+    assert judged(label).action == "none"
 
 
 @pytest.mark.parametrize(
