@@ -87,7 +87,7 @@ def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.plots import psi_bars, psi_strip
+        from assets.monitoring.distributions.plots import psi_bars, psi_strip
 
         watch, slots = begun(context, name, partitions)
         days, source = days_of(slots), table_name(product.name, DISTRIBUTIONS)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.counting import Population, score_rows
+from assets.monitoring.distributions.fixed_limits import fixed_bounds
 from assets.monitoring.distributions.judged import (
     STATISTICS,
     VOLUME,
@@ -32,7 +33,7 @@ from assets.monitoring.distributions.judged import (
     volume_of,
     window_sums,
 )
-from assets.monitoring.distributions.limits import Limits, fixed_bounds
+from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.distributions.statistics import (
     chi_squared,
     jensen_shannon,

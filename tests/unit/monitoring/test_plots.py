@@ -9,8 +9,9 @@ from PIL import Image
 
 from assets.bundle.profile import ReferenceProfile
 from assets.monitoring.distributions.figures import DRIFT_SCHEMA, drift_table
+from assets.monitoring.distributions.plots import psi_bars, psi_strip
 from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
-from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
+from assets.monitoring.plots import performance_over_time
 from tests.support.monitored_rows import FIRST, figures_by_day
 
 Draw = Callable[..., Any]

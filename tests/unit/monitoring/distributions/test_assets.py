@@ -185,21 +185,22 @@ def test_answered_decisions_are_counted_beside_the_batch_rows(made: Watched) -> 
 
 
 def test_labels_are_counted_by_the_bin_of_their_score(made: Watched) -> None:
-    days = days_between(LAST - timedelta(days=20), LAST)
+    last = LAST + timedelta(days=3)
+    days = days_between(LAST - timedelta(days=20), last)
     rng = np.random.default_rng(0)
     tables = []
     for day in days:
         scores = rng.beta(2, 6, 40)
-        label = (rng.random(40) < (0.1 if day < LAST else 0.9)).astype(np.int8)
+        label = (rng.random(40) < (0.2 if day <= LAST else 0.9)).astype(np.int8)
         tables.append(pa.table({"score": scores, "label": label, "day": pa.array([day] * 40, pa.date32())}))
     rows = pa.concat_tables(tables)
     rows = rows.append_column("model_version", pa.repeat(pa.scalar("1"), rows.num_rows))
     made.put("batch_outcomes", rows, days)
     for day in days:
         made.make("distributions", day=day)
-    made.make("drift")
+    made.make("drift", day=last)
     figures = {
-        f.name: f for f in drift_of_day(made.lake.read("card_fraud/drift", days=[LAST]), LAST) if f.z is not None
+        f.name: f for f in drift_of_day(made.lake.read("card_fraud/drift", days=[last]), last) if f.z is not None
     }
     assert figures["label"].rows == 7 * 40
     assert set(figures) == {"label", "concept"}
