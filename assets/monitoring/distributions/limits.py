@@ -46,7 +46,7 @@ FAMILIES = (("psi", "ks", "wasserstein"), ("missing", "unseen", "out_of_range"),
 """Statistics whose tails are alike share a level, and each family a third of the false alarms."""
 OF_LABELS = 0.1
 """The share of the allowed false alarms that is left to labels."""
-_YEARS = 20
+_YEARS = 12
 _FOLDS = 5
 _YEAR = 364
 _SEED = 20_251

@@ -66,7 +66,7 @@ def test_what_explains_most_is_told_first_and_since_when() -> None:
         figure("b", psi=0.3, score_share=0.7, since=date(2026, 2, 20)),
     )
     assert verdict.reasons[0].startswith("b in the window: PSI 0.3 above 0.25, since 2026-02-20, 70% of the score's")
-    assert verdict.reasons[-1] == "covariate drift: other rows come: b, a"
+    assert verdict.reasons[-1] == "covariate drift: other rows come: a, b"
 
 
 def test_few_answered_decisions_leave_nothing_unknown() -> None:
