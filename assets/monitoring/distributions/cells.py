@@ -224,7 +224,7 @@ def _points(profile: NumericProfile) -> tuple[NDArray[np.float64], tuple[int, in
     if not len(sample):
         return np.zeros(0), (0, 0)
     low, high = float(sample[0]), float(sample[-1])
-    length = max(high / 2 - low / 2, max(abs(low), abs(high)) / 2, np.finfo(np.float32).tiny) * 2
+    length = 2 * max(high / 2 - low / 2, abs(low) / 2, abs(high) / 2, float(np.finfo(np.float32).tiny))
     steps = np.clip(np.concatenate([low - length * _STEPS, high + length * _STEPS]), -_LARGEST, _LARGEST)
     beyond = steps[(steps < low) | (steps > high)]
     points = np.unique(np.concatenate([sample, np.asarray(profile.edges), beyond]))

@@ -86,13 +86,18 @@ def label_figures(
     before, window = then.sum(axis=0), policy.window_days
     rate = OF_LABELS * policy.false_alarms_a_year / 2 * window / 365
     limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(then)
-    found = {}
+    found: dict[date, tuple[Drift, ...]] = {}
     for place, day in enumerate(days):
         end = len(counts) - len(days) + place + 1
         shift = label_shift(before, counts[max(end - window, 0) : end].sum(axis=0))
         if shift is None:
             continue
-        common = {"rows": shift.rows, "label_rate": shift.rate, "z_limit": limit, "limits_from": limits.basis}
+        common: dict[str, Any] = {
+            "rows": shift.rows,
+            "label_rate": shift.rate,
+            "z_limit": limit,
+            "limits_from": limits.basis,
+        }
         found[day] = (
             _drift("label", "label", expected_rate=shift.rate_then, z=shift.z, **common),
             _drift("concept", "concept", expected_rate=shift.expected, z=shift.concept_z, **common),

@@ -197,7 +197,7 @@ def _figures(
         "jensen_shannon": jensen_shannon(*bins), "chi_squared": statistic, "chi_squared_p": probability,
         "p_value": _p_values(layout, counts),
     }  # fmt: skip
-    at = {name: STATISTICS.index(name) for name in STATISTICS}
+    at: dict[str, int] = {name: place for place, name in enumerate(STATISTICS)}
     columns = {
         "psi": "psi", "ks": "ks", "wasserstein": "wasserstein", "missing_share": "missing", "unseen_share": "unseen",
         "out_of_range_share": "out_of_range", "refused_share": "refused",
@@ -212,8 +212,8 @@ def _figures(
         of_days = []
         for day in range(len(counts)):
             one: dict[str, Any] = {"name": subject.name, "kind": subject.kind, "rows": int(rows[day])}
-            one |= {name: _none_if_nan(values[day, place, at[key]]) for name, key in columns.items()}  # type: ignore[index]
-            one |= {name: _none_if_nan(high[day, place, at[key]]) for name, key in upper.items()}  # type: ignore[index]
+            one |= {name: _none_if_nan(float(values[day, place, at[key]])) for name, key in columns.items()}
+            one |= {name: _none_if_nan(float(high[day, place, at[key]])) for name, key in upper.items()}
             one |= {name: _none_if_nan(grid[day, place]) for name, grid in recorded.items()}
             one["refused_low"] = _none_if_nan(low[day, place, at["refused"]])
             one["missing_share"] = _none_if_nan(missing[day, place])
