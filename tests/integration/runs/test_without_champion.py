@@ -23,7 +23,9 @@ pytestmark = pytest.mark.slow
 
 PRODUCT = load_product("card_fraud")
 DAY, NEXT = LAST - timedelta(days=1), LAST
-NEED_A_CHAMPION = ("scores", "drift", "batch_outcomes", "batch_performance")
+NEED_A_CHAMPION = (
+    "scores", "distributions", "attributions", "separation", "drift", "batch_outcomes", "batch_performance",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
