@@ -189,6 +189,11 @@ class Layout:
         """The cells of all subjects together."""
         return sum(subject.cells for subject in self.subjects)
 
+    @cached_property
+    def parts(self) -> NDArray[np.str_]:
+        """The part of each cell of all subjects."""
+        return np.array([part for subject in self.subjects for part in subject.parts])
+
     def place(self, name: str) -> int:
         """The place of a subject."""
         return [subject.name for subject in self.subjects].index(name)

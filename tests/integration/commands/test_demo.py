@@ -24,8 +24,8 @@ LOOP = (
     "registered_model", "deployment", "scores", "batch_outcomes", "batch_performance",
 )  # fmt: skip
 WATCHED = {
-    "scores", "distributions", "attributions", "separation", "drift", "anomalies", "decisions", "outcomes", "performance",
-    "batch_outcomes", "batch_performance",
+    "scores", "distributions", "attributions", "separation", "drift", "anomalies", "decisions", "outcomes",
+    "performance", "batch_outcomes", "batch_performance",
 }  # fmt: skip
 
 
