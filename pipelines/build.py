@@ -16,11 +16,16 @@ from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import (
     anomalies_asset,
     batch_performance_asset,
-    drift_asset,
     performance_asset,
     scores_asset,
 )
 from assets.monitoring.consistency.assets import consistency_asset
+from assets.monitoring.distributions.assets import (
+    attributions_asset,
+    distributions_asset,
+    drift_asset,
+    separation_asset,
+)
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
@@ -107,6 +112,9 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
+        distributions_asset(product, partitions),
+        attributions_asset(product, partitions),
+        separation_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
         fingerprints_asset(product, partitions),

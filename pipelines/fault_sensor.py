@@ -48,8 +48,8 @@ def data_fault_alert(product: Product) -> dg.SensorDefinition:
         verdict = standing.verdict(clock.now())
         known = dict(told)
         for key, due in _alerts(product, lake, standing, verdict, told):
-            before = "people" if key in told else None
-            current: Verdict[str] = Verdict("none" if due is None else "people", verdict.reasons)
+            before = "alert" if key in told else None
+            current: Verdict[str] = Verdict("none" if due is None else "alert", verdict.reasons)
             sent = alert_verdict(current, before=before, alerted_at=told.get(key), now=moment, repeat=_AGAIN)
             if sent.action == "send":
                 notifier.send(due or data_fault_ended(product, key))
@@ -69,7 +69,7 @@ def _alerts(
     faults: dict[str, Finding] = {one.key: one for one in standing.latest}
     for key, one in faults.items():
         yield key, data_fault(product, one)
-    is_late = verdict.action == "people" and len(verdict.reasons) > len(faults)
+    is_late = verdict.action == "alert" and len(verdict.reasons) > len(faults)
     if is_late and standing.judged is not None:
         yield _NO_DAYS, days_missing(product, verdict.reasons[-1], late_sources(product, lake, standing.judged))
     for key in told:

@@ -14,16 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.monitoring.by_bundle import EVERY_ROLE
-from assets.monitoring.drift import drift_of_day
+from assets.monitoring.distributions.figures import drift_of_day
+from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
 from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
-    DriftSignals,
     MonitoringAction,
     PerformanceSignals,
     cause_key,
-    drift_verdict,
     episode_start,
     performance_verdict,
 )

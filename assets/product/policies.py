@@ -218,10 +218,13 @@ class MonitoringPolicy:
     Attributes:
         window_days: Days of the trailing window of each figure.
         min_rows: With fewer rows than this the verdict is "unknown".
-        max_psi: Population stability index of a feature or of the score.
-        max_ks: Kolmogorov-Smirnov distance; it counts only together with its p-value below `ks_alpha`.
-        ks_alpha: Significance of the KS test, before Bonferroni's correction over features.
-        drifted_share: Share of features that must drift to ask for a retraining (drift of the score asks alone).
+        false_alarms_a_year: How many false alarms of drift a year are allowed, over all features, statistics, days and
+            windows together. The limits follow from it and from the quiet days before the model's approval.
+        history_days: How many days before the approval these are taken from, at most.
+        max_psi, max_ks: The limits of the population stability index and of the Kolmogorov-Smirnov distance where too
+            few quiet days are known.
+        drifted_share: Share of features that must drift in the window to ask for a retraining (drift of the score asks
+            alone); whatever else is beyond its limit asks for people.
         max_auc_loss: How far the realised AUC may fall below the one at approval.
         anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
             day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
@@ -237,9 +240,10 @@ class MonitoringPolicy:
 
     window_days: int = 28
     min_rows: int = 200
+    false_alarms_a_year: float = 1.0
+    history_days: int = 182
     max_psi: float = 0.25
     max_ks: float = 0.15
-    ks_alpha: float = 0.01
     drifted_share: float = 0.2
     max_auc_loss: float = 0.05
     anomaly_share: float | None = None
@@ -250,6 +254,15 @@ class MonitoringPolicy:
     def __post_init__(self) -> None:
         if self.judged not in get_args(Judged):
             raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
+        if not 0 < self.false_alarms_a_year <= 52:
+            raise ProductError(
+                f"monitoring: false_alarms_a_year={self.false_alarms_a_year!r}; write a number above 0, 52 at most"
+            )
+        if self.history_days < 1 or self.window_days < 1:
+            raise ProductError(
+                f"monitoring: window_days={self.window_days!r}, history_days={self.history_days!r}; write days, at "
+                "least 1"
+            )
         if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"

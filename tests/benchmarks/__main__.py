@@ -24,6 +24,7 @@ BENCHMARKS = (
     "bench_days",
     "bench_online",
     "bench_store_load",
+    "bench_monitoring",
     "bench_feast_join",
     "bench_feast_online",
 )

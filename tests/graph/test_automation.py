@@ -247,7 +247,7 @@ def test_calm_figures_start_nothing(ticking: Ticking) -> None:
     retrain(ticking, trained_at=NOW - timedelta(days=40))
     ticking.record_drift({YESTERDAY: 0.1})
     ticking.record_performance({YESTERDAY: 0.89})
-    assert str(ticking.ask(DRIFT)).startswith("none: drift: 0 features drifted")
+    assert str(ticking.ask(DRIFT)).startswith("none: drift: nothing is beyond its limit")
     assert str(ticking.ask(PERFORMANCE)).startswith("none: performance: realised AUC 0.890")
 
 

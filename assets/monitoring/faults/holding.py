@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-from assets.monitoring.drift import SCORE
+from assets.monitoring.distributions.cells import SCORE
 from assets.monitoring.faults.attribution import Lineage, lineage_of
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.recognition import DAYS_BEFORE
@@ -19,7 +19,7 @@ from assets.product import Product, Verdict
 from assets.product.names import DATA_FAULTS, FINGERPRINTS, table_name, validated_table
 from resources.lake import Lake
 
-FaultAction = Literal["none", "people", "unknown"]
+FaultAction = Literal["none", "alert", "unknown"]
 _DAY = timedelta(days=1)
 _TOLD = 3
 
@@ -46,14 +46,14 @@ class StandingFaults:
         return tuple({one.key: one for one in self.findings if one.day >= first}.values())
 
     def verdict(self, now: datetime) -> Verdict[FaultAction]:
-        """Whether people are asked: "people" while a fault stands, or if no day was judged for too long."""
+        """Whether people are asked: "alert" while a fault stands, or if no day was judged for too long."""
         if self.judged is None:
             return Verdict("unknown", ("no day was judged yet",))
         told = [one.sentence for one in self.latest]
         due = datetime.combine(self.judged + _DAY, time(), UTC) + self.product.max_age
         if now > due:
             told.append(f"feed_missing: no day after {self.judged} was made, though {now:%Y-%m-%d} is here")
-        return Verdict("people", tuple(told)) if told else Verdict("none", (f"no data fault up to {self.judged}",))
+        return Verdict("alert", tuple(told)) if told else Verdict("none", (f"no data fault up to {self.judged}",))
 
     def reaching(self, first: date, last: date) -> dict[Finding, frozenset[str]]:
         """The faults that reach features of rows of these days, each with the features that it reaches."""
@@ -101,7 +101,7 @@ def held_drift(
     standing: Callable[[], StandingFaults],
     without: Callable[[frozenset[str]], Verdict[MonitoringAction]],
 ) -> Verdict[MonitoringAction]:
-    """The verdict on drift, or "people" where it asks for a retraining and a data fault explains it.
+    """The verdict on drift, or "alert" where it asks for a retraining and a data fault explains it.
 
     A fault explains drift that is gone once the columns that it reaches, and the score, are left out.
 
@@ -123,7 +123,7 @@ def held_drift(
 def held_performance(
     verdict: Verdict[MonitoringAction], day: date, standing: Callable[[], StandingFaults]
 ) -> Verdict[MonitoringAction]:
-    """The verdict on performance, or "people" where it asks for a retraining and decisions, or labels, had a fault."""
+    """The verdict on performance, or "alert" where it asks for a retraining and decisions, or labels, had a fault."""
     if verdict.action != "retrain":
         return verdict
     faults = standing()
@@ -140,7 +140,7 @@ def _people(
     last = {one.key: one for one in faults}
     told = [f"a data fault explains it: {one.sentence}; {one.remedy(product.name)}" for one in last.values()]
     more = (f"and {len(told) - _TOLD} more data faults",) if len(told) > _TOLD else ()
-    return Verdict("people", (*told[:_TOLD], *more, *verdict.reasons))
+    return Verdict("alert", (*told[:_TOLD], *more, *verdict.reasons))
 
 
 def _counts(fault: Finding, column: str, lineage: Lineage, first: date, last: date) -> bool:

@@ -38,7 +38,7 @@ def test_cents_for_euros_are_told_with_their_features_and_gone_once_mended(small
     (fault,) = standing.findings
     assert (fault.place, fault.kind, fault.day, fault.figures["factor"]) == (PLACE, "scaled", LAST, 100)
     assert {"amount", "card_mean_amount_1d"} <= set(fault.moved)
-    assert standing.verdict(HistoryClock(LAST).now()).action == "people"
+    assert standing.verdict(HistoryClock(LAST).now()).action == "alert"
 
     file.write_text(euros, encoding="utf-8")
     bank.make(LAST, LAST, *ASSETS)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from assets.monitoring.drift import FeatureDrift, drift_table
+
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
@@ -110,7 +110,7 @@ def test_each_planted_fault_is_told_on_its_day_and_asks_for_no_model(tmp_path: P
     planted = [(kind, column) for kind, column, _ in PLANTED.values()]
     assert told == {day_of_number(first + n): [fault] for n, fault in enumerate(planted)}
     standing = standing_faults(PRODUCT, lake)
-    assert standing.verdict(NOW + timedelta(days=30)).action == "people"
+    assert standing.verdict(NOW + timedelta(days=30)).action == "alert"
 
 
 def test_a_change_that_was_accepted_is_no_fault_and_holds_nothing(lake: Lake) -> None:
@@ -144,14 +144,14 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     make(lake, 0, N - 1)
     record_drift(lake, "amount", "card_mean_amount_1d", "score")
     held = drift_cause(PRODUCT, lake, "3", NOW)
-    assert held.action == "people"
+    assert held.action == "alert"
     assert held.reasons[0].startswith("a data fault explains it: scaled: card_transactions.amount is 100 times")
     verdict = retrain_verdict([held], NOW - timedelta(days=90), PRODUCT.retraining, NOW)
-    assert (verdict.action, verdict.run_key) == ("people", None)
+    assert (verdict.action, verdict.run_key) == ("alert", None)
 
     fallen: Verdict[MonitoringAction] = Verdict("retrain", ("realised AUC 0.70, 0.90 at approval",))
     of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing_faults(PRODUCT, lake))
-    assert (of_labels.action, of_labels.reasons[-1]) == ("people", *fallen.reasons)
+    assert (of_labels.action, of_labels.reasons[-1]) == ("alert", *fallen.reasons)
     later = LAST + timedelta(days=70)
     assert held_performance(fallen, later, lambda: standing_faults(PRODUCT, lake)) == fallen
 
