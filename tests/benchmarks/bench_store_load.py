@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_store_load
 
-Prints one JSON object. A source of 500,000 events in the ninety days that are kept, of 20,000 customers of whom one in
+Prints one JSON object. A source of 250,000 events in the ninety days that are kept, of 10,000 customers of whom one in
 twenty has an event on a day; each load brings one day, and drops one. Both ends of a comparison are the same store.
 """
 
@@ -32,12 +32,12 @@ from tests.support.servers.redis_server import RedisServer
 
 SOURCE = "card_transactions"
 KEPT = 90
-A_DAY = 5_600
-CUSTOMERS = 20_000
+A_DAY = 2_800
+CUSTOMERS = 10_000
 ACTIVE = CUSTOMERS // 20
-HISTORIES = (100, 200, 400)
+HISTORIES = (100, 200)
 _FIRST = date(2025, 1, 1)
-_TIMES = 3
+_TIMES = 2
 
 EVENTS = Events(SOURCE, key="card_id")
 KERNEL = compile_features(

@@ -134,12 +134,12 @@ def test_a_load_killed_half_way_is_run_again(url: str) -> None:
 
 @pytest.mark.parametrize("kind", [(), ("changes",)], ids=["everything", "changes"])
 def test_a_writer_killed_at_any_moment_leaves_a_whole_version(url: str, kind: tuple[str, ...]) -> None:
-    """Eight kills between the first byte of a load and its last; readers go on, and the next writer too."""
+    """Kills between the first byte of a load and its last; readers go on, and the next writer too."""
     store = open_store(url, store_loader.PRODUCT)
     load_here(store, 1)
-    number = 1
+    number, turns = 1, 4 if kind else 8
     with Reader(store) as reader:
-        for turn in range(8):
+        for turn in range(turns):
             state = store.state()
             assert state is not None
             number = int(state.version) + 1
@@ -156,7 +156,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_version(url: str, kind: tu
             load_here(store, number + 5)
     ends_with(store, number + 5)
     assert reader.mixed == []
-    assert len(set(reader.versions)) > 4
+    assert len(set(reader.versions)) > turns // 2
     assert reader.versions == sorted(reader.versions)
     # Redis may take longer to answer than a decision waits; LMDB asks nobody.
     assert reader.failures == 0 or url.startswith("redis"), "a killed writer disturbs no reader"
