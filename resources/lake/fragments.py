@@ -32,7 +32,7 @@ def fragment_of(
     return CHECKED.make_fragment(path, filesystem=files, partition_expression=partition, file_size=size)
 
 
-class _SmallFiles(pafs.FSSpecHandler):  # type: ignore[misc]  # PyArrow has no types
+class _SmallFiles(pafs.FSSpecHandler):
     """Opens files of S3 for reading, and does nothing else: a small one by one request."""
 
     def __init__(self, files: pafs.S3FileSystem) -> None:
