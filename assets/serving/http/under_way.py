@@ -10,8 +10,8 @@ waiting costs nothing.
 A decision is taken only while it can be expected within the latency budget of its product: the decisions under way,
 itself included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
 average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while as many decisions are
-under way as threads decide: only then do they say how fast the service is, and not how often it is asked. Up to that
-number every decision is taken, whatever was measured.
+under way as threads decide: only then do they say how fast the service is, and not how often it is asked. A few are
+taken whatever was measured: so many clients, each with one request at a time, are refused by no machine.
 
 All other requests have turns of their own, and wait by their number: they have no budget, some take seconds, and no
 decision waits for them.
@@ -30,6 +30,8 @@ MOST_WAITING = 32
 """Requests other than decisions that wait for their turn."""
 THREADS = 4
 """Threads that decide: with fewer decisions under way, one more waits for none of them."""
+ALWAYS_TAKEN = 16
+"""Decisions under way up to which one more is taken, however slow the service is."""
 BUDGET_SECONDS = 1.0
 """The latency budget where nothing declares one: while no product is live, every decision is a quick refusal."""
 
@@ -82,7 +84,7 @@ class ByTime:
 
     def admits(self, under_way: int) -> bool:
         """See `Admits.admits`."""
-        return under_way < THREADS or self.expected(under_way) <= _PART * self._budget()
+        return under_way < ALWAYS_TAKEN or self.expected(under_way) <= _PART * self._budget()
 
     def ended(self, under_way: int, *, answered: bool) -> None:
         """See `Admits.ended`."""

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from assets.serving.http import under_way
 from assets.serving.http.connection import BoundedProtocol
-from assets.serving.http.under_way import THREADS, UnderWay
+from assets.serving.http.under_way import ALWAYS_TAKEN, UnderWay
 from tests.support.certificates import write_certificate
 from tests.support.servers.ports import free_port
 
@@ -150,14 +150,14 @@ def test_an_overloaded_server_refuses_at_once_and_keeps_the_connection(
 
 def test_decisions_beyond_their_budget_are_refused_and_other_requests_are_not(ending: Ending) -> None:
     ending.budget = 0.0
-    busy = [ending.connect() for _ in range(THREADS)]
+    busy = [ending.connect() for _ in range(ALWAYS_TAKEN)]
     for one in busy:
         one.sendall(ASKED % b"/decide?after=1")
     time.sleep(0.5)
     with ending.connect() as other:
         assert ask(other, b"/decide") == (503, False)
         assert ask(other, b"/slow") == (200, False)
-        assert [read(one)[0] for one in busy] == [200] * THREADS
+        assert [read(one)[0] for one in busy] == [200] * ALWAYS_TAKEN
         assert ask(other, b"/decide") == (200, False), "a service without a request takes one, whatever its budget"
     assert ending.refused == ["overload"]
     for one in busy:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assets.serving.http.under_way import MOST_BEGUN, MOST_WAITING, THREADS, ByTime, UnderWay
+from assets.serving.http.under_way import ALWAYS_TAKEN, MOST_BEGUN, MOST_WAITING, ByTime, UnderWay
 
 BUDGET = 0.05
 
@@ -58,7 +58,7 @@ def server() -> Server:
     return Server()
 
 
-@pytest.mark.parametrize("pace", [0.0005, 0.002, 0.005])
+@pytest.mark.parametrize("pace", [0.0005, 0.001, 0.005])
 def test_as_many_decisions_are_taken_as_half_of_the_budget_has_time_for(server: Server, pace: float) -> None:
     """Whatever the pace, once it was measured; each accepted one is then answered within the budget."""
     for _ in range(400):
@@ -66,7 +66,7 @@ def test_as_many_decisions_are_taken_as_half_of_the_budget_has_time_for(server: 
         server.answer(pace)
     server.asked_until_refused()
     taken = len(server.begun) + waiting(server)
-    assert taken == pytest.approx(0.5 * BUDGET / pace, abs=1)
+    assert taken == pytest.approx(max(0.5 * BUDGET / pace, ALWAYS_TAKEN), abs=1)
     assert server.under_way.expected() == pytest.approx((taken + 1) * pace, rel=0.01)
     assert len(server.begun) <= MOST_BEGUN
 
@@ -75,28 +75,28 @@ def waiting(server: Server) -> int:
     return round(server.under_way.expected() / server.under_way._by_time.expected(0)) - 1 - len(server.begun)
 
 
-def test_a_service_with_an_idle_thread_refuses_nobody_however_slow_it_was(server: Server) -> None:
+def test_a_few_are_taken_however_slow_the_service_was(server: Server) -> None:
     for _ in range(100):
         server.asked_until_refused()
         server.answer(3.0)
     while server.begun:
         server.answer(3.0)
-    assert server.asked_until_refused() == THREADS
+    assert server.asked_until_refused() == ALWAYS_TAKEN
 
 
 def test_a_stall_is_forgotten_within_two_hundred_answers(server: Server) -> None:
-    for seconds in [*[0.002] * 100, *[5.0] * 20, *[0.002] * 200]:
+    for seconds in [*[0.001] * 100, *[5.0] * 20, *[0.001] * 200]:
         server.asked_until_refused()
         server.answer(seconds)
     server.asked_until_refused()
-    assert len(server.begun) + waiting(server) >= 11
+    assert len(server.begun) + waiting(server) >= 20
 
 
 def test_the_time_for_which_nobody_asked_says_nothing(server: Server) -> None:
     for _ in range(300):
         server.ask()
         server.answer(0.5)
-    assert server.asked_until_refused() == 12
+    assert server.asked_until_refused() == ALWAYS_TAKEN
 
 
 def test_a_client_that_goes_away_makes_the_service_no_faster() -> None:
@@ -127,4 +127,4 @@ def test_other_requests_wait_by_their_number_and_cost_decisions_nothing(server: 
     while server.ask("/decisions/1"):
         others += 1
     assert others == MOST_BEGUN + MOST_WAITING
-    assert server.asked_until_refused() == 12
+    assert server.asked_until_refused() == ALWAYS_TAKEN
