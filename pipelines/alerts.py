@@ -5,12 +5,13 @@ an alert (`resources.notifications`), the cause of a failure (`run_failures.py`)
 (`assets.monitoring.verdicts`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import dagster as dg
 
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
+from assets.product.names import DEPLOYMENT, KPIS, ONLINE_STORE, ROLLOUT
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert
@@ -79,6 +80,20 @@ def rollout_held(product: Product, move: Move) -> Alert:
         asset=ROLLOUT,
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def kpis_outside(product: Product, day: date | None, reasons: Sequence[str]) -> Alert:
+    """The alert for business figures that are not as expected, or that are not known."""
+    return Alert(
+        severity="warning",
+        title=f"{product.title}: business figures",
+        product=product.name,
+        asset=KPIS,
+        partition="" if day is None else day.isoformat(),
+        message="; ".join(reasons),
+        remedy=f"the picture of the asset {product.name}/{KPIS} shows each figure beside its expectation",
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
 

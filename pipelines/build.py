@@ -13,12 +13,14 @@ from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import (
-    anomalies_asset,
+from assets.monitoring.assets import anomalies_asset, drift_asset, scores_asset
+from assets.monitoring.performance.assets import (
     batch_performance_asset,
-    drift_asset,
+    calibration_asset,
+    estimated_performance_asset,
+    kpis_asset,
     performance_asset,
-    scores_asset,
+    vintages_asset,
 )
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
@@ -36,7 +38,9 @@ from pipelines.sensors import (
     approval_alert,
     dead_runs_sensor,
     drift_sensor,
+    estimated_sensor,
     failure_alert,
+    kpi_alert,
     landing_sensor,
     performance_sensor,
 )
@@ -64,6 +68,8 @@ def build_pipeline(
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
+            estimated_sensor(product),
+            kpi_alert(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
@@ -103,5 +109,9 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         outcomes_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
+        vintages_asset(product, partitions),
+        calibration_asset(product, partitions),
+        estimated_performance_asset(product, partitions),
+        kpis_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
     ]

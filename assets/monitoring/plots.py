@@ -1,6 +1,7 @@
 """Pictures of drift and performance, as PNG bytes.
 
-Belongs here: one function per picture of the tables of `drift.py` and `performance.py`, each titled with its result.
+Belongs here: one function per picture of drift and of realised performance, each titled with its result, and the parts
+of pictures over days.
 Does not belong here: computing figures, the style (`assets.metrics.plot_style`).
 """
 
@@ -44,7 +45,7 @@ def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> byt
         height=1.9 + 0.26 * max(len(shown), 4),
     )
     if not shown:
-        _empty(axes)
+        empty(axes)
         return png(picture)
     values = np.array([psi for psi, _ in shown])
     places = np.arange(len(shown))
@@ -78,16 +79,16 @@ def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
         height=1.9 + 0.26 * max(len(order), 4),
     )
     if not order:
-        _empty(axes)
+        empty(axes)
         return png(picture)
-    edges = np.append(_date_numbers(days), _date_numbers(days)[-1] + 1) - 0.5
+    edges = np.append(dates_of(days), dates_of(days)[-1] + 1) - 0.5
     levels = np.arange(len(order) + 1) - 0.5
     mesh = axes.pcolormesh(edges, levels, np.ma.masked_invalid(grid[order]), cmap=_HEAT, vmin=0, vmax=2 * limit)
     axes.hlines(levels[1:-1], edges[0], edges[-1], color="white", linewidth=1)
     axes.set_yticks(np.arange(len(order)), [names[i] for i in order])
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.grid(False)
-    _dates(axes)
+    dated(axes)
     bar = picture.colorbar(mesh, ax=axes, extend="max", pad=0.01, fraction=0.025)
     bar.set_ticks([0, limit, 2 * limit], labels=["0", f"{limit:g} limit", f"{2 * limit:g}"])
     bar.outline.set_visible(False)
@@ -95,16 +96,13 @@ def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
     return png(picture)
 
 
-def performance_over_time(
-    performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float, estimate: pa.Table | None = None
-) -> bytes:
+def performance_over_time(performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float) -> bytes:
     """Realised AUC against the AUC at approval; in a second panel the bad rate and the acceptance rate.
 
     Args:
         performance: A table of PERFORMANCE_SCHEMA; gaps are left where a figure is null.
         approved_auc: From the reference profile; `None` draws no line.
         max_auc_loss: The allowed distance below that line.
-        estimate: A table of ESTIMATE_SCHEMA, drawn dotted (its days are those of decisions).
     """
     days, auc = _series(performance, "auc")
     title, subtitle = _headline(days, auc, approved_auc, max_auc_loss)
@@ -114,18 +112,7 @@ def performance_over_time(
         top.axhline(approved_auc, color=STYLE["muted"], linewidth=1, linestyle=DASHED, label="at approval")
         top.axhspan(0, approved_auc - max_auc_loss, color=STYLE["bad"], alpha=0.08, linewidth=0, label="too low")
     _line(top, days, auc, STYLE["model"], "realised")
-    expected: list[float] = []
-    if estimate is not None:
-        made_on, expected = _series(estimate, "expected_auc")
-        top.plot(
-            _date_numbers(made_on),
-            expected,
-            color=STYLE["baseline"],
-            linestyle=":",
-            linewidth=1.8,
-            label="from scores",
-        )
-    _auc_limits(top, [*auc, *expected], approved_auc, max_auc_loss)
+    _auc_limits(top, auc, approved_auc, max_auc_loss)
     label(top, "", "AUC")
     _line(bottom, days, _series(performance, "bad_rate")[1], STYLE["bad"], "bad rate of accepted rows")
     _line(bottom, days, _series(performance, "acceptance")[1], STYLE["model"], "accepted")
@@ -133,8 +120,8 @@ def performance_over_time(
     label(bottom, "", "share of rows")
     percent(bottom, "y")
     for axes in (top, bottom):
-        _legend(axes)
-        _dates(axes)
+        legend(axes)
+        dated(axes)
     top.tick_params(labelbottom=False)
     return png(picture)
 
@@ -157,7 +144,7 @@ def _headline(days: list[date], auc: list[float], approved: float | None, loss: 
 
 def _line(axes: Axes, days: list[date], values: list[float], colour: str, name: str) -> None:
     """A line with gaps, and a dot for each value between two gaps, where no line is drawn."""
-    known, at = ~np.isnan(values), _date_numbers(days)
+    known, at = ~np.isnan(values), dates_of(days)
     alone = known & ~np.append(False, known[:-1]) & ~np.append(known[1:], False)
     axes.plot(at, values, color=colour, linewidth=1.8, label=name)
     axes.plot(at[alone], np.asarray(values)[alone], color=colour, marker="o", markersize=4, linestyle="")
@@ -170,13 +157,15 @@ def _auc_limits(axes: Axes, values: Sequence[float], approved: float | None, los
         axes.set_ylim(max(0.0, min(marks) - 0.03), min(1.0, max(marks) + 0.03))
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """The names of lines, above the axes."""
     axes.legend(
         loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=5, frameon=False, fontsize=8.5, labelcolor=STYLE["ink"]
     )
 
 
-def _empty(axes: Axes) -> None:
+def empty(axes: Axes) -> None:
+    """Axes without anything to show."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
@@ -205,11 +194,13 @@ def _all_days(days: Sequence[date]) -> list[date]:
     return list(days_between(min(days), max(days))) if days else []
 
 
-def _date_numbers(days: Sequence[date]) -> NDArray[np.float64]:
+def dates_of(days: Sequence[date]) -> NDArray[np.float64]:
+    """Days as the numbers of Matplotlib's axis of time: float64 [days]."""
     return np.asarray(date2num(list(days)), dtype=np.float64)  # type: ignore[no-untyped-call]
 
 
-def _dates(axes: Axes) -> None:
+def dated(axes: Axes) -> None:
+    """Gives the axes short dates."""
     locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

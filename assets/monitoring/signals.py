@@ -5,28 +5,42 @@ belong here: the rules of the verdicts (`verdicts.py`), starting a run (`pipelin
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.by_bundle import EVERY_ROLE
 from assets.monitoring.drift import drift_of_day
+from assets.monitoring.performance.by_bundle import EVERY_ROLE
+from assets.monitoring.performance.verdicts import (
+    EstimatedSignals,
+    KpiAction,
+    KpiSignal,
+    PerformanceSignals,
+    estimated_verdict,
+    kpi_verdict,
+    performance_verdict,
+)
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
     DriftSignals,
     MonitoringAction,
-    PerformanceSignals,
     cause_key,
     drift_verdict,
     episode_start,
-    performance_verdict,
 )
 from assets.product import Product, Verdict
-from assets.product.names import BATCH_PERFORMANCE, DRIFT, PERFORMANCE, table_name
+from assets.product.names import (
+    BATCH_PERFORMANCE,
+    DRIFT,
+    ESTIMATED_PERFORMANCE,
+    KPIS,
+    PERFORMANCE,
+    table_name,
+)
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 60
@@ -45,14 +59,14 @@ class _Table:
 
     Attributes:
         version: The column with the version of the model.
-        role: The role whose figures count; empty for a table without roles.
         why_none: The end of the sentence that says that a version has no figures.
+        only: Columns and the values that rows must have in them to count.
     """
 
     name: str
     version: str = "model_version"
-    role: str = ""
     why_none: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -88,8 +102,38 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
         return performance_verdict(signals, product.monitoring, as_of)
 
     is_batch = product.monitoring.judged == "batch"
-    table = _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", EVERY_ROLE, _NONE_ANSWERED)
+    table = (
+        _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", _NONE_ANSWERED, {"role": EVERY_ROLE})
+    )
     return _cause(product, lake, "performance", table, champion, now, judge)
+
+
+def estimated_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
+    """The cause in the champion's estimated performance, with its verdict; `champion` as for `drift_cause`.
+
+    The estimate is the one that follows the rows (PAPE), over all rows of the window.
+    """
+
+    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
+        (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
+        signals = EstimatedSignals(
+            day=day, rows=row["rows"], auc=row["auc"], low=row["auc_low"], high=row["auc_high"],
+            approved_auc=row["approved_auc"], reason=row["reason"],
+        )  # fmt: skip
+        return estimated_verdict(signals, product.monitoring, as_of)
+
+    table = _Table(ESTIMATED_PERFORMANCE, only={"method": "pape", "part": "all"})
+    return _cause(product, lake, "estimated", table, champion, now, judge)
+
+
+def kpi_figures(product: Product, lake: Lake, now: datetime) -> tuple[date | None, Verdict[KpiAction]]:
+    """The last day with business figures (`None` without any), and the verdict on them."""
+    name = table_name(product.name, KPIS)
+    days = lake.days(name) if lake.exists(name) else ()
+    day = days[-1] if days else None
+    rows = lake.read(name, days=[day]).to_pylist() if day is not None else []
+    signals = [KpiSignal(*(row[key] for key in ("figure", "value", "low", "high", "basis", "outside"))) for row in rows]
+    return day, kpi_verdict(signals, day, now)
 
 
 def _cause(
@@ -131,7 +175,9 @@ def _figures(product: Product, lake: Lake, table: _Table, champion: str) -> Iter
     for end in range(len(days), 0, -_DAYS_AT_ONCE):
         figures = lake.read(name, days=days[max(0, end - _DAYS_AT_ONCE) : end], version=version)
         own = figures.filter(pc.equal(figures[table.version], champion))
-        yield own.filter(pc.equal(own["role"], table.role)) if table.role else own
+        for column, value in table.only.items():
+            own = own.filter(pc.equal(own[column], value))
+        yield own
 
 
 def _since(

@@ -1,31 +1,27 @@
-"""The verdicts on recorded figures: retrain or not, alert or not.
+"""The verdicts on recorded figures: drifted or not, retrain or not, alert or not.
 
-Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`,
-`performance.py`), starting a run (`pipelines.sensors`) or sending an alert (`pipelines.alerts`).
+Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`),
+the verdicts on performance (`performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
+(`pipelines.alerts`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from assets.monitoring.drift import FeatureDrift
-from assets.monitoring.performance import Over
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
 MonitoringAction = Literal["none", "retrain", "unknown"]
 RetrainAction = Literal["none", "retrain", "wait", "unknown"]
 AlertAction = Literal["send", "hold"]
-CauseKind = Literal["performance", "drift", "schedule"]
+CauseKind = Literal["performance", "estimated", "drift", "schedule"]
 
-SIGNIFICANCE_Z = 1.645
-"""One-sided 95%: a fall in AUC within this many standard errors may be chance."""
-
-_URGENCY: tuple[CauseKind, ...] = ("performance", "drift", "schedule")
+_URGENCY: tuple[CauseKind, ...] = ("performance", "estimated", "drift", "schedule")
 
 
 @dataclass(frozen=True)
@@ -34,26 +30,6 @@ class DriftSignals:
 
     figures: tuple[FeatureDrift, ...]
     day: date | None
-
-
-@dataclass(frozen=True)
-class PerformanceSignals:
-    """The latest realised figures of a live model.
-
-    Attributes:
-        day: The last day of their window; `None` without figures.
-        labelled, positives: Rows with a label, and the positive ones among them.
-        auc: Realised AUC; `None` where it could not be computed.
-        approved_auc: AUC at approval over such rows, from the reference profile.
-        over: Whether refused rows have labels too (`all`), or accepted ones alone.
-    """
-
-    day: date | None
-    labelled: int
-    positives: int
-    auc: float | None
-    approved_auc: float | None
-    over: Over = "all"
 
 
 @dataclass(frozen=True)
@@ -92,9 +68,9 @@ def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime
     `ks_alpha` over the number of columns (Bonferroni). Drift of the score, or of at least `drifted_share` of the
     features, asks for a retraining.
     """
-    stale = _stale("drift figures", signals.day, policy.window_days, now)
-    if stale:
-        return Verdict("unknown", (stale,))
+    old = stale("drift figures", signals.day, policy.window_days, now)
+    if old:
+        return Verdict("unknown", (old,))
     tests = sum(figure.ks is not None for figure in signals.figures)
     judged = [figure for figure in signals.figures if figure.psi is not None and figure.rows >= policy.min_rows]
     drifted = {f.name: text for f in judged if (text := _drifted(f, policy, tests)) is not None}
@@ -112,35 +88,6 @@ def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime
     if gaps:
         return Verdict("unknown", (*_first(gaps), *drifted.values()))
     return Verdict("none", (_calm(signals.figures, len(moved), policy), *drifted.values()))
-
-
-def performance_verdict(
-    signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime
-) -> Verdict[MonitoringAction]:
-    """Whether the model still ranks as it did when it was approved.
-
-    A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
-    AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
-    """
-    stale = _stale("realised performance figures", signals.day, policy.window_days, now)
-    if stale:
-        return Verdict("unknown", (stale,))
-    if signals.approved_auc is None:
-        return Verdict("unknown", ("the AUC at approval is not known; the model's reference profile is missing",))
-    if signals.labelled < policy.min_rows:
-        return Verdict("unknown", (f"{signals.labelled} labelled rows; at least {policy.min_rows} are needed",))
-    if signals.auc is None:
-        return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
-    loss = signals.approved_auc - signals.auc
-    chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
-    rows = "rows" if signals.over == "all" else "accepted rows (at approval estimated for such rows)"
-    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} {rows}"
-    if loss <= policy.max_auc_loss:
-        return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
-    if loss <= chance:
-        few = f"with {signals.positives} positives a fall of up to {chance:.3f} may be chance"
-        return Verdict("unknown", (f"{figures}: {few}",))
-    return Verdict("retrain", (f"{figures}: more than {policy.max_auc_loss} lower",))
 
 
 def retrain_verdict(
@@ -224,19 +171,6 @@ def episode_start(history: Sequence[tuple[date, MonitoringAction]]) -> date | No
     return start
 
 
-def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC, by the exponential approximation of Hanley and McNeil (1982).
-
-    Raises:
-        ValueError: One class has no rows.
-    """
-    if positives < 1 or negatives < 1:
-        raise ValueError(f"an AUC needs both classes; there are {positives} positives and {negatives} negatives")
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
-    return math.sqrt(max(variance, 0.0) / (positives * negatives))
-
-
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
     unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "unknown" for reason in cause.reasons]
     answered = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
@@ -275,7 +209,7 @@ def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy)
     )
 
 
-def _stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
+def stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
     """The reason why figures of that day do not describe today; `None` when they do."""
     if day is None:
         return f"there are no {figures}"

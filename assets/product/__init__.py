@@ -11,6 +11,7 @@ from assets.product.contracts.file import load_contract
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
+    BusinessFigure,
     DecisionPolicy,
     Direction,
     Freshness,
@@ -35,6 +36,7 @@ from resources.sources.calendars import DeliveryCalendar
 __all__ = [
     "AllOf",
     "AnyOf",
+    "BusinessFigure",
     "Column",
     "ColumnType",
     "Compare",

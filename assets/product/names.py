@@ -21,6 +21,10 @@ DRIFT = "drift"
 PERFORMANCE = "performance"
 BATCH_PERFORMANCE = "batch_performance"
 ANOMALIES = "anomalies"
+VINTAGES = "vintages"
+CALIBRATION = "calibration"
+ESTIMATED_PERFORMANCE = "estimated_performance"
+KPIS = "kpis"
 
 
 def source_name(source: str) -> str:

@@ -15,6 +15,9 @@ WhenStale = Literal["fallback", "refuse"]
 SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
 Judged = Literal["answered", "batch"]
+BusinessFigure = Literal[
+    "decisions", "approval_rate", "review_share", "refused_share", "expected_loss", "realised_loss", "profit"
+]
 ExploreBy = Literal["accept", "refer"]
 
 
@@ -229,6 +232,9 @@ class MonitoringPolicy:
             for a product whose rows are not decided by the service, or not yet: those of `scores`, which score every
             row of a day once more, rows that the model was trained on included. The product then has the tables
             `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
+        slices: Columns of the feature table by whose values figures are told apart too, beside protected attributes.
+        targets: For a business figure the least and the most that it is meant to be (`None` for no bound), in place of
+            what it was at approval: `{"approval_rate": (0.6, 0.8)}`.
     """
 
     window_days: int = 28
@@ -240,14 +246,28 @@ class MonitoringPolicy:
     max_auc_loss: float = 0.05
     anomaly_share: float | None = None
     judged: Judged = "answered"
+    slices: tuple[str, ...] = ()
+    targets: Mapping[BusinessFigure, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_targets()
         if self.judged not in get_args(Judged):
             raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
         if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
             )
+
+    def _check_targets(self) -> None:
+        for name, (least, most) in self.targets.items():
+            if name not in get_args(BusinessFigure):
+                raise ProductError(
+                    f"monitoring: a target for '{name}'; write one of {', '.join(get_args(BusinessFigure))}"
+                )
+            if least is not None and most is not None and least > most:
+                raise ProductError(
+                    f"monitoring: the target of '{name}' is from {least} to {most}; write the least first"
+                )
 
 
 @dataclass(frozen=True)

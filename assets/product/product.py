@@ -142,6 +142,12 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        for name in self.monitoring.slices:
+            if name not in (*self.features.names, *self.spine.passthrough):
+                raise ProductError(
+                    f"product {self.name}: monitoring.slices names '{name}', which is neither a feature nor in "
+                    f"spine.passthrough {self.spine.passthrough}"
+                )
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
                 raise ProductError(

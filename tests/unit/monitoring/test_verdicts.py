@@ -1,7 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from assets.monitoring.drift import FeatureDrift, Kind
@@ -10,13 +9,10 @@ from assets.monitoring.verdicts import (
     CauseKind,
     DriftSignals,
     MonitoringAction,
-    PerformanceSignals,
     alert_verdict,
-    auc_error,
     cause_key,
     drift_verdict,
     episode_start,
-    performance_verdict,
     retrain_verdict,
 )
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
@@ -104,56 +100,6 @@ def test_many_gaps_are_counted_not_listed() -> None:
     verdict = drift_verdict(DriftSignals((*few, SCORE), DAY), POLICY, NOW)
     assert len(verdict.reasons) == 4
     assert verdict.reasons[-1] == "and 7 more"
-
-
-def performance(**changes: object) -> Verdict[MonitoringAction]:
-    signals = PerformanceSignals(day=DAY, labelled=5000, positives=600, auc=0.77, approved_auc=0.78)
-    return performance_verdict(replace(signals, **changes), POLICY, NOW)  # type: ignore[arg-type]
-
-
-def test_performance_holds_until_it_falls_too_far() -> None:
-    assert performance(auc=0.74).action == "none"
-    verdict = performance(auc=0.72)
-    assert verdict.action == "retrain"
-    assert "realised AUC 0.720, 0.780 at approval, over 5000 rows" in verdict.reasons[0]
-
-
-def test_a_fall_that_may_be_chance_is_unknown() -> None:
-    verdict = performance(auc=0.70, labelled=300, positives=8)
-    assert verdict.action == "unknown"
-    assert "may be chance" in verdict.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"day": None}, "no realised performance"),
-        ({"day": DAY - timedelta(days=60)}, "days ago"),
-        ({"auc": None}, "no AUC"),
-        ({"approved_auc": None}, "AUC at approval is not known"),
-        ({"labelled": 100}, "100 labelled rows"),
-    ],
-)
-def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: str) -> None:
-    verdict = performance(**changes)
-    assert verdict.action == "unknown"
-    assert reason in verdict.reasons[0]
-
-
-def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
-    """Over exponential scores, for which the approximation of Hanley and McNeil is exact."""
-    rng = np.random.default_rng(0)
-    positives, negatives, rate = 60, 400, 0.35
-    drawn = []
-    for _ in range(1500):
-        good, bad = np.sort(rng.exponential(1.0, negatives)), rng.exponential(1 / rate, positives)
-        drawn.append(np.searchsorted(good, bad).mean() / negatives)
-    assert auc_error(1 / (1 + rate), positives, negatives) == pytest.approx(np.std(drawn), rel=0.08)
-
-
-def test_an_auc_of_one_class_has_no_error() -> None:
-    with pytest.raises(ValueError, match="both classes"):
-        auc_error(0.7, 0, 10)
 
 
 def cause(kind: CauseKind = "drift", action: MonitoringAction = "retrain", key: str | None = None) -> Cause:

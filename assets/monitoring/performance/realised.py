@@ -18,7 +18,12 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle, released_bundle
-from assets.monitoring.by_bundle import EVERY_ROLE, approved_auc, performance_by_bundle, performance_by_model
+from assets.monitoring.performance.by_bundle import (
+    EVERY_ROLE,
+    approved_auc,
+    performance_by_bundle,
+    performance_by_model,
+)
 from assets.product import Product
 from resources.rollout_store.manifest import Release, RolloutError
 from resources.rollout_store.store import RolloutStore
