@@ -21,7 +21,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.monitoring.performance.density_ratio import UNSEEN, DensityRatio, density_ratio
-from assets.monitoring.performance.expected import Interval, auc_of, bad_rate_of, confusion_of, interval_of, profit_of
+from assets.monitoring.performance.expected import (
+    Interval,
+    Linear,
+    alike_of,
+    auc_of,
+    bad_rate_of,
+    confusion_of,
+    interval_of,
+    profit_of,
+)
 from assets.monitoring.performance.recalibration import (
     Floats,
     Recalibration,
@@ -89,12 +98,16 @@ class ReferenceRows:
 
     Attributes:
         label: int8 [n].
-        day: int64 [n], of the decision.
+        clusters: Of each kind the cluster of each row, int64 [n]: its day, its entities; their rows may be alike.
     """
 
     rows: Rows
     label: NDArray[np.int8]
-    day: NDArray[np.int64]
+    clusters: tuple[NDArray[np.int64], ...] = ()
+
+    def where(self, keep: NDArray[np.bool_]) -> "ReferenceRows":
+        """These rows alone."""
+        return ReferenceRows(self.rows.where(keep), self.label[keep], tuple(one[keep] for one in self.clusters))
 
 
 @dataclass(frozen=True)
@@ -157,31 +170,41 @@ def _estimated(
     if few is not None:
         return few
     try:
-        used = recalibrate(reference.rows.score[kept], reference.label[kept], weight, reference.day[kept])
+        clusters = [one[kept] for one in reference.clusters]
+        used = recalibrate(reference.rows.score[kept], reference.label[kept], weight, clusters)
     except RecalibrationError as error:
         return Reason("too few rows", f"of the reference rows {error}")
     if used.slope <= 0.0:
         return Reason("too few rows", f"the score does not rank {used.rows} reference rows: slope {used.slope:.2f}")
-    p = used.apply(window.score)
-    told: dict[str, Any] = vars(confusion_of(p, window.accepted)).copy()
-    for name, interval in _intervals(window, p, used, profit).items():
-        low, high = (interval.low, interval.high) if name == "profit" else np.clip([interval.low, interval.high], 0, 1)
-        told |= {name: interval.value, f"{name}_low": float(low), f"{name}_high": float(high)}
+    before, told = reference.where(kept), vars(confusion_of(used.apply(window.score), window.accepted)).copy()
+    for name in _FIGURES:
+        interval = _interval(name, window, before, used, profit)
+        if interval is not None:
+            low, high = interval.low, interval.high
+            low, high = (low, high) if name == "profit" else (max(low, 0.0), min(high, 1.0))
+            told |= {name: interval.value, f"{name}_low": low, f"{name}_high": high}
     return told
 
 
-def _intervals(window: Rows, p: Floats, used: Recalibration, profit: Profit) -> Mapping[str, Interval]:
-    figures = {
-        "auc": auc_of(window.score, p),
-        "bad_rate": bad_rate_of(p, window.accepted),
-        "profit": profit_of(p, window.accepted, window.stake, profit.good, profit.bad),
-    }
-    found = {name: interval_of(one, window.score, p, used) for name, one in figures.items() if one is not None}
-    taken = window.accepted
-    among_accepted = auc_of(window.score[taken], p[taken])
-    if among_accepted is not None:
-        found["accepted_auc"] = interval_of(among_accepted, window.score[taken], p[taken], used)
-    return found
+def _interval(
+    name: str, window: Rows, reference: ReferenceRows, used: Recalibration, profit: Profit
+) -> Interval | None:
+    if name == "accepted_auc":
+        window, reference = window.where(window.accepted), reference.where(reference.rows.accepted)
+    p, before = used.apply(window.score), used.apply(reference.rows.score)
+    figure, as_before = _figure(name, window, p, profit), _figure(name, reference.rows, before, profit)
+    if figure is None:
+        return None
+    alike = 1.0 if as_before is None else alike_of(as_before, before, reference.label, reference.clusters)
+    return interval_of(figure, window.score, p, used, alike)
+
+
+def _figure(name: str, rows: Rows, p: Floats, profit: Profit) -> Linear | None:
+    if name == "bad_rate":
+        return bad_rate_of(p, rows.accepted)
+    if name == "profit":
+        return profit_of(p, rows.accepted, rows.stake, profit.good, profit.bad)
+    return auc_of(rows.score, p)
 
 
 def _parts(

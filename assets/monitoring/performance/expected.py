@@ -6,10 +6,12 @@ Does not belong here: the probabilities (`recalibration.py`), which rows they ar
 Confidence-based performance estimation (Kivimäki et al., "Confidence-based estimators for predictive performance in
 model monitoring", JAIR 2025; as in NannyML): the label of a row is 1 with its probability, and a figure follows. Its
 realised value differs from that for two reasons, whose variances are added by the delta method: labels are drawn, and
-the probabilities are estimated. Few expected bad rows make the distribution of a sum lopsided, so the quantiles are
-Cornish and Fisher's (1938), with the third moment of the drawn labels.
+the probabilities are estimated. Labels of rows of a day or of an entity may be drawn together: how much more a figure
+varies by that is measured on the reference rows. Few expected bad rows make the distribution of a sum lopsided, so the
+quantiles are Cornish and Fisher's (1938), with the third moment of the drawn labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import log_odds
-from assets.monitoring.performance.recalibration import Floats, Recalibration
+from assets.monitoring.performance.recalibration import Floats, Recalibration, cluster_sums
 
 CONFIDENCE = 0.95
 
@@ -105,14 +107,31 @@ def confusion_of(p: Floats, accepted: NDArray[np.bool_]) -> Confusion:
     )  # fmt: skip
 
 
-def interval_of(figure: Linear, score: Floats, p: Floats, used: Recalibration) -> Interval:
+def alike_of(figure: Linear, p: Floats, label: NDArray[np.int8], clusters: Sequence[NDArray[np.int64]]) -> float:
+    """How many times more a figure varies than over independent rows, because rows of a cluster turn out alike.
+
+    Args:
+        figure: Of reference rows with these probabilities, labels and clusters.
+
+    Returns:
+        At least 1.
+    """
+    residual = (figure.gradient * (label - p))[:, None]
+    drawn = float((figure.gradient**2 * p * (1.0 - p)).sum())
+    if drawn <= 0.0:
+        return 1.0
+    return max([1.0, *(float((cluster_sums(residual, one) ** 2).sum()) / drawn for one in clusters)])
+
+
+def interval_of(figure: Linear, score: Floats, p: Floats, used: Recalibration, alike: float = 1.0) -> Interval:
     """The interval of the realised figure of these rows.
 
     Args:
         figure: Of rows with these scores and probabilities, which the recalibration gave.
+        alike: As `alike_of` returns it.
     """
     spread = p * (1.0 - p)
-    drawn = used.dispersion * float((figure.gradient**2 * spread).sum())
+    drawn = alike * float((figure.gradient**2 * spread).sum())
     third = float((figure.gradient**3 * spread * (1.0 - 2.0 * p)).sum())
     moves = figure.gradient * spread
     of_terms = np.array([moves.sum(), (moves * log_odds(score)).sum()])

@@ -84,7 +84,7 @@ def _calibration(
         return {**told, "reason": f"{len(label)} labels matured in the window; at least {min_rows} are needed"}
     told |= _binned(score, label)
     try:
-        found = recalibrate(score, label, None, day)
+        found = recalibrate(score, label, None, (day,))
     except RecalibrationError as error:
         return {**told, "reason": f"of the mature labels {error}"}
     errors = np.sqrt(np.diag(found.covariance))

@@ -11,6 +11,7 @@ are alike.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ Floats = NDArray[np.float64]
 
 LEAST_OF_CLASS = 30
 """Fewer rows of either class than this give no recalibration: its slope would be chance."""
-_LEAST_DAYS = 5
+_LEAST_CLUSTERS = 5
 _STEPS, _CLOSE = 50, 1e-10
 
 
@@ -39,7 +40,7 @@ class Recalibration:
         intercept, slope: Of the log odds.
         covariance: float64 [2, 2], of intercept and slope.
         rows, positives: From which it was fitted.
-        dispersion: How many times more the days' sums of labels vary than those of independent rows would; 1 or more.
+        inflation: How many times larger the covariance is than that of independent rows, on average over both terms.
     """
 
     intercept: float
@@ -47,7 +48,7 @@ class Recalibration:
     covariance: Floats
     rows: int
     positives: int
-    dispersion: float = 1.0
+    inflation: float = 1.0
 
     def apply(self, score: Floats) -> Floats:
         """The probabilities of scores, float64 [n]."""
@@ -55,7 +56,7 @@ class Recalibration:
 
 
 def recalibrate(
-    score: Floats, label: NDArray[np.int8], weight: Floats | None = None, day: NDArray[np.int64] | None = None
+    score: Floats, label: NDArray[np.int8], weight: Floats | None = None, clusters: Sequence[NDArray[np.int64]] = ()
 ) -> Recalibration:
     """The recalibration that fits best by weighted maximum likelihood (Newton's method).
 
@@ -63,7 +64,8 @@ def recalibrate(
         score: float64 [n], probabilities.
         label: int8 [n], 0 or 1.
         weight: float64 [n], of each row; 1 by default.
-        day: int64 [n], rows of a day may be alike; by default, and with fewer than 5 days, rows are independent.
+        clusters: Of each kind the cluster of each row, int64 [n], whose rows may be alike, as those of a day, of a
+            customer. The kind that leaves most uncertain counts. By default rows are independent.
 
     Raises:
         RecalibrationError: There are fewer than LEAST_OF_CLASS rows of a class.
@@ -87,10 +89,11 @@ def recalibrate(
     p = sigmoid(design @ terms)
     spread = np.linalg.inv(_information(design, weight, p))
     residual = label - p
-    middle = _outer_sums(design * (weight * residual)[:, None], day)
-    covariance = np.asarray(spread @ middle @ spread, dtype=np.float64)
+    scores = design * (weight * residual)[:, None]
+    alone = np.asarray(spread @ (scores.T @ scores) @ spread, dtype=np.float64)
+    covariance = max([alone, *(spread @ _by_cluster(scores, one) @ spread for one in clusters)], key=_size(alone))
     return Recalibration(
-        float(terms[0]), float(terms[1]), covariance, len(label), positives, _dispersion(residual, p, day)
+        float(terms[0]), float(terms[1]), covariance, len(label), positives, _size(alone)(covariance) / len(terms)
     )
 
 
@@ -98,10 +101,13 @@ def moved(before: Recalibration, after: Recalibration) -> float:
     """The p-value of both being the same map: Wald's test on intercept and slope together, chi-squared with 2 degrees.
 
     Args:
-        before, after: Fitted on different rows.
+        before: Fitted on the reference rows, with all their clusters.
+        after: Fitted on later rows; where less is known of their clusters, their rows are taken to be as much alike as
+            those before.
     """
     difference = np.array([after.intercept - before.intercept, after.slope - before.slope])
-    distance = difference @ np.linalg.solve(before.covariance + after.covariance, difference)
+    of_after = after.covariance * max(1.0, before.inflation / after.inflation)
+    distance = difference @ np.linalg.solve(before.covariance + of_after, difference)
     return math.exp(-0.5 * float(distance))
 
 
@@ -109,30 +115,21 @@ def _information(design: Floats, weight: Floats, p: Floats) -> Floats:
     return np.asarray((design * (weight * p * (1.0 - p))[:, None]).T @ design, dtype=np.float64)
 
 
-def _outer_sums(scores: Floats, day: NDArray[np.int64] | None) -> Floats:
-    """The sum over rows of the outer products of their scores; over days, where rows of a day may be alike.
-
-    Days alone underrate the variance where there are few: the larger of both is taken, term by term of the diagonal.
-    """
-    by_row = np.asarray(scores.T @ scores, dtype=np.float64)
-    if day is None:
-        return by_row
-    _, member = np.unique(day, return_inverse=True)
-    days = int(member.max()) + 1
-    if days < _LEAST_DAYS:
-        return by_row
-    sums = np.stack([np.bincount(member, scores[:, at], minlength=days) for at in range(scores.shape[1])], axis=1)
-    by_day = np.asarray(sums.T @ sums, dtype=np.float64) * days / (days - 1)
-    return by_day if float(np.trace(by_day)) > float(np.trace(by_row)) else by_row
+def _by_cluster(scores: Floats, cluster: NDArray[np.int64]) -> Floats:
+    """The sum over clusters of the outer products of their summed scores; 0 where they are too few to say anything."""
+    sums = cluster_sums(scores, cluster)
+    count = len(sums)
+    if count < _LEAST_CLUSTERS:
+        return np.zeros((scores.shape[1], scores.shape[1]))
+    return np.asarray(sums.T @ sums, dtype=np.float64) * count / (count - 1)
 
 
-def _dispersion(residual: Floats, p: Floats, day: NDArray[np.int64] | None) -> float:
-    if day is None:
-        return 1.0
-    _, member = np.unique(day, return_inverse=True)
-    days = int(member.max()) + 1
-    if days < _LEAST_DAYS:
-        return 1.0
-    sums, expected = np.bincount(member, residual), np.bincount(member, p * (1.0 - p))
-    known = expected > 0.0
-    return max(1.0, float((sums[known] ** 2 / expected[known]).sum() / max(int(known.sum()) - 1, 1)))
+def cluster_sums(values: Floats, cluster: NDArray[np.int64]) -> Floats:
+    """The sums over each cluster of columns of values: float64 [clusters, columns]."""
+    member = np.unique(cluster, return_inverse=True)[1]
+    return np.stack([np.bincount(member, values[:, at]) for at in range(values.shape[1])], axis=1)
+
+
+def _size(alone: Floats) -> Callable[[Floats], float]:
+    """How large a covariance is beside that of independent rows, over both terms."""
+    return lambda found: float((np.diag(found) / np.diag(alone)).sum())

@@ -56,7 +56,8 @@ def evaluated_rows(product: Product, bundle: Bundle, lake: Lake) -> ReferenceRow
     found = decided(product, bundle, table)
     scored = ~np.isnan(found.rows.score)
     label = np.asarray(table[LABEL].to_numpy(), dtype=np.int8)
-    return ReferenceRows(found.rows.where(scored), label[scored], found.day[scored])
+    keys = [_codes(table[name]) for name in product.features.key_columns if name in table.column_names]
+    return ReferenceRows(found.rows.where(scored), label[scored], tuple(one[scored] for one in (found.day, *keys)))
 
 
 def approved_days(product: Product, bundle: Bundle, lake: Lake) -> Decided | None:
@@ -100,6 +101,11 @@ def decided(product: Product, bundle: Bundle, table: pa.Table) -> Decided:
     )
     day = np.asarray(pc.cast(pc.cast(table["as_of"], pa.date32()), pa.int32()).to_numpy(), dtype=np.int64)
     return Decided(rows, day, answers)
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    return np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
 
 
 def _groups(product: Product, table: pa.Table) -> Mapping[str, NDArray[np.object_]]:

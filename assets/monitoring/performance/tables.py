@@ -90,7 +90,7 @@ def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequen
     expected = None
     if isinstance(reference, ReferenceRows):
         try:
-            expected = recalibrate(reference.rows.score, reference.label, None, reference.day)
+            expected = recalibrate(reference.rows.score, reference.label, None, reference.clusters)
         except RecalibrationError:
             expected = None  # too few rows of a class: the table's reason says that nothing can be compared
     found = calibration_by_day(

@@ -114,7 +114,7 @@ def _of_day(courses: Courses, day: date) -> list[dict[str, Any]]:
         if age >= courses.maturity and not newest:
             break
         newest = newest and age < courses.maturity
-        found.append({"day": day, **_row(courses, start, length, member, end, max(0, min(age, courses.maturity)))})
+        found.append(_row(courses, start, length, member, end, max(0, min(age, courses.maturity))) | {"day": day})
     return found[::-1]
 
 
