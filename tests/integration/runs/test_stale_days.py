@@ -74,7 +74,10 @@ def test_what_was_made_of_changed_days_is_made_again(
         )
         return set(data), set(watched)
 
-    watch = ("scores", "batch_outcomes", "drift", "batch_performance", "anomalies")
+    watch = (
+        "scores", "batch_outcomes", "drift", "batch_performance", "anomalies",
+        "vintages", "calibration", "estimated_performance", "kpis",
+    )  # fmt: skip
     bank.make(*ALL, *MADE, "features", *watch, "decisions", "outcomes", "performance")
     assert rest() == (set(), set())
     whole = hashes(bank)
