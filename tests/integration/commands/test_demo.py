@@ -24,6 +24,7 @@ LOOP = (
 )  # fmt: skip
 WATCHED = {
     "scores", "drift", "anomalies", "decisions", "outcomes", "performance", "batch_outcomes", "batch_performance",
+    "vintages", "calibration", "estimated_performance", "kpis",
 }  # fmt: skip
 
 
