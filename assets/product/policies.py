@@ -250,24 +250,18 @@ class MonitoringPolicy:
     targets: Mapping[BusinessFigure, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._check_targets()
+        for name, (least, most) in self.targets.items():
+            if name not in get_args(BusinessFigure) or (least is not None and most is not None and least > most):
+                raise ProductError(
+                    f"monitoring: targets={{'{name}': ({least}, {most})}}; write one of "
+                    f"{', '.join(get_args(BusinessFigure))}, and the least before the most"
+                )
         if self.judged not in get_args(Judged):
             raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
         if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
             )
-
-    def _check_targets(self) -> None:
-        for name, (least, most) in self.targets.items():
-            if name not in get_args(BusinessFigure):
-                raise ProductError(
-                    f"monitoring: a target for '{name}'; write one of {', '.join(get_args(BusinessFigure))}"
-                )
-            if least is not None and most is not None and least > most:
-                raise ProductError(
-                    f"monitoring: the target of '{name}' is from {least} to {most}; write the least first"
-                )
 
 
 @dataclass(frozen=True)

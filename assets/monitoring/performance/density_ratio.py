@@ -56,11 +56,6 @@ class DensityRatio:
         """The share of the window's rows that lie in regions never seen among the reference rows."""
         return float((self.window > UNSEEN).mean()) if len(self.window) else 0.0
 
-    @property
-    def effective_rows(self) -> float:
-        """How many equally weighted reference rows are worth the weighted ones (Kong 1992)."""
-        return float(self.reference.sum() ** 2 / (self.reference**2).sum())
-
 
 def density_ratio(reference: NDArray[np.float32], window: NDArray[np.float32]) -> DensityRatio:
     """The ratio at each row.

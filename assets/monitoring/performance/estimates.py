@@ -176,7 +176,8 @@ def _estimated(
         return Reason("too few rows", f"of the reference rows {error}")
     if used.slope <= 0.0:
         return Reason("too few rows", f"the score does not rank {used.rows} reference rows: slope {used.slope:.2f}")
-    before, told = reference.where(kept), vars(confusion_of(used.apply(window.score), window.accepted)).copy()
+    before = reference.where(kept)
+    told: dict[str, Any] = {**confusion_of(used.apply(window.score), window.accepted)}
     for name in _FIGURES:
         interval = _interval(name, window, before, used, profit)
         if interval is not None:

@@ -46,21 +46,6 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """Expected counts: a row that is not accepted is predicted to be bad.
-
-    Attributes:
-        true_bad, false_bad: Bad and good rows that are not accepted.
-        missed_bad, true_good: Bad and good rows that are accepted.
-    """
-
-    true_bad: float
-    false_bad: float
-    missed_bad: float
-    true_good: float
-
-
 def auc_of(score: Floats, p: Floats) -> Linear | None:
     """The AUC of the expected ROC curve; `None` without rows or where all are certain to be alike.
 
@@ -99,12 +84,18 @@ def profit_of(p: Floats, accepted: NDArray[np.bool_], stake: Floats, good: float
     return Linear(float((at_stake * (good - (good + bad) * p)).sum()), -(good + bad) * at_stake)
 
 
-def confusion_of(p: Floats, accepted: NDArray[np.bool_]) -> Confusion:
-    """The expected confusion matrix."""
+def confusion_of(p: Floats, accepted: NDArray[np.bool_]) -> dict[str, float]:
+    """The expected confusion matrix, where a row that is not accepted is predicted to be bad.
+
+    Returns:
+        Counts of rows: `true_bad` and `false_bad`, bad and good ones that are not accepted; `missed_bad` and
+        `true_good`, bad and good ones that are.
+    """
     bad, good = np.where(accepted, p, 0.0), np.where(accepted, 1.0 - p, 0.0)
-    return Confusion(
-        float((p - bad).sum()), float((1.0 - p - good).sum()), float(bad.sum()), float(good.sum())
-    )  # fmt: skip
+    return {
+        "true_bad": float((p - bad).sum()), "false_bad": float((1.0 - p - good).sum()),
+        "missed_bad": float(bad.sum()), "true_good": float(good.sum()),
+    }  # fmt: skip
 
 
 def alike_of(figure: Linear, p: Floats, label: NDArray[np.int8], clusters: Sequence[NDArray[np.int64]]) -> float:

@@ -27,7 +27,6 @@ def test_alike_rows_weigh_the_same() -> None:
     assert not found.shifted
     assert (found.reference == 1.0).all()
     assert found.unseen_share == 0.0
-    assert found.effective_rows == pytest.approx(4000)
 
 
 def test_rows_where_none_was_before_are_counted() -> None:
