@@ -18,6 +18,7 @@ from assets.monitoring.performance.assets import (
     batch_performance_asset,
     calibration_asset,
     estimated_performance_asset,
+    group_performance_asset,
     kpis_asset,
     performance_asset,
     vintages_asset,
@@ -90,6 +91,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         batch_outcomes_asset(product, partitions),
         batch_performance_asset(product, partitions),
         anomalies_asset(product, partitions),
+        group_performance_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),

@@ -25,6 +25,7 @@ VINTAGES = "vintages"
 CALIBRATION = "calibration"
 ESTIMATED_PERFORMANCE = "estimated_performance"
 KPIS = "kpis"
+GROUP_PERFORMANCE = "group_performance"
 
 
 def source_name(source: str) -> str:

@@ -141,7 +141,7 @@ def split_at_random(
     return Split(**rows, train_window=window, calibrate_window=window, test_window=window)
 
 
-def tested(
+def rows_tested(
     row_ids: NDArray[np.generic], as_of: NDArray[np.datetime64], windows: Mapping[str, Any]
 ) -> NDArray[np.int64]:
     """Positions of the rows that a split tested, from what `Split.to_dict` recorded of it.

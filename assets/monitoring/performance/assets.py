@@ -26,6 +26,7 @@ from assets.product.names import (
     CALIBRATION,
     ESTIMATED_PERFORMANCE,
     FEATURES,
+    GROUP_PERFORMANCE,
     KPIS,
     OUTCOMES,
     PERFORMANCE,
@@ -172,6 +173,23 @@ def estimated_performance_asset(product: Product, partitions: Partitions) -> dg.
     return _of_champion(
         product, ESTIMATED_PERFORMANCE, (FEATURES, CALIBRATION), partitions, recipe,
         "Performance expected without labels (CBPE, PAPE), with intervals, or the reason why it is withheld.",
+    )  # fmt: skip
+
+
+def group_performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """`group_performance`: realised figures by protected group and slice; `None` where the product names none."""
+    if not product.protected and not product.monitoring.slices:
+        return None
+
+    def recipe() -> Recipe:
+        from assets.monitoring.performance.plots import group_plot
+        from assets.monitoring.performance.tables import group_table
+
+        return group_table, group_plot
+
+    return _of_champion(
+        product, GROUP_PERFORMANCE, (judged_tables(product).outcomes, FEATURES), partitions, recipe,
+        "Realised figures of the champion's own decisions by protected group and slice.",
     )  # fmt: skip
 
 

@@ -1,11 +1,11 @@
 """The decisions and outcomes by which a product is judged, as arrays.
 
 Belongs here: from the tables of decisions or scores, and of their outcomes, to the inputs of vintages, calibration and
-business figures. Does not belong here: reading a table (`assets.py`), what is computed (the modules beside this one).
+business figures. Does not belong here: writing a table (`assets.py`), what is computed (the modules beside this one).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +13,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle
-from assets.feedback.judged import Judged, answered, scored
+from assets.features.table.entity_events import rows_with
+from assets.feedback.judged import WHOLE_NUMBER, Judged, answered, scored
 from assets.monitoring.performance.kpis import DayRows, Matured
 from assets.monitoring.performance.recalibration import Floats
 from assets.monitoring.performance.reference import Decided
 from assets.monitoring.performance.vintages import Courses
 from assets.product import DecisionPolicy, Label, Product
-from assets.product.names import BATCH_OUTCOMES, DECISIONS, OUTCOMES, SCORES
+from assets.product.names import BATCH_OUTCOMES, DECISIONS, FEATURES, OUTCOMES, SCORES, table_name
 from assets.training.labels import labels_so_far
+from resources.lake import Lake
+from resources.lake.origins import Reading
 from resources.moments import DAY_US
 
 
@@ -50,6 +53,33 @@ def own_outcomes(outcomes: pa.Table, bundle: Bundle) -> pa.Table:
     if "model_version" in outcomes.column_names:
         return outcomes.filter(pc.equal(outcomes["model_version"], bundle.version))
     return outcomes.filter(pc.and_(pc.equal(outcomes["digest"], bundle.digest), pc.is_null(outcomes["fallback"])))
+
+
+def features_of(product: Product, lake: Lake, outcomes: pa.Table, row_id: str, day: date) -> tuple[pa.Table, Reading]:
+    """The columns by which figures are told apart, of each outcome's row in the feature table, and the reading.
+
+    Null where the row never came to the lake.
+
+    Args:
+        day: The first day that is made.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
+    table, own = table_name(product.name, FEATURES), product.spine.row_id
+    parts = dict.fromkeys([*(one.column for one in product.protected), *product.monitoring.slices])
+    version, texts = lake.version(table), outcomes[row_id].cast(pa.string())
+    kind, ids = lake.schema(table, version).field(own).type, pc.unique(texts)
+    if pa.types.is_integer(kind):  # a row without an id of its own got a text
+        ids = ids.filter(pc.match_substring_regex(ids, WHOLE_NUMBER))
+    moments = outcomes["as_of"].cast(pa.date32())
+    first, last = pc.min(moments).as_py() or day, pc.max(moments).as_py() or day
+    days = first, last + timedelta(days=product.spine.days_after)
+    found = rows_with(lake, table, [own, *parts], {own: ids.cast(kind)}, days=days, version=version)
+    place = pc.index_in(texts, value_set=found[own].cast(pa.string()).combine_chunks())
+    return found.select(list(parts)).combine_chunks().take(place.combine_chunks()), Reading(
+        version, max(0, (day - first).days)
+    )
 
 
 def courses_of(

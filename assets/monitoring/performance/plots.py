@@ -100,6 +100,26 @@ def estimate_plot(estimated: pa.Table) -> bytes:
     return png(picture)
 
 
+def group_plot(groups: pa.Table) -> bytes:
+    """The realised AUC of each protected group and slice on the last day."""
+    rows = groups.to_pylist()
+    last = max((row["day"] for row in rows), default=None)
+    known = [row for row in rows if row["day"] == last and row["auc"] is not None]
+    title = "No group has enough mature labels"
+    if known:
+        lowest = min(known, key=lambda row: row["auc"])
+        title = f"The AUC is lowest for {lowest['part']} {lowest['group']}: {lowest['auc']:.3f}"
+    picture, (axes,) = figure(title, f"realised AUC by group, up to {last}", height=1.9 + 0.26 * max(len(known), 4))
+    if not known:
+        empty(axes)
+        return png(picture)
+    places = np.arange(len(known))
+    axes.plot([row["auc"] for row in known], places, "o", color=STYLE["model"])
+    axes.set_yticks(places, [f"{row['part']} {row['group']} ({row['labelled']:,})" for row in known])
+    label(axes, "AUC (in brackets: labelled rows)", "")
+    return png(picture)
+
+
 def kpi_plot(kpis: pa.Table) -> bytes:
     """Each business figure over the days, with the band in which it is expected."""
     rows = kpis.to_pylist()

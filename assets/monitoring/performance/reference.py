@@ -20,7 +20,7 @@ from assets.monitoring.performance.estimates import Reason, ReferenceRows, Rows
 from assets.product import Product, Protected
 from assets.product.names import FEATURES, TRAINING_SET, table_name
 from assets.training.rows import LABEL
-from assets.training.split import tested
+from assets.training.split import rows_tested
 from resources.lake import Lake
 
 _UNPINNED = Reason("no reference", "the champion's bundle does not say on which rows it was evaluated; train a new one")
@@ -52,7 +52,7 @@ def evaluated_rows(product: Product, bundle: Bundle, lake: Lake) -> ReferenceRow
         return _UNPINNED
     table = lake.read(table_name(product.name, TRAINING_SET), version=int(pins["version"]))
     as_of = np.asarray(pc.cast(table["as_of"], pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
-    table = table.take(pa.array(tested(table[product.spine.row_id].to_numpy(), as_of, windows)))
+    table = table.take(pa.array(rows_tested(table[product.spine.row_id].to_numpy(), as_of, windows)))
     found = decided(product, bundle, table)
     scored = ~np.isnan(found.rows.score)
     label = np.asarray(table[LABEL].to_numpy(), dtype=np.int8)
@@ -97,7 +97,7 @@ def decided(product: Product, bundle: Bundle, table: pa.Table) -> Decided:
         accepted=np.asarray(answers == bundle.policy.accept, dtype=np.bool_),
         stake=np.ones(table.num_rows) if stake is None else np.asarray(table[stake].to_numpy(), dtype=np.float64),
         matrix=bundle.parts.encoder.encode(table),
-        groups=_groups(product, table),
+        groups=groups_of(product, table),
     )
     day = np.asarray(pc.cast(pc.cast(table["as_of"], pa.date32()), pa.int32()).to_numpy(), dtype=np.int64)
     return Decided(rows, day, answers)
@@ -108,8 +108,8 @@ def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
 
 
-def _groups(product: Product, table: pa.Table) -> Mapping[str, NDArray[np.object_]]:
-    """The group of each row by each protected attribute and each slice of the policy."""
+def groups_of(product: Product, table: pa.Table) -> Mapping[str, NDArray[np.object_]]:
+    """The group of each row by each protected attribute and each slice of the policy, object [n] by column."""
     from assets.evaluation.fairness import group_members
 
     found = {}

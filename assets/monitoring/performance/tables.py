@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, ReferenceRows, estimates_of
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA, performance_by_day
 from assets.monitoring.performance.judged import (
     approved_rows,
     courses_of,
     day_rows,
+    features_of,
     judged_tables,
     matured_rows,
     own_outcomes,
@@ -27,7 +29,7 @@ from assets.monitoring.performance.judged import (
 from assets.monitoring.performance.kpis import kpis_by_day
 from assets.monitoring.performance.matured import calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
-from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows
+from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
 from assets.monitoring.windows import window_of
 from assets.product import Product
@@ -76,6 +78,32 @@ def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTab
         curves = dict(vintage_curves(courses, day))
     readings = {table_name(product.name, tables.decisions): of_rows, table_name(product.name, source): of_events}
     return MadeTable(pa.concat_tables(made), readings, curves)
+
+
+def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    """The realised figures of the champion's own decisions by protected group and slice.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+        PerformanceError: The outcomes lack a column.
+    """
+    policy, decision, tables = product.monitoring, product.decision, judged_tables(product)
+    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=policy.window_days - 1)
+    own = own_outcomes(outcomes, bundle)
+    features, of_features = features_of(product, lake, own, tables.judged.row_id, days[0])
+    made = [_with(_with(PERFORMANCE_SCHEMA.empty_table(), "part", ""), "group", "")]
+    for part, of_rows in groups_of(product, features).items():
+        for group in sorted({str(one) for one in of_rows.tolist()}):
+            figures = performance_by_day(
+                own.filter(pa.array(of_rows == group)), days, policy.window_days,
+                accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
+            )  # fmt: skip
+            made.append(_with(_with(figures.filter(pc.greater(figures["rows"], 0)), "part", part), "group", group))
+    readings = {
+        table_name(product.name, tables.outcomes): of_outcomes, table_name(product.name, FEATURES): of_features,
+    }  # fmt: skip
+    table = pa.concat_tables(made).sort_by([(name, "ascending") for name in ("day", "part", "group")])
+    return MadeTable(_with(table, _MODEL, bundle.version), readings)
 
 
 def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:

@@ -25,7 +25,7 @@ LOOP = (
 )  # fmt: skip
 WATCHED = {
     "scores", "drift", "anomalies", "decisions", "outcomes", "performance", "batch_outcomes", "batch_performance",
-    "vintages", "calibration", "estimated_performance", "kpis",
+    "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
 }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_what_was_made_of_changed_days_is_made_again(
 
     watch = (
         "scores", "batch_outcomes", "drift", "batch_performance", "anomalies",
-        "vintages", "calibration", "estimated_performance", "kpis",
+        "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
     )  # fmt: skip
     bank.make(*ALL, *MADE, "features", *watch, "decisions", "outcomes", "performance")
     assert rest() == (set(), set())

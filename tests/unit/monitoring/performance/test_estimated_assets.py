@@ -12,6 +12,7 @@ from assets.bundle.released import champion_bundle
 from assets.monitoring.performance.assets import (
     calibration_asset,
     estimated_performance_asset,
+    group_performance_asset,
     kpis_asset,
     vintages_asset,
 )
@@ -141,6 +142,14 @@ def test_business_figures_of_the_day_are_as_expected(bank: Bank) -> None:
     now = datetime.combine(DAYS[-1] + timedelta(days=1), time(), UTC)
     day, verdict = kpi_figures(PRODUCT, bank.lake, now)
     assert (day, verdict.action) == (DAYS[-1], "none"), verdict.reasons
+
+
+def test_realised_figures_are_told_apart_by_slice(bank: Bank) -> None:
+    assert bank.make(group_performance_asset).success
+    rows = bank.lake.read("card_fraud/group_performance").to_pylist()
+    assert [(row["part"], row["group"]) for row in rows] == [("is_night", "0.0"), ("is_night", "1.0")]
+    assert sum(row["rows"] for row in rows) == 7 * A_DAY
+    assert all(abs(row["auc"] - 0.5) < 0.2 and row["over"] in ("all", "accepted") for row in rows)
 
 
 def test_vintages_of_the_day_end_where_older_ones_did(bank: Bank) -> None:
