@@ -22,11 +22,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assets.monitoring.performance.figures import Over
 from assets.monitoring.performance.recalibration import Floats
 from assets.product import BusinessFigure, MonitoringPolicy, Profit
 
 Basis = Literal["days before", "approval", "scores", "target"]
-Over = Literal["all", "accepted"]
 
 CONFIDENCE = 0.999
 """A figure that goes on as before lies outside on about one day in three years."""
@@ -127,11 +127,10 @@ def kpis_by_day(
             *_of_labels(matured, day, profit),
         ]:
             expected = _target(policy.targets, figure, expectation)
-            told = {"day": one, "figure": figure, "value": value, "rows": count, "over": over}
+            told: dict[str, Any] = {"day": one, "figure": figure, "value": value, "rows": count, "over": over}
             if expected is not None:
                 low, high = _possible(figure, expected)
-                told |= {"expected": expected.value, "low": low, "high": high}
-                told |= {"basis": expected.basis}
+                told |= {"expected": expected.value, "low": low, "high": high, "basis": expected.basis}
             if expected is not None and value is not None:
                 told["outside"] = not expected.low <= value <= expected.high
             found.append(dict.fromkeys(KPI_SCHEMA.names) | told)
@@ -161,7 +160,8 @@ def _of_decisions(rows: DayRows, day: int, approved: DayRows | None, window_days
 def _of_labels(matured: Matured, day: int, profit: Profit) -> list[_Figure]:
     own = (matured.day == day) & ~np.isnan(matured.score)
     p, label, stake = matured.score[own], matured.label[own], matured.stake[own]
-    count, over = len(label), Over.__args__[int(matured.only_accepted)]  # type: ignore[attr-defined]
+    count = len(label)
+    over: Over = "accepted" if matured.only_accepted else "all"
     each: tuple[tuple[BusinessFigure, float, float], ...] = (
         ("realised_loss", 0.0, profit.bad), ("profit", profit.good, -profit.bad),
     )  # fmt: skip

@@ -91,7 +91,8 @@ def estimate_plot(estimated: pa.Table) -> bytes:
         if not rows:
             empty(axes)
             continue
-        _band(axes, *([row[key] for row in rows] for key in ("day", name, f"{name}_low", f"{name}_high")), "expected")
+        low, high = ([row[f"{name}_{end}"] for row in rows] for end in ("low", "high"))
+        _band(axes, [row["day"] for row in rows], [row[name] for row in rows], low, high, "expected")
         label(axes, "", "AUC" if name == "auc" else "profit")
         dated(axes)
     if rows and rows[-1]["approved_auc"] is not None:
