@@ -11,7 +11,7 @@ that is present still counts: a drifted score asks for a retraining even if a fe
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from assets.monitoring.drift import FeatureDrift
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
@@ -127,7 +127,7 @@ def retrain_verdict(
 
 
 def alert_verdict(
-    current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
+    current: Verdict[Any], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
 ) -> Verdict[AlertAction]:
     """Whether an alert on a verdict is sent: when the action changes, and repeatedly while the action is not "none".
 

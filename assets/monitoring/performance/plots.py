@@ -17,7 +17,7 @@ from assets.monitoring.performance.estimates import WHOLE
 from assets.monitoring.performance.recalibration import Floats
 from assets.monitoring.plots import dated, dates_of, empty, legend
 
-_SHOWN = 12
+_SHOWN = 40
 
 
 def vintage_plot(curves: Mapping[date, Floats], vintages: pa.Table, day: date) -> bytes:
