@@ -128,9 +128,7 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
 
 def test_a_slice_has_to_be_a_column_of_the_feature_table() -> None:
     product = load_product("card_fraud")
-    with pytest.raises(
-        ProductError, match="monitoring.slices names 'country', which is neither a feature nor in"
-    ):
+    with pytest.raises(ProductError, match="monitoring.slices names 'country', which is neither a feature nor in"):
         replace(product, monitoring=replace(product.monitoring, slices=("country",)))
 
 
