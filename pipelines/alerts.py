@@ -1,8 +1,8 @@
-"""Alerts about runs.
+"""What alerts say.
 
-Belongs here: from an event of Dagster to an `Alert` with a remedy, a runbook and a link. Does not belong here: sending
-an alert (`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
-(`assets.monitoring.verdicts`).
+Belongs here: from an event of Dagster or a verdict to an `Alert` with an owner, a remedy, a runbook and a link. Does
+not belong here: keeping and telling an alert (`resources.alerts`), its end (`alert_endings.py`), the cause of a failure
+(`run_failures.py`), whether to alert (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,23 @@ from datetime import date
 
 import dagster as dg
 
+from assets.monitoring.faults.finding import Finding
+from assets.monitoring.verdicts import Cause
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, KPIS, ONLINE_STORE, ROLLOUT
+from assets.product.names import (
+    DATA_FAULTS,
+    DEPLOYMENT,
+    DRIFT,
+    KPIS,
+    ONLINE_STORE,
+    PERFORMANCE,
+    ROLLOUT,
+    raw_name,
+    validated_name,
+)
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
-from resources.notifications import Alert
+from resources.notifications import Alert, AlertKind
 from resources.rollout_store.manifest import Move
 from resources.slots import checked_slot
 
@@ -32,6 +44,10 @@ def run_failure(
     days = _days(partitions, context.instance, run)
     return Alert(
         severity="error",
+        kind="run_failed",
+        subject=_title(product, run),
+        episode="-to-".join(dict.fromkeys(days)),
+        owner=_owner(product, failure.asset),
         title=f"{_title(product, run)} failed",
         product=product.name,
         run_id=run.run_id,
@@ -39,7 +55,7 @@ def run_failure(
         partition=" to ".join(dict.fromkeys(days)),
         message=failure.message,
         remedy=_remedy(product, run, failure.asset, days),
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook("run_failed"),
         link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
     )
 
@@ -53,12 +69,14 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
     message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
     return Alert(
         severity="warning",
+        kind="approval_wanted",
+        subject=f"version {waiting['version']}",
         title=f"version {waiting['version']} waits for an approver",
         product=product.name,
         run_id=run_id,
         asset=DEPLOYMENT,
         message=f"{message}, or {waiting['reject']}",
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=_runbook("approval_wanted"),
         link=waiting["model_card"],
     )
 
@@ -74,12 +92,29 @@ def rollout_held(product: Product, move: Move) -> Alert:
         remedy = f"loopline rollout {product.name} shows its figures; train its successor: loopline run {product.name}"
     return Alert(
         severity="warning" if move.action == "pause" else "error",
+        kind="rollout_paused" if move.action == "pause" else "rolled_back",
+        subject=f"version {move.version}",
+        episode=str(move.generation),
         title=title,
         product=product.name,
         run_id="",
         asset=ROLLOUT,
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
+        runbook=_runbook("rollout_paused" if move.action == "pause" else "rolled_back"),
+    )
+
+
+def data_fault(product: Product, fault: Finding) -> Alert:
+    """The alert for a data fault: source, column, kind, day, and who is asked."""
+    return Alert(
+        severity="error",
+        title=f"data fault: {fault.place} {fault.kind}",
+        product=product.name,
+        asset=DATA_FAULTS,
+        partition=" to ".join(dict.fromkeys((str(fault.since), str(fault.day)))),
+        message=f"{fault.sentence}. No model is trained while it explains drift; owner: {fault.owner}",
+        remedy=fault.remedy(product.name),
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
 
@@ -96,6 +131,68 @@ def kpis_outside(product: Product, day: date | None, reasons: Sequence[str]) -> 
         remedy=f"the picture of the asset {product.name}/{KPIS} shows each figure beside its expectation",
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
+
+
+def days_missing(product: Product, reason: str, sources: Mapping[str, str]) -> Alert:
+    """The alert for days that nobody made: a feed is gone, or runs fail or wait.
+
+    Args:
+        sources: The sources that have no newer day, each with its owner.
+    """
+    owners = ", ".join(f"{name} ({owner})" for name, owner in sources.items())
+    ask = f"no newer day of {owners}: ask the owner, then `loopline run {product.name}`"
+    return Alert(
+        severity="error",
+        title="data fault: feed_missing",
+        product=product.name,
+        asset=DATA_FAULTS,
+        message=reason,
+        remedy=ask if sources else f"every source has newer days: `loopline run {product.name}` makes them",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
+def data_fault_ended(product: Product, key: str) -> Alert:
+    """The alert that a data fault stands no longer: it was mended, or its day is long past."""
+    return Alert(
+        severity="info",
+        title="data fault ended",
+        product=product.name,
+        asset=DATA_FAULTS,
+        message=f"{key} stands no longer",
+    )
+
+
+def retraining_asked(product: Product, cause: Cause) -> Alert:
+    """The alert for drift, or for performance that has fallen; the retraining starts by itself."""
+    _, _, version, since = cause.key.split("/")
+    kind: AlertKind = "drift" if cause.kind == "drift" else "performance"
+    words = {"drift": "rows have drifted", "performance": "the champion ranks worse than at its approval"}
+    return Alert(
+        severity="warning",
+        kind=kind,
+        subject=version,
+        episode=since,
+        title=f"{words[kind]} since {since}",
+        product=product.name,
+        asset=DRIFT if kind == "drift" else PERFORMANCE,
+        message="; ".join(cause.reasons),
+        remedy=f"a retraining starts by itself; compare its model card, or stop it: loopline rollout {product.name}",
+        runbook=_runbook(kind),
+    )
+
+
+def _runbook(kind: AlertKind) -> str:
+    """The entry of a kind of alert; the product's own RUNBOOK.md has the messages one by one."""
+    return f"infra/prometheus/RUNBOOK.md#{kind}"
+
+
+def _owner(product: Product, asset: str) -> str:
+    """Who answers for an asset: of a source's rows the owner that its contract names, else the product's."""
+    for source in product.sources:
+        if asset in (raw_name(source.name), validated_name(source.name)):
+            return product.contract(source.name).owner
+    return product.owner
 
 
 def _title(product: Product, run: dg.DagsterRun) -> str:

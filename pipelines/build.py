@@ -13,7 +13,15 @@ from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import anomalies_asset, drift_asset, scores_asset
+from assets.monitoring.assets import anomalies_asset, scores_asset
+from assets.monitoring.consistency.assets import consistency_asset
+from assets.monitoring.distributions.assets import (
+    attributions_asset,
+    distributions_asset,
+    drift_asset,
+    separation_asset,
+)
+from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.performance.assets import (
     batch_performance_asset,
     calibration_asset,
@@ -29,8 +37,10 @@ from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
+from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
+from pipelines.fault_sensor import data_fault_alert
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
@@ -71,9 +81,11 @@ def build_pipeline(
             performance_sensor(product),
             estimated_sensor(product),
             kpi_alert(product),
+            data_fault_alert(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
+            alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product),
             online_store_sensor(product, partitions),
@@ -109,8 +121,14 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
+        distributions_asset(product, partitions),
+        attributions_asset(product, partitions),
+        separation_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
+        fingerprints_asset(product, partitions),
+        data_faults_asset(product, partitions),
+        consistency_asset(product, partitions),
         vintages_asset(product, partitions),
         calibration_asset(product, partitions),
         estimated_performance_asset(product, partitions),

@@ -1,8 +1,8 @@
-"""Assets of monitoring: `scores` of every day's rows, `drift` and `anomalies`.
+"""Assets of monitoring: `scores` of every day's rows and `anomalies`.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
 model; also of a product by the hour, of which a run makes the figures of its day so far. Does not belong here: figures
-(`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them (`verdicts.py`).
+(`anomalies.py`, `performance`), counts and drift (`distributions`), the verdicts on them (`verdicts.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
@@ -12,10 +12,8 @@ from importlib import metadata
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
-from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle
 from assets.materialising import (
     asset_key,
@@ -24,17 +22,14 @@ from assets.materialising import (
     permanent,
     same_columns,
     wait_for_champion,
-    with_constant,
 )
 from assets.monitoring.checks import anomaly_check, anomaly_result
-from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
-from assets.monitoring.windows import judged_record, window_of
+from assets.monitoring.windows import judged_record
 from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
     DEPLOYMENT,
-    DRIFT,
     FEATURES,
     SCORES,
     table_name,
@@ -102,54 +97,6 @@ def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinitio
         )  # fmt: skip
 
     return scores
-
-
-def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
-    """`drift`: how far each feature and the score have moved since the approval of the champion."""
-    name, policy = DRIFT, product.monitoring
-
-    @daily_asset_of(
-        product,
-        name,
-        partitions,
-        deps=[asset_key(product, SCORES), asset_key(product, FEATURES)],
-        group_name="monitoring",
-        description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
-        kinds={"deltalake"},
-        output_required=False,
-    )
-    def drift(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.plots import psi_bars, psi_strip
-        from assets.serving.engine import Engine
-
-        watch, slots = begun(context, name, partitions)
-        days = days_of(slots)
-        with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product.name, rollout, keys.signing)
-            if bundle is None:
-                wait_for_champion(context, product, slots)
-                return
-            rows, reading = window_of(lake, product.name, days, FEATURES, before=policy.window_days - 1)
-        profile = ReferenceProfile.from_dict(bundle.parts.reference)
-        # Not read from `scores`: rows of the whole window are scored by the present champion.
-        scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
-        figures = drift_by_day(profile, scored, days, policy.window_days)
-        table = with_constant(figures, "model_version", bundle.version, pa.string())
-        record = _record(context, bundle, table_name(product.name, FEATURES), reading)
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        last = drift_of_day(figures, days[-1])
-        yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version,
-            last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
-            by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows), schema=table.schema,
-        )  # fmt: skip
-
-    return drift
 
 
 def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:

@@ -1,18 +1,22 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: reading `drift`, and `performance` or `batch_performance`, into a `Cause` with its verdict. Does not
-belong here: the rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
+Belongs here: reading `drift`, `estimated_performance`, and `performance` or `batch_performance`, into a `Cause` with
+its verdict; reading `kpis`. Does not belong here: the rules of the verdicts (`verdicts.py` and those of the rooms),
+starting a run (`pipelines.sensors`).
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.drift import drift_of_day
+from assets.monitoring.distributions.figures import drift_of_day
+from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
+from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
 from assets.monitoring.performance.verdicts import (
     EstimatedSignals,
@@ -26,10 +30,8 @@ from assets.monitoring.performance.verdicts import (
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
-    DriftSignals,
     MonitoringAction,
     cause_key,
-    drift_verdict,
     episode_start,
 )
 from assets.product import Product, Verdict
@@ -76,8 +78,16 @@ def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetim
         champion: The version that decides now; `None` without one.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
+        found = drift_of_day(figures, day)
+
+        def without(names: Collection[str]) -> Verdict[MonitoringAction]:
+            kept = tuple(figure for figure in found if figure.name not in names)
+            return drift_verdict(DriftSignals(kept, day), product.monitoring, as_of)
+
+        return held_drift(without(()), day, standing, without)
 
     return _cause(product, lake, "drift", _Table(DRIFT), champion, now, judge)
 
@@ -89,6 +99,8 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
     is judged by batch scores, those of its scores. No figures of another bundle count for it.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
         signals = PerformanceSignals(
@@ -99,7 +111,8 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
             approved_auc=row["approved_auc"],
             over=row["over"],
         )
-        return performance_verdict(signals, product.monitoring, as_of)
+        verdict = performance_verdict(signals, product.monitoring, as_of)
+        return held_performance(verdict, day, standing)
 
     is_batch = product.monitoring.judged == "batch"
     table = (
@@ -113,6 +126,7 @@ def estimated_cause(product: Product, lake: Lake, champion: str | None, now: dat
 
     The estimate is the one that follows the rows (PAPE), over all rows of the window.
     """
+    standing = cache(lambda: standing_faults(product, lake))
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
@@ -120,7 +134,7 @@ def estimated_cause(product: Product, lake: Lake, champion: str | None, now: dat
             day=day, rows=row["rows"], auc=row["auc"], low=row["auc_low"], high=row["auc_high"],
             approved_auc=row["approved_auc"], reason=row["reason"],
         )  # fmt: skip
-        return estimated_verdict(signals, product.monitoring, as_of)
+        return held_performance(estimated_verdict(signals, product.monitoring, as_of), day, standing)
 
     table = _Table(ESTIMATED_PERFORMANCE, only={"method": "pape", "part": "all"})
     return _cause(product, lake, "estimated", table, champion, now, judge)

@@ -1,7 +1,7 @@
-"""The verdicts on recorded figures: drifted or not, retrain or not, alert or not.
+"""The verdicts on recorded figures: retrain or not, alert or not.
 
-Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`),
-the verdicts on performance (`performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
+Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring and judging
+figures (`distributions.verdict`, `performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
 (`pipelines.alerts`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
@@ -13,23 +13,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from assets.monitoring.drift import FeatureDrift
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy, Verdict
 
-MonitoringAction = Literal["none", "retrain", "unknown"]
-RetrainAction = Literal["none", "retrain", "wait", "unknown"]
+MonitoringAction = Literal["none", "retrain", "alert", "unknown"]
+RetrainAction = Literal["none", "retrain", "alert", "wait", "unknown"]
 AlertAction = Literal["send", "hold"]
 CauseKind = Literal["performance", "estimated", "drift", "schedule"]
 
 _URGENCY: tuple[CauseKind, ...] = ("performance", "estimated", "drift", "schedule")
-
-
-@dataclass(frozen=True)
-class DriftSignals:
-    """The latest drift figures of a live model; `day` is the last day of their window, `None` without figures."""
-
-    figures: tuple[FeatureDrift, ...]
-    day: date | None
 
 
 @dataclass(frozen=True)
@@ -61,35 +52,6 @@ class RetrainVerdict(Verdict[RetrainAction]):
     causes: tuple[str, ...] = ()
 
 
-def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[MonitoringAction]:
-    """Whether live rows are still distributed as at the approval of the model.
-
-    A column has drifted when its PSI is above `max_psi`, or its KS distance is above `max_ks` with a p-value below
-    `ks_alpha` over the number of columns (Bonferroni). Drift of the score, or of at least `drifted_share` of the
-    features, asks for a retraining.
-    """
-    old = stale("drift figures", signals.day, policy.window_days, now)
-    if old:
-        return Verdict("unknown", (old,))
-    tests = sum(figure.ks is not None for figure in signals.figures)
-    judged = [figure for figure in signals.figures if figure.psi is not None and figure.rows >= policy.min_rows]
-    drifted = {f.name: text for f in judged if (text := _drifted(f, policy, tests)) is not None}
-    features = [figure for figure in signals.figures if figure.kind != "score"]
-    moved = [figure.name for figure in features if figure.name in drifted]
-    score_moved = any(figure.kind == "score" and figure.name in drifted for figure in signals.figures)
-    if score_moved or (moved and len(moved) >= policy.drifted_share * len(features)):
-        return Verdict("retrain", tuple(drifted.values()))
-
-    gaps = [_gap(figure, policy) for figure in signals.figures if figure not in judged]
-    if not features:
-        gaps.append("no feature was measured")
-    if not any(figure.kind == "score" for figure in signals.figures):
-        gaps.append("the score was not measured")
-    if gaps:
-        return Verdict("unknown", (*_first(gaps), *drifted.values()))
-    return Verdict("none", (_calm(signals.figures, len(moved), policy), *drifted.values()))
-
-
 def retrain_verdict(
     causes: Sequence[Cause],
     last_trained_at: datetime | None,
@@ -106,8 +68,9 @@ def retrain_verdict(
         answered: Keys of causes that earlier runs have answered, with whatever result.
 
     Returns:
-        "retrain" if an unanswered cause asks for a training; "wait" if it asks within the cooldown; "unknown" if no
-        cause asks and one is unknown, or if the clock and the record contradict each other.
+        "retrain" if an unanswered cause asks for a training, "wait" if it asks within the cooldown; else "alert" if one
+        needs people, as where a data fault explains it; "unknown" if one is unknown, or if the clock and the record
+        contradict each other.
     """
     asking = [cause for cause in causes if cause.action == "retrain"]
     unanswered = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
@@ -172,44 +135,20 @@ def episode_start(history: Sequence[tuple[date, MonitoringAction]]) -> date | No
 
 
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
+    alerts = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "alert" for reason in cause.reasons]
     unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "unknown" for reason in cause.reasons]
     answered = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
     if not causes:
         return RetrainVerdict("unknown", ("no cause was examined",))
+    if alerts:
+        return RetrainVerdict("alert", (*alerts, *unknown, *answered))
     if unknown:
         return RetrainVerdict("unknown", (*unknown, *answered))
     calm = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "none" for reason in cause.reasons]
     return RetrainVerdict("none", (*answered, *calm))
 
 
-def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str | None:
-    if figure.psi is not None and figure.psi > policy.max_psi:
-        return f"{figure.name}: PSI {figure.psi:.3f} above {policy.max_psi}{_missing(figure)}"
-    if figure.ks is None or figure.p_value is None or figure.ks <= policy.max_ks:
-        return None
-    if figure.p_value >= policy.ks_alpha / max(tests, 1):
-        return None
-    return f"{figure.name}: KS {figure.ks:.3f} above {policy.max_ks}, p {figure.p_value:.1g}{_missing(figure)}"
-
-
-def _missing(figure: FeatureDrift) -> str:
-    """The share of missing values, if any: drift by missing values asks for a fix of the source, not of the model."""
-    return f", {figure.missing_share:.0%} missing" if figure.missing_share else ""
-
-
-def _gap(figure: FeatureDrift, policy: MonitoringPolicy) -> str:
-    return f"{figure.name}: {figure.rows} rows in the window; at least {policy.min_rows} are needed"
-
-
-def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy) -> str:
-    largest = max(figures, key=lambda figure: figure.psi or 0.0)
-    return (
-        f"{moved} features drifted, fewer than {policy.drifted_share:.0%}; "
-        f"largest PSI {largest.psi or 0.0:.3f} ({largest.name}), limit {policy.max_psi}"
-    )
-
-
-def stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
+def stale_reason(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
     """The reason why figures of that day do not describe today; `None` when they do."""
     if day is None:
         return f"there are no {figures}"
@@ -221,7 +160,7 @@ def stale(figures: str, day: date | None, window_days: int, now: datetime) -> st
     return None
 
 
-def _first(gaps: list[str], shown: int = 3) -> tuple[str, ...]:
+def first_few(gaps: list[str], shown: int = 3) -> tuple[str, ...]:
     more = len(gaps) - shown
     return (*gaps[:shown], f"and {more} more") if more > 0 else tuple(gaps)
 

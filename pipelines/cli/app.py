@@ -16,6 +16,7 @@ import click
 import typer
 
 from pipelines.cli import (
+    alerts,
     approvals,
     console,
     inspect,
@@ -58,6 +59,9 @@ for command in (
     approvals.approve,
     approvals.reject,
     approvals.repair,
+    alerts.alerts,
+    alerts.silence,
+    alerts.acknowledge,
     services.up,
     services.down,
     services.status,

@@ -84,7 +84,8 @@ def test_a_run_that_failed_for_good_is_told_once(ticking: Ticking, receiver: Rec
     assert alert["link"] == f"{ticking.environment.dagster_url}/runs/{failed.run_id}"
     assert urlsplit(alert["link"]).hostname == "127.0.0.1"
     assert alert["remedy"] == "loopline backfill card_fraud --from 2026-09-30 --to 2026-09-30"
-    assert (CHECKOUT / alert["runbook"]).is_file()
+    assert (CHECKOUT / alert["runbook"].partition("#")[0]).is_file()
+    assert (alert["kind"], alert["owner"]) == ("run_failed", PRODUCT.contract("card_transactions").owner)
     for told in ("card_fraud", "raw_card_transactions", "2026-09-30", "no file", "RUNBOOK.md"):
         assert told in alert["text"]
 

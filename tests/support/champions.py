@@ -31,11 +31,13 @@ def crown(
     *,
     version: str = "1",
     seed: int = 1,
+    created_at: datetime | None = None,
     evaluated: Mapping[str, Any] | None = None,
 ) -> None:
     """Publishes a champion whose model knows nothing; another seed gives another model.
 
     Args:
+        created_at: When it was made; by default long ago.
         evaluated: Its `pins` and `metrics`, as of a champion that was evaluated on a training set.
     """
     rows, rng = 400, np.random.default_rng(seed)
@@ -57,7 +59,9 @@ def crown(
     profile = build_profile(
         table, rng.beta(2, 6, rows), features.numeric, features.categories, positive_rate=0.5, auc=0.8
     )
-    parts = type(parts)(**{**vars(parts), "reference": profile.to_dict(), "rules": product.rules, **(evaluated or {})})
+    made = parts.created_at if created_at is None else created_at
+    changed = {"reference": profile.to_dict(), "rules": product.rules, "created_at": made, **(evaluated or {})}
+    parts = type(parts)(**{**vars(parts), **changed})
     digest = write_bundle(parts, folder / f"bundle-{version}", Keys.of(environment.home).signing)
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     rollout.publish_bundle(product.name, version, folder / f"bundle-{version}")

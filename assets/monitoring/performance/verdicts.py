@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from assets.monitoring.performance.figures import Over
-from assets.monitoring.verdicts import MonitoringAction, stale
+from assets.monitoring.verdicts import MonitoringAction, stale_reason
 from assets.product import MonitoringPolicy, Verdict
 
 KpiAction = Literal["none", "alert", "unknown"]
@@ -85,7 +85,7 @@ def performance_verdict(
     A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
     AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
     """
-    old = stale("realised performance figures", signals.day, policy.window_days, now)
+    old = stale_reason("realised performance figures", signals.day, policy.window_days, now)
     if old:
         return Verdict("unknown", (old,))
     if signals.approved_auc is None:
@@ -112,7 +112,7 @@ def estimated_verdict(signals: EstimatedSignals, policy: MonitoringPolicy, now: 
     An estimate that lies more than `max_auc_loss` below the AUC at approval asks for a retraining if the upper end of
     its interval lies below it too; else such a fall is unknown. A withheld estimate is unknown.
     """
-    old = stale("estimates of performance", signals.day, policy.window_days, now)
+    old = stale_reason("estimates of performance", signals.day, policy.window_days, now)
     if old:
         return Verdict("unknown", (old,))
     if signals.reason is not None:
@@ -139,7 +139,7 @@ def kpi_verdict(signals: Sequence[KpiSignal], day: date | None, now: datetime) -
         signals: Those of the last day that has any.
         day: That day; `None` where there is none.
     """
-    old = stale("business figures", day, _MOST_DAYS, now)
+    old = stale_reason("business figures", day, _MOST_DAYS, now)
     if old:
         return Verdict("unknown", (old,))
     outside = [signal for signal in signals if signal.outside]
