@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from assets.monitoring.drift import FeatureDrift, drift_table
 
+from assets.monitoring.distributions.figures import Drift, drift_table
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
@@ -71,7 +71,9 @@ def record_drift(lake: Lake, *moved: str) -> None:
     names = ("amount", "card_mean_amount_1d", "card_count_1d", "terminal_risk_1d", "score")
     psi = {name: 0.9 if name in moved else 0.01 for name in names}
     kinds = dict.fromkeys(names[:-1], "numeric") | {"score": "score"}
-    figures = tuple(FeatureDrift(name, kinds[name], psi[name], 0.0, 1.0, 9000, 0.0) for name in names)
+    figures = tuple(
+        Drift(name, kinds[name], psi[name], 0.0, 1.0, 9000, 0.0, psi_limit=0.25, limits_from="a test") for name in names
+    )
     table = drift_table({LAST: figures})
     lake.replace("card_fraud/drift", table.append_column("model_version", [["3"] * table.num_rows]), days=[LAST])
 
@@ -186,7 +188,7 @@ def test_people_are_told_once_of_a_fault_and_once_that_it_ended(
     assert tick(None, NOW)[:2] == ([], "unknown: no day was judged yet")
     make(lake, 0, N - 1)
     (alert,), said, cursor = tick(None, NOW)
-    assert said.startswith("people: scaled: card_transactions.amount is 100 times")
+    assert said.startswith("alert: scaled: card_transactions.amount is 100 times")
     assert (alert.title, alert.partition) == ("data fault: card_transactions.amount scaled", str(LAST))
     assert "cards@bank.example" in alert.message
     again = f"loopline backfill card_fraud --from {LAST} --to {LAST}, and: loopline run card_fraud"
