@@ -40,7 +40,6 @@ from assets.validation.assets import validated_asset
 from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
-from pipelines.fault_sensor import data_fault_alert
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
@@ -51,7 +50,6 @@ from pipelines.sensors import (
     drift_sensor,
     estimated_sensor,
     failure_alert,
-    kpi_alert,
     landing_sensor,
     performance_sensor,
 )
@@ -80,8 +78,6 @@ def build_pipeline(
             drift_sensor(product),
             performance_sensor(product),
             estimated_sensor(product),
-            kpi_alert(product),
-            data_fault_alert(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),

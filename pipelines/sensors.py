@@ -1,24 +1,23 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, alerts on business figures, a partition whose files have landed,
-the end of runs whose process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a
-pure verdict. Does not belong here: the verdicts (`assets.monitoring.verdicts`).
+Belongs here: retraining on drift and on performance, a partition whose files have landed, the end of runs whose
+process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not
+belong here: the verdicts (`assets.monitoring.verdicts`), the alerts of the monitors (`alert_sensor.py`).
 """
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.ingestion.assets import files_of
 from assets.materialising import asset_key, definition_of
-from assets.monitoring.signals import drift_cause, estimated_cause, kpi_figures, performance_cause
-from assets.monitoring.verdicts import Cause, alert_verdict
+from assets.monitoring.signals import drift_cause, estimated_cause, performance_cause
+from assets.monitoring.verdicts import Cause
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
 from assets.product.partitions import fits
-from pipelines.alerts import approval_wanted, kpis_outside, run_failure
+from pipelines.alerts import approval_wanted, run_failure
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import partitions_of
 from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
@@ -31,8 +30,6 @@ from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
 from resources.slots import next_slot
-
-_ALERT_AGAIN = timedelta(days=1)
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -57,42 +54,6 @@ def estimated_sensor(product: Product) -> dg.SensorDefinition:
     return _retraining_sensor(
         product, "estimated", estimated_cause, "Starts a retraining when the performance expected without labels falls."
     )
-
-
-def kpi_alert(product: Product) -> dg.SensorDefinition:
-    """Sends an alert when a business figure of the last day is not as expected, again after a day, and at the end."""
-
-    @dg.sensor(
-        name=f"{product.name}_kpi_alert",
-        minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends an alert when a business figure of the last day lies outside of what was to be expected.",
-    )
-    def alert(
-        context: dg.SensorEvaluationContext,
-        lake: dg.ResourceParam[Lake],
-        clock: dg.ResourceParam[Clock],
-        notifier: dg.ResourceParam[Notifier],
-    ) -> dg.SkipReason:
-        now, told = clock.now(), json.loads(context.cursor or "{}")
-        day, verdict = kpi_figures(product, lake, now)
-        alerted_at = told.get("alerted_at")
-        sends = alert_verdict(
-            verdict,
-            before=told.get("action"),
-            alerted_at=None if alerted_at is None else datetime.fromisoformat(alerted_at),
-            now=now,
-            repeat=_ALERT_AGAIN,
-        )
-        # Before a product has any figures there is nothing to tell.
-        if sends.action == "send" and (day is not None or "action" in told):
-            notifier.send(kpis_outside(product, day, sends.reasons))
-            alerted_at = now.isoformat()
-        if day is not None:
-            context.update_cursor(json.dumps({"action": verdict.action, "alerted_at": alerted_at}))
-        return dg.SkipReason(f"{verdict.action}: {'; '.join(sends.reasons)}")
-
-    return alert
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:

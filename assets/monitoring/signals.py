@@ -140,14 +140,28 @@ def estimated_cause(product: Product, lake: Lake, champion: str | None, now: dat
     return _cause(product, lake, "estimated", table, champion, now, judge)
 
 
-def kpi_figures(product: Product, lake: Lake, now: datetime) -> tuple[date | None, Verdict[KpiAction]]:
-    """The last day with business figures (`None` without any), and the verdict on them."""
+@dataclass(frozen=True)
+class KpiFigures:
+    """The business figures of the last day that has any (`None` without one), and the verdict on them."""
+
+    day: date | None
+    signals: tuple[KpiSignal, ...]
+    verdict: Verdict[KpiAction]
+
+
+def kpi_figures(product: Product, lake: Lake, now: datetime) -> KpiFigures:
+    """The newest business figures.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
     name = table_name(product.name, KPIS)
     days = lake.days(name) if lake.exists(name) else ()
     day = days[-1] if days else None
     rows = lake.read(name, days=[day]).to_pylist() if day is not None else []
-    signals = [KpiSignal(*(row[key] for key in ("figure", "value", "low", "high", "basis", "outside"))) for row in rows]
-    return day, kpi_verdict(signals, day, now)
+    columns = ("figure", "value", "low", "high", "basis", "outside")
+    signals = tuple(KpiSignal(*(row[column] for column in columns)) for row in rows)
+    return KpiFigures(day, signals, kpi_verdict(signals, day, now))
 
 
 def _cause(

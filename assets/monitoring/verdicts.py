@@ -1,8 +1,8 @@
-"""The verdicts on recorded figures: retrain or not, alert or not.
+"""The verdicts on recorded figures: retrain, ask people, or neither.
 
 Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring and judging
 figures (`distributions.verdict`, `performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
-(`pipelines.alerts`).
+(`pipelines.alert_sensor`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
@@ -11,13 +11,12 @@ that is present still counts: a drifted score asks for a retraining even if a fe
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from assets.product import RetrainPolicy, Verdict
 
 MonitoringAction = Literal["none", "retrain", "alert", "unknown"]
 RetrainAction = Literal["none", "retrain", "alert", "wait", "unknown"]
-AlertAction = Literal["send", "hold"]
 CauseKind = Literal["performance", "estimated", "drift", "schedule"]
 
 _URGENCY: tuple[CauseKind, ...] = ("performance", "estimated", "drift", "schedule")
@@ -87,28 +86,6 @@ def retrain_verdict(
     return RetrainVerdict(
         "retrain", reasons, run_key=unanswered[0].key, causes=tuple(cause.key for cause in unanswered)
     )
-
-
-def alert_verdict(
-    current: Verdict[Any], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
-) -> Verdict[AlertAction]:
-    """Whether an alert on a verdict is sent: when the action changes, and repeatedly while the action is not "none".
-
-    Args:
-        current: The verdict now.
-        before: The action of the previous verdict; `None` for the first.
-        alerted_at: When the last alert on this verdict was sent; `None` for never.
-        repeat: The time between alerts on an unchanged verdict.
-    """
-    if current.action == "none":
-        if before in (None, "none"):
-            return Verdict("hold", ("nothing to report",))
-        return Verdict("send", (f"no longer '{before}'", *current.reasons))
-    if current.action != before or alerted_at is None:
-        return Verdict("send", current.reasons)
-    if now - alerted_at >= repeat:
-        return Verdict("send", (f"still '{current.action}' after {_span(now - alerted_at)}", *current.reasons))
-    return Verdict("hold", (f"alerted at {alerted_at.isoformat(timespec='minutes')}",))
 
 
 def cause_key(product: str, kind: CauseKind, model_version: str, since: date) -> str:

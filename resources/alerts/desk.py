@@ -18,7 +18,6 @@ from resources.alerts.life import (
     Mark,
     Step,
     acknowledged,
-    forgotten,
     message_of,
     next_alert,
     resolved,
@@ -91,8 +90,7 @@ class AlertDesk:
         now = self.now()
 
         def end(states: States) -> States:
-            ended = {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
-            return {case: forgotten(state, self.policy, now) for case, state in ended.items()}
+            return {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
 
         states = self.book.change(self.product, end, now)
         return self._tell(case for case, one in states.items() if next_alert(one, self.policy, now)[1].action != "hold")
@@ -182,7 +180,7 @@ class AlertDesk:
             present = states.get(case, state)
             if failures:
                 return {**states, case: replace(present, claimed_until=None, reached=reached)}
-            return {**states, case: told(present, state.severity, state.alert.message, now)}
+            return {**states, case: told(present, state.severity, now)}
 
         self.book.change(self.product, note, now)
         if failures:

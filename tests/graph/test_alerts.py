@@ -13,7 +13,7 @@ import pytest
 from assets.materialising import asset_key
 from assets.monitoring.performance.kpis import KPI_SCHEMA
 from pipelines.jobs import daily_name
-from pipelines.sensors import approval_alert, failure_alert, kpi_alert
+from pipelines.sensors import approval_alert, failure_alert
 from resources.environments import CHECKOUT
 from resources.notifications import WebhookNotifier
 from resources.sources.readers import SourceUnavailable
@@ -203,27 +203,24 @@ def test_a_version_that_waits_for_an_approver_is_an_alert_with_its_card_and_the_
     assert all(word in alert["message"] for word in (card, waiting["approve"], waiting["reject"], waiting["reason"]))
 
 
-def test_a_business_figure_outside_of_the_expected_is_an_alert_once_and_again_when_it_is_over(
-    ticking: Ticking, receiver: Receiver
+def test_a_business_figure_outside_of_the_expected_is_told_once_and_once_that_it_is_over(
+    ticking: Ticking, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sensor, cursor = kpi_alert(PRODUCT), None
+    def tick(value: float) -> str:
+        """What the console has of one tick."""
+        row = {
+            "day": YESTERDAY, "figure": "approval_rate", "value": value, "expected": 0.75, "low": 0.7, "high": 0.8,
+            "rows": 900, "over": "all", "basis": "approval", "outside": not 0.7 <= value <= 0.8,
+        }  # fmt: skip
+        ticking.lake.replace("card_fraud/kpis", pa.Table.from_pylist([row], schema=KPI_SCHEMA), days=[YESTERDAY])
+        ticking.ask(f"{PRODUCT.name}_alerts_sensor")
+        return capsys.readouterr().err
 
-    def tick(value: float | None) -> None:
-        nonlocal cursor
-        if value is not None:
-            row = {
-                "day": YESTERDAY, "figure": "approval_rate", "value": value, "expected": 0.75, "low": 0.7, "high": 0.8,
-                "rows": 900, "over": "all", "basis": "approval", "outside": not 0.7 <= value <= 0.8,
-            }  # fmt: skip
-            ticking.lake.replace("card_fraud/kpis", pa.Table.from_pylist([row], schema=KPI_SCHEMA), days=[YESTERDAY])
-        resources = {"notifier": WebhookNotifier(receiver.url), "lake": ticking.lake, "clock": ticking.clock}
-        with dg.build_sensor_context(ticking.instance, cursor=cursor, resources=resources) as context:
-            cursor = sensor.evaluate_tick(context).cursor
-
-    for value, alerts in ((None, 0), (0.75, 0), (0.41, 1), (0.42, 1), (0.76, 2), (0.77, 2)):
-        tick(value)
-        assert len(receiver.alerts) == alerts, value
-    outside, over = receiver.alerts
-    assert (outside["title"], outside["partition"]) == ("Card transactions: business figures", f"{YESTERDAY}")
-    assert outside["message"] == "approval rate 0.41, expected 0.7 to 0.8 (by approval)"
-    assert over["message"].startswith("no longer 'alert'")
+    assert "business figures" not in tick(0.75)
+    first = tick(0.41)
+    assert "business figures: approval rate is not as expected" in first
+    assert f"approval rate 0.41, expected 0.7 to 0.8 (by approval)\nasset: kpis\npartition: {YESTERDAY}" in first
+    assert "card_fraud/kpi/approval_rate" in first
+    assert "business figures" not in tick(0.42)
+    assert "ended: business figures" in tick(0.76)
+    assert "business figures" not in tick(0.77)

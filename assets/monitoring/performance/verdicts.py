@@ -76,6 +76,17 @@ class KpiSignal:
     basis: str | None
     outside: bool | None
 
+    @property
+    def words(self) -> str:
+        """Its name for people."""
+        return self.figure.replace("_", " ")
+
+    @property
+    def sentence(self) -> str:
+        """The figure beside its expectation."""
+        expected = f"expected {_text(self.low)} to {_text(self.high)} (by {self.basis})"
+        return f"{self.words} {_text(self.value)}, {expected}"
+
 
 def performance_verdict(
     signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime
@@ -144,7 +155,7 @@ def kpi_verdict(signals: Sequence[KpiSignal], day: date | None, now: datetime) -
         return Verdict("unknown", (old,))
     outside = [signal for signal in signals if signal.outside]
     if outside:
-        return Verdict("alert", tuple(_sentence(signal) for signal in outside))
+        return Verdict("alert", tuple(signal.sentence for signal in outside))
     judged = [signal for signal in signals if signal.outside is not None]
     if not judged:
         return Verdict("unknown", ("no business figure of the day has an expectation",))
@@ -162,11 +173,6 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
     return math.sqrt(max(variance, 0.0) / (positives * negatives))
-
-
-def _sentence(signal: KpiSignal) -> str:
-    expected = f"expected {_text(signal.low)} to {_text(signal.high)} (by {signal.basis})"
-    return f"{signal.figure.replace('_', ' ')} {_text(signal.value)}, {expected}"
 
 
 def _text(value: float | None) -> str:

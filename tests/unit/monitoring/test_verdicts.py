@@ -6,16 +6,14 @@ from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
     MonitoringAction,
-    alert_verdict,
     cause_key,
     episode_start,
     retrain_verdict,
 )
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
-POLICY = MonitoringPolicy()
 RETRAIN = RetrainPolicy(cooldown=timedelta(days=7))
 
 
@@ -97,28 +95,3 @@ def test_an_episode_begins_once_and_gaps_do_not_break_it(letters: str, start: in
     actions: dict[str, MonitoringAction] = {"n": "none", "r": "retrain", "u": "unknown"}
     history = [(DAY + timedelta(days=i), actions[letter]) for i, letter in enumerate(letters)]
     assert episode_start(history) == (None if start is None else DAY + timedelta(days=start))
-
-
-ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
-
-
-@pytest.mark.parametrize(
-    ("current", "before", "hours_ago", "action"),
-    [
-        (FINE, None, None, "hold"),
-        (FINE, "none", None, "hold"),
-        (FINE, "retrain", 1, "send"),
-        (ASKS, None, None, "send"),
-        (ASKS, "none", 1, "send"),
-        (ASKS, "unknown", 1, "send"),
-        (ASKS, "retrain", 1, "hold"),
-        (ASKS, "retrain", 24, "send"),
-        (ASKS, "retrain", None, "send"),
-    ],
-)
-def test_people_are_alerted_to_changes_and_reminded(
-    current: Verdict[str], before: str | None, hours_ago: int | None, action: str
-) -> None:
-    alerted_at = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
-    verdict = alert_verdict(current, before=before, alerted_at=alerted_at, now=NOW, repeat=timedelta(days=1))
-    assert verdict.action == action

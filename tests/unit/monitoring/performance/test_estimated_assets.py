@@ -140,8 +140,8 @@ def test_business_figures_of_the_day_are_as_expected(bank: Bank) -> None:
     assert rows["decisions"]["value"] == A_DAY
     assert rows["approval_rate"]["basis"] == "approval"
     now = datetime.combine(DAYS[-1] + timedelta(days=1), time(), UTC)
-    day, verdict = kpi_figures(PRODUCT, bank.lake, now)
-    assert (day, verdict.action) == (DAYS[-1], "none"), verdict.reasons
+    found = kpi_figures(PRODUCT, bank.lake, now)
+    assert (found.day, found.verdict.action) == (DAYS[-1], "none"), found.verdict.reasons
 
 
 def test_realised_figures_are_told_apart_by_slice(bank: Bank) -> None:

@@ -135,16 +135,6 @@ def test_it_ends_with_a_message_and_is_kept_for_a_month(tmp_path: Path) -> None:
     assert CASE not in one.book.read("credit_risk")
 
 
-def test_a_sender_that_falls_silent_has_ended_its_alert(tmp_path: Path) -> None:
-    watch, ear = Watch(), Ear()
-    one = desk(str(tmp_path), ear, watch=watch)
-    one.send(Alert(severity="warning", title="business figures", product="credit_risk", message="approval rate 0.4"))
-    watch.moment += timedelta(days=9)
-    one.tell({})
-    assert ear.heard[-1].title == "ended: business figures"
-    assert one.standing() == {}
-
-
 def test_a_tick_with_nothing_to_tell_writes_nothing(tmp_path: Path) -> None:
     one = desk(str(tmp_path), Ear())
     one.send(ALERT)
