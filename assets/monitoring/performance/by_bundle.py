@@ -1,7 +1,7 @@
 """Realised figures by who decided: of each bundle over its own answered decisions, or its own batch scores.
 
 Belongs here: which rows are counted together, and the AUC at approval that figures over such rows are compared with.
-Does not belong here: a figure (`performance.py`), reading bundles (`assets.py`), the verdict (`verdicts.py`).
+Does not belong here: a figure (`figures.py`), reading bundles (`assets.py`), the verdict (`verdicts.py`).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The realised figures of some days as a table: of answered decisions, or of batch scores.
 
 Belongs here: figures beside the AUC at approval of the bundle that they are of. Does not belong here: whose rows are
-counted together (`by_bundle.py`), a figure (`performance.py`), writing the table (`assets.py`).
+counted together (`by_bundle.py`), a figure (`figures.py`), writing the table (`assets.py`).
 
 The figures of answered decisions depend on no champion: who decided is recorded with each decision. Batch scores are
 those of the champion, and of its predecessors where their scores have not been made again.

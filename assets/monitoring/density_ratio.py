@@ -1,7 +1,8 @@
 """How much more often rows like each one come now than among the reference rows.
 
 Belongs here: the classifier between reference rows and the rows of a window, and the ratio of densities that follows.
-Does not belong here: what is made of the ratio (`estimates.py`), tests of single columns (`assets.monitoring.drift`).
+Does not belong here: what is made of the ratio (`performance.estimates`, `distributions.separating`), tests of single
+columns (`distributions.statistics`), the test whether two sets of rows differ at all (`distributions.multivariate`).
 
 A classifier's odds that a row is of the window, divided by the odds of all rows, are the ratio of the densities there
 (Bickel, Brückner and Scheffer, "Discriminative learning under covariate shift", JMLR 2009). Each row's odds come from
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.metrics.ranking import Ranking
-from assets.monitoring.performance.recalibration import Floats
 
 UNSEEN = 20.0
 """Rows that come so many times more often now than among the reference rows are of a region never seen."""
@@ -46,8 +46,8 @@ class DensityRatio:
         shifted: Whether the two sets can be told apart.
     """
 
-    reference: Floats
-    window: Floats
+    reference: NDArray[np.float64]
+    window: NDArray[np.float64]
     auc: float
     shifted: bool
 
