@@ -112,7 +112,7 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
             over=row["over"],
         )
         verdict = performance_verdict(signals, product.monitoring, as_of)
-        return held_performance(verdict, day, standing)
+        return held_performance(verdict, day, standing, is_realised=True)
 
     is_batch = product.monitoring.judged == "batch"
     table = (
@@ -134,7 +134,8 @@ def estimated_cause(product: Product, lake: Lake, champion: str | None, now: dat
             day=day, rows=row["rows"], auc=row["auc"], low=row["auc_low"], high=row["auc_high"],
             approved_auc=row["approved_auc"], reason=row["reason"],
         )  # fmt: skip
-        return held_performance(estimated_verdict(signals, product.monitoring, as_of), day, standing)
+        verdict = estimated_verdict(signals, product.monitoring, as_of)
+        return held_performance(verdict, day, standing, is_realised=False)
 
     table = _Table(ESTIMATED_PERFORMANCE, only={"method": "pape", "part": "all"})
     return _cause(product, lake, "estimated", table, champion, now, judge)

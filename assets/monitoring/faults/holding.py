@@ -117,16 +117,26 @@ def held_drift(
 
 
 def held_performance(
-    verdict: Verdict[MonitoringAction], day: date, standing: Callable[[], StandingFaults]
+    verdict: Verdict[MonitoringAction], day: date, standing: Callable[[], StandingFaults], *, is_realised: bool
 ) -> Verdict[MonitoringAction]:
-    """The verdict on performance, or "alert" where it asks for a retraining and decisions, or labels, had a fault."""
+    """The verdict on performance, or "alert" where it asks for a retraining and decisions, or labels, had a fault.
+
+    Args:
+        day, standing: As for `held_drift`.
+        is_realised: The rows were decided so long before the window as their labels took to mature; an estimate is of
+            the rows of the window, and reads no label of theirs.
+    """
     if verdict.action != "retrain":
         return verdict
     faults = standing()
     product = faults.product
-    first = day - timedelta(days=product.monitoring.window_days - 1) - product.label.maturity
-    reaching = list(faults.reaching(first, day))
-    reaching += [one for one in faults.findings if one.rows_of == product.label.source and first <= one.day <= day]
+    first = day - timedelta(days=product.monitoring.window_days - 1)
+    if not is_realised:
+        reaching = list(faults.reaching(first, day))
+    else:
+        first -= product.label.maturity
+        reaching = list(faults.reaching(first, day))
+        reaching += [one for one in faults.findings if one.rows_of == product.label.source and first <= one.day <= day]
     return _people(product, list(dict.fromkeys(reaching)), verdict) if reaching else verdict
 
 

@@ -142,10 +142,16 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     assert (verdict.action, verdict.run_key) == ("alert", None)
 
     fallen: Verdict[MonitoringAction] = Verdict("retrain", ("realised AUC 0.70, 0.90 at approval",))
-    of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing_faults(PRODUCT, lake))
+    standing = standing_faults(PRODUCT, lake)
+    of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing, is_realised=True)
     assert (of_labels.action, of_labels.reasons[-1]) == ("alert", *fallen.reasons)
-    later = LAST + timedelta(days=70)
-    assert held_performance(fallen, later, lambda: standing_faults(PRODUCT, lake)) == fallen
+    days = [LAST + timedelta(days=n) for n in range(-1, 100)]
+    realised, estimated = (
+        [day for day in days if held_performance(fallen, day, lambda: standing, is_realised=known) != fallen]
+        for known in (True, False)
+    )
+    assert realised[0] == estimated[0] == LAST
+    assert realised[-1] - estimated[-1] == PRODUCT.label.maturity, "its labels mature later"
 
     record_drift(lake, "amount", "card_count_1d", "terminal_risk_1d", "score")
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain", "the fault does not explain the other features"
