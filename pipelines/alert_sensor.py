@@ -38,8 +38,7 @@ def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefiniti
         now, manifest = clock.now(), rollout.read_manifest(product.name)
         champion = None if manifest is None else manifest.champion.version
         found = watched(product, lake, champion, now)
-        for alert in found.alerts:
-            notifier.send(alert)
+        notifier.keep(found.alerts)
         ended = endings(product, partitions, context.instance, manifest, found, notifier.standing())
         return dg.SkipReason("; ".join(notifier.tell(ended)) or "nothing is due")
 

@@ -57,26 +57,35 @@ class AlertDesk:
     def send(self, alert: Alert) -> None:
         """Keeps the alert, and tells it unless it was told, is silenced or acknowledged.
 
+        Raises:
+            NotificationFailed: A target did not take it; it is kept, and `tell` tries again.
+            AlertError, LockError: As for `keep`.
+        """
+        self.keep([alert])
+        self._tell([alert.case])
+
+    def keep(self, alerts: Sequence[Alert]) -> None:
+        """Keeps alerts that `tell` tells: that one of them cannot be told holds no other back.
+
         Where the book cannot be used, every target is told at once: twice is better than never.
 
         Raises:
-            NotificationFailed: A target did not take it; it is kept, and `tell` tries again.
             AlertError, LockError: The book cannot be used.
         """
         now = self.now()
 
         def see(states: States) -> States:
-            return {**states, alert.case: seen(states.get(alert.case), alert, self.owner, now)}
+            return {**states, **{one.case: seen(states.get(one.case), one, self.owner, now) for one in alerts}}
 
         try:
             self.book.change(self.product, see, now)
         except (AlertError, LockError):
-            self._announce(replace(alert, owner=alert.owner or self.owner), ())
+            for alert in alerts:
+                self._announce(replace(alert, owner=alert.owner or self.owner), ())
             raise
-        self._tell([alert.case])
 
     def tell(self, endings: Mapping[str, str]) -> tuple[str, ...]:
-        """Ends alerts, and tells whatever is due: what was not delivered, is repeated, escalated or has ended.
+        """Ends alerts, and tells whatever is due: what is new or not delivered, is repeated, escalated or has ended.
 
         Args:
             endings: Of alerts that have ended, by case, the reason.
