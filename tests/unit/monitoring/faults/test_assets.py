@@ -6,13 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.monitoring.distributions.figures import Drift, drift_table
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
-from assets.monitoring.signals import drift_cause
+from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA
+from assets.monitoring.signals import drift_cause, estimated_cause
 from assets.monitoring.verdicts import MonitoringAction, retrain_verdict
 from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
 from pipelines.monitor_alerts import of_faults
@@ -64,6 +66,15 @@ def record_drift(lake: Lake, *moved: str) -> None:
     )
     table = drift_table({LAST: figures})
     lake.replace("card_fraud/drift", table.append_column("model_version", [["3"] * table.num_rows]), days=[LAST])
+
+
+def record_estimate(lake: Lake, auc: float) -> None:
+    row = {
+        "day": LAST, "method": "pape", "part": "all", "group": "", "rows": 9000, "accepted": 8000, "auc": auc,
+        "auc_low": auc - 0.01, "auc_high": auc + 0.01,
+    }  # fmt: skip
+    table = pa.Table.from_pylist([row], schema=ESTIMATED_SCHEMA).append_column("approved_auc", [[0.9]])
+    lake.replace("card_fraud/estimated_performance", table.append_column("model_version", [["3"]]), days=[LAST])
 
 
 def test_cents_for_euros_are_told_with_the_features_that_follow_until_the_day_is_mended(lake: Lake) -> None:
@@ -153,6 +164,10 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     assert realised[0] == estimated[0] == LAST
     assert realised[-1] - estimated[-1] == PRODUCT.label.maturity, "its labels mature later"
 
+    record_estimate(lake, 0.7)
+    of_estimates = estimated_cause(PRODUCT, lake, "3", NOW)
+    assert (of_estimates.action, of_estimates.reasons[0]) == ("alert", held.reasons[0])
+
     record_drift(lake, "amount", "card_count_1d", "terminal_risk_1d", "score")
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain", "the fault does not explain the other features"
 
@@ -160,6 +175,7 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     mend(lake)
     make(lake, N - 1, N - 1)
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain"
+    assert estimated_cause(PRODUCT, lake, "3", NOW).action == "retrain"
 
 
 def test_people_are_told_of_a_fault_until_it_is_mended_and_of_days_that_nobody_makes(lake: Lake) -> None:
