@@ -4,14 +4,14 @@ Belongs here: from what Dagster, the rollout store and the monitors record to th
 not belong here: what an alert says (`alerts.py`), telling its end (`resources.alerts`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
 from assets.materialising import asset_key
-from assets.monitoring.verdicts import Cause
 from assets.product import Partitions, Product
 from assets.product.names import DEPLOYMENT
+from pipelines.monitor_alerts import Watched
 from resources.alerts.life import AlertState
 from resources.rollout_store.manifest import RolloutManifest
 from resources.slots import checked_slot
@@ -22,11 +22,10 @@ def endings(
     partitions: Partitions,
     instance: dg.DagsterInstance,
     rollout: RolloutManifest | None,
-    causes: Sequence[Cause],
+    monitors: Watched,
     standing: Mapping[str, AlertState],
 ) -> dict[str, str]:
     """For each alert that has ended, by case, the reason."""
-    calm = {cause.kind for cause in causes if cause.action == "none"}
     found = {}
     for case, state in standing.items():
         kind = state.alert.kind
@@ -38,10 +37,8 @@ def endings(
             reason = _goes_on(rollout)
         elif kind == "rolled_back":
             reason = _succeeded(rollout, state)
-        elif kind in ("drift", "performance"):
-            reason = f"{kind} is as it should be" if kind in calm else ""
         else:
-            reason = ""
+            reason = monitors.ending(state.alert)
         if reason:
             found[case] = reason
     return found

@@ -1,15 +1,15 @@
 """The sensor that keeps a product's alerts: it tells what is due and ends what is over.
 
-Belongs here: its tick. Does not belong here: what an alert says (`alerts.py`), when it has ended (`alert_endings.py`),
-when it is told (`resources.alerts.life`), the sensors that meet an event first (`sensors.py`, `rollout_sensor.py`).
+Belongs here: its tick. Does not belong here: what an alert says (`alerts.py`, `monitor_alerts.py`), when it has ended
+(`alert_endings.py`), when it is told (`resources.alerts.life`), the sensors that meet an event first (`sensors.py`,
+`rollout_sensor.py`).
 """
 
 import dagster as dg
 
-from assets.monitoring.signals import drift_cause, performance_cause
 from assets.product import Partitions, Product
 from pipelines.alert_endings import endings
-from pipelines.alerts import retraining_asked
+from pipelines.monitor_alerts import watched
 from resources.alerts.desk import AlertDesk
 from resources.clock import Clock
 from resources.lake import Lake
@@ -26,7 +26,7 @@ def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefiniti
         name=f"{product.name}_alerts_sensor",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells, repeats, escalates and ends the alerts of the product; watches drift and performance.",
+        description="Tells, repeats, escalates and ends the alerts of the product; watches the monitors.",
     )
     def alerts(
         context: dg.SensorEvaluationContext,
@@ -37,11 +37,9 @@ def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefiniti
     ) -> dg.SkipReason:
         now, manifest = clock.now(), rollout.read_manifest(product.name)
         champion = None if manifest is None else manifest.champion.version
-        causes = [find(product, lake, champion, now) for find in (drift_cause, performance_cause)]
-        for cause in causes:
-            if cause.action == "retrain":
-                notifier.send(retraining_asked(product, cause))
-        ended = endings(product, partitions, context.instance, manifest, causes, notifier.standing())
+        found = watched(product, lake, champion, now)
+        notifier.keep(found.alerts)
+        ended = endings(product, partitions, context.instance, manifest, found, notifier.standing())
         return dg.SkipReason("; ".join(notifier.tell(ended)) or "nothing is due")
 
     return alerts

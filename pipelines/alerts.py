@@ -1,27 +1,16 @@
-"""What alerts say.
+"""What alerts of runs, approvals and rollouts say.
 
-Belongs here: from an event of Dagster or a verdict to an `Alert` with an owner, a remedy, a runbook and a link. Does
-not belong here: keeping and telling an alert (`resources.alerts`), its end (`alert_endings.py`), the cause of a failure
-(`run_failures.py`), whether to alert (`assets.monitoring.verdicts`).
+Belongs here: from an event of Dagster or a move of a rollout to an `Alert` with an owner, a remedy, a runbook and a
+link. Does not belong here: alerts of the monitors (`monitor_alerts.py`), keeping and telling an alert
+(`resources.alerts`), its end (`alert_endings.py`), the cause of a failure (`run_failures.py`).
 """
 
 from collections.abc import Mapping
 
 import dagster as dg
 
-from assets.monitoring.faults.finding import Finding
-from assets.monitoring.verdicts import Cause
 from assets.product import Partitions, Product
-from assets.product.names import (
-    DATA_FAULTS,
-    DEPLOYMENT,
-    DRIFT,
-    ONLINE_STORE,
-    PERFORMANCE,
-    ROLLOUT,
-    raw_name,
-    validated_name,
-)
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT, raw_name, validated_name
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert, AlertKind
@@ -53,7 +42,7 @@ def run_failure(
         partition=" to ".join(dict.fromkeys(days)),
         message=failure.message,
         remedy=_remedy(product, run, failure.asset, days),
-        runbook=_runbook("run_failed"),
+        runbook=runbook_of("run_failed"),
         link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
     )
 
@@ -74,7 +63,7 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
         run_id=run_id,
         asset=DEPLOYMENT,
         message=f"{message}, or {waiting['reject']}",
-        runbook=_runbook("approval_wanted"),
+        runbook=runbook_of("approval_wanted"),
         link=waiting["model_card"],
     )
 
@@ -99,74 +88,11 @@ def rollout_held(product: Product, move: Move) -> Alert:
         asset=ROLLOUT,
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
-        runbook=_runbook("rollout_paused" if move.action == "pause" else "rolled_back"),
+        runbook=runbook_of("rollout_paused" if move.action == "pause" else "rolled_back"),
     )
 
 
-def data_fault(product: Product, fault: Finding) -> Alert:
-    """The alert for a data fault: source, column, kind, day, and who is asked."""
-    return Alert(
-        severity="error",
-        title=f"data fault: {fault.place} {fault.kind}",
-        product=product.name,
-        asset=DATA_FAULTS,
-        partition=" to ".join(dict.fromkeys((str(fault.since), str(fault.day)))),
-        message=f"{fault.sentence}. No model is trained while it explains drift; owner: {fault.owner}",
-        remedy=fault.remedy(product.name),
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
-    )
-
-
-def days_missing(product: Product, reason: str, sources: Mapping[str, str]) -> Alert:
-    """The alert for days that nobody made: a feed is gone, or runs fail or wait.
-
-    Args:
-        sources: The sources that have no newer day, each with its owner.
-    """
-    owners = ", ".join(f"{name} ({owner})" for name, owner in sources.items())
-    ask = f"no newer day of {owners}: ask the owner, then `loopline run {product.name}`"
-    return Alert(
-        severity="error",
-        title="data fault: feed_missing",
-        product=product.name,
-        asset=DATA_FAULTS,
-        message=reason,
-        remedy=ask if sources else f"every source has newer days: `loopline run {product.name}` makes them",
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
-    )
-
-
-def data_fault_ended(product: Product, key: str) -> Alert:
-    """The alert that a data fault stands no longer: it was mended, or its day is long past."""
-    return Alert(
-        severity="info",
-        title="data fault ended",
-        product=product.name,
-        asset=DATA_FAULTS,
-        message=f"{key} stands no longer",
-    )
-
-
-def retraining_asked(product: Product, cause: Cause) -> Alert:
-    """The alert for drift, or for performance that has fallen; the retraining starts by itself."""
-    _, _, version, since = cause.key.split("/")
-    kind: AlertKind = "drift" if cause.kind == "drift" else "performance"
-    words = {"drift": "rows have drifted", "performance": "the champion ranks worse than at its approval"}
-    return Alert(
-        severity="warning",
-        kind=kind,
-        subject=version,
-        episode=since,
-        title=f"{words[kind]} since {since}",
-        product=product.name,
-        asset=DRIFT if kind == "drift" else PERFORMANCE,
-        message="; ".join(cause.reasons),
-        remedy=f"a retraining starts by itself; compare its model card, or stop it: loopline rollout {product.name}",
-        runbook=_runbook(kind),
-    )
-
-
-def _runbook(kind: AlertKind) -> str:
+def runbook_of(kind: AlertKind) -> str:
     """The entry of a kind of alert; the product's own RUNBOOK.md has the messages one by one."""
     return f"infra/prometheus/RUNBOOK.md#{kind}"
 

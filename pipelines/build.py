@@ -13,12 +13,7 @@ from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import (
-    anomalies_asset,
-    batch_performance_asset,
-    performance_asset,
-    scores_asset,
-)
+from assets.monitoring.assets import anomalies_asset, scores_asset
 from assets.monitoring.consistency.assets import consistency_asset
 from assets.monitoring.distributions.assets import (
     attributions_asset,
@@ -27,6 +22,15 @@ from assets.monitoring.distributions.assets import (
     separation_asset,
 )
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
+from assets.monitoring.performance.assets import (
+    batch_performance_asset,
+    calibration_asset,
+    estimated_performance_asset,
+    group_performance_asset,
+    kpis_asset,
+    performance_asset,
+    vintages_asset,
+)
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -36,7 +40,6 @@ from assets.validation.assets import validated_asset
 from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
-from pipelines.fault_sensor import data_fault_alert
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
@@ -45,6 +48,7 @@ from pipelines.sensors import (
     approval_alert,
     dead_runs_sensor,
     drift_sensor,
+    estimated_sensor,
     failure_alert,
     landing_sensor,
     performance_sensor,
@@ -73,7 +77,7 @@ def build_pipeline(
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
-            data_fault_alert(product),
+            estimated_sensor(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
@@ -95,6 +99,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         batch_outcomes_asset(product, partitions),
         batch_performance_asset(product, partitions),
         anomalies_asset(product, partitions),
+        group_performance_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),
@@ -120,5 +125,9 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         fingerprints_asset(product, partitions),
         data_faults_asset(product, partitions),
         consistency_asset(product, partitions),
+        vintages_asset(product, partitions),
+        calibration_asset(product, partitions),
+        estimated_performance_asset(product, partitions),
+        kpis_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
     ]

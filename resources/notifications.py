@@ -22,10 +22,10 @@ from resources.loopback import is_loopback
 
 Severity = Literal["info", "warning", "error"]
 AlertKind = Literal[
-    "run_failed", "approval_wanted", "rollout_paused", "rolled_back", "drift", "performance", "monitoring"
-]
-"""What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`. Of the kind `monitoring` the sender
-decides itself when to tell again, and says so by another message."""
+    "run_failed", "approval_wanted", "rollout_paused", "rolled_back", "drift", "performance", "estimated", "kpi",
+    "data_fault",
+]  # fmt: skip
+"""What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`."""
 
 REPOSITORY = "https://github.com/loopline/loopline/blob/main"
 """Where people read the files of this repository."""
@@ -43,18 +43,19 @@ class Alert:
     """One message to the people on call.
 
     Attributes:
+        kind: What it is about.
         title: One line.
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
         remedy: What to do once the cause is repaired, most often a command.
         runbook: The runbook's section on it: a file of the repository, and after # the heading.
         link: A page of the Dagster UI.
-        kind: What it is about.
         subject: What of the product it is about: a job, a version, a table; the title if empty.
         episode: Tells one occurrence from the next: days, a generation; empty where there can be only one at a time.
         owner: The address of the people who answer for it; if empty, the product's owner.
     """
 
+    kind: AlertKind
     severity: Severity
     title: str
     product: str
@@ -65,7 +66,6 @@ class Alert:
     remedy: str = ""
     runbook: str = ""
     link: str = ""
-    kind: AlertKind = "monitoring"
     subject: str = ""
     episode: str = ""
     owner: str = ""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.evaluation.fairness import group_members
-from assets.monitoring.by_bundle import EVERY_ROLE
+from assets.monitoring.performance.by_bundle import EVERY_ROLE
 from assets.product import Posted, Product
 from assets.product.names import (
     BATCH_PERFORMANCE,

@@ -18,16 +18,13 @@ from assets.metrics.plot_style import DASHED, STYLE, figure, label, percent, png
 from resources.naming import days_between
 
 
-def performance_over_time(
-    performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float, estimate: pa.Table | None = None
-) -> bytes:
+def performance_over_time(performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float) -> bytes:
     """Realised AUC against the AUC at approval; in a second panel the bad rate and the acceptance rate.
 
     Args:
         performance: A table of PERFORMANCE_SCHEMA; gaps are left where a figure is null.
         approved_auc: From the reference profile; `None` draws no line.
         max_auc_loss: The allowed distance below that line.
-        estimate: A table of ESTIMATE_SCHEMA, drawn dotted (its days are those of decisions).
     """
     days, auc = _series(performance, "auc")
     title, subtitle = _headline(days, auc, approved_auc, max_auc_loss)
@@ -37,18 +34,7 @@ def performance_over_time(
         top.axhline(approved_auc, color=STYLE["muted"], linewidth=1, linestyle=DASHED, label="at approval")
         top.axhspan(0, approved_auc - max_auc_loss, color=STYLE["bad"], alpha=0.08, linewidth=0, label="too low")
     _line(top, days, auc, STYLE["model"], "realised")
-    expected: list[float] = []
-    if estimate is not None:
-        made_on, expected = _series(estimate, "expected_auc")
-        top.plot(
-            dates_of(made_on),
-            expected,
-            color=STYLE["baseline"],
-            linestyle=":",
-            linewidth=1.8,
-            label="from scores",
-        )
-    _auc_limits(top, [*auc, *expected], approved_auc, max_auc_loss)
+    _auc_limits(top, auc, approved_auc, max_auc_loss)
     label(top, "", "AUC")
     _line(bottom, days, _series(performance, "bad_rate")[1], STYLE["bad"], "bad rate of accepted rows")
     _line(bottom, days, _series(performance, "acceptance")[1], STYLE["model"], "accepted")
@@ -56,7 +42,7 @@ def performance_over_time(
     label(bottom, "", "share of rows")
     percent(bottom, "y")
     for axes in (top, bottom):
-        _legend(axes)
+        legend(axes)
         dated(axes)
     top.tick_params(labelbottom=False)
     return png(picture)
@@ -93,14 +79,15 @@ def _auc_limits(axes: Axes, values: Sequence[float], approved: float | None, los
         axes.set_ylim(max(0.0, min(marks) - 0.03), min(1.0, max(marks) + 0.03))
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """The names of lines, above the axes."""
     axes.legend(
         loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=5, frameon=False, fontsize=8.5, labelcolor=STYLE["ink"]
     )
 
 
 def empty(axes: Axes) -> None:
-    """Axes with nothing to show."""
+    """Axes without anything to show."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)

@@ -1,51 +1,25 @@
-"""The verdicts on recorded figures: retrain or not, alert or not.
+"""The verdicts on recorded figures: retrain, ask people, or neither.
 
-Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring
-(`performance.py`), the verdict on drift (`distributions.verdict`), starting a run (`pipelines.sensors`) or sending an
-alert (`pipelines.alerts`).
+Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring and judging
+figures (`distributions.verdict`, `performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
+(`pipelines.alert_sensor`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from assets.monitoring.performance import Over
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy, Verdict
 
 MonitoringAction = Literal["none", "retrain", "alert", "unknown"]
 RetrainAction = Literal["none", "retrain", "alert", "wait", "unknown"]
-AlertAction = Literal["send", "hold"]
-CauseKind = Literal["performance", "drift", "schedule"]
+CauseKind = Literal["performance", "estimated", "drift", "schedule"]
 
-SIGNIFICANCE_Z = 1.645
-"""One-sided 95%: a fall in AUC within this many standard errors may be chance."""
-
-_URGENCY: tuple[CauseKind, ...] = ("performance", "drift", "schedule")
-
-
-@dataclass(frozen=True)
-class PerformanceSignals:
-    """The latest realised figures of a live model.
-
-    Attributes:
-        day: The last day of their window; `None` without figures.
-        labelled, positives: Rows with a label, and the positive ones among them.
-        auc: Realised AUC; `None` where it could not be computed.
-        approved_auc: AUC at approval over such rows, from the reference profile.
-        over: Whether refused rows have labels too (`all`), or accepted ones alone.
-    """
-
-    day: date | None
-    labelled: int
-    positives: int
-    auc: float | None
-    approved_auc: float | None
-    over: Over = "all"
+_URGENCY: tuple[CauseKind, ...] = ("performance", "estimated", "drift", "schedule")
 
 
 @dataclass(frozen=True)
@@ -75,35 +49,6 @@ class RetrainVerdict(Verdict[RetrainAction]):
 
     run_key: str | None = None
     causes: tuple[str, ...] = ()
-
-
-def performance_verdict(
-    signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime
-) -> Verdict[MonitoringAction]:
-    """Whether the model still ranks as it did when it was approved.
-
-    A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
-    AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
-    """
-    stale = stale_reason("realised performance figures", signals.day, policy.window_days, now)
-    if stale:
-        return Verdict("unknown", (stale,))
-    if signals.approved_auc is None:
-        return Verdict("unknown", ("the AUC at approval is not known; the model's reference profile is missing",))
-    if signals.labelled < policy.min_rows:
-        return Verdict("unknown", (f"{signals.labelled} labelled rows; at least {policy.min_rows} are needed",))
-    if signals.auc is None:
-        return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
-    loss = signals.approved_auc - signals.auc
-    chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
-    rows = "rows" if signals.over == "all" else "accepted rows (at approval estimated for such rows)"
-    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} {rows}"
-    if loss <= policy.max_auc_loss:
-        return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
-    if loss <= chance:
-        few = f"with {signals.positives} positives a fall of up to {chance:.3f} may be chance"
-        return Verdict("unknown", (f"{figures}: {few}",))
-    return Verdict("retrain", (f"{figures}: more than {policy.max_auc_loss} lower",))
 
 
 def retrain_verdict(
@@ -143,28 +88,6 @@ def retrain_verdict(
     )
 
 
-def alert_verdict(
-    current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
-) -> Verdict[AlertAction]:
-    """Whether an alert on a verdict is sent: when the action changes, and repeatedly while the action is not "none".
-
-    Args:
-        current: The verdict now.
-        before: The action of the previous verdict; `None` for the first.
-        alerted_at: When the last alert on this verdict was sent; `None` for never.
-        repeat: The time between alerts on an unchanged verdict.
-    """
-    if current.action == "none":
-        if before in (None, "none"):
-            return Verdict("hold", ("nothing to report",))
-        return Verdict("send", (f"no longer '{before}'", *current.reasons))
-    if current.action != before or alerted_at is None:
-        return Verdict("send", current.reasons)
-    if now - alerted_at >= repeat:
-        return Verdict("send", (f"still '{current.action}' after {_span(now - alerted_at)}", *current.reasons))
-    return Verdict("hold", (f"alerted at {alerted_at.isoformat(timespec='minutes')}",))
-
-
 def cause_key(product: str, kind: CauseKind, model_version: str, since: date) -> str:
     """The key of one occurrence of a cause: of this product, kind and model, since this day.
 
@@ -186,19 +109,6 @@ def episode_start(history: Sequence[tuple[date, MonitoringAction]]) -> date | No
         elif action == "retrain" and start is None:
             start = day
     return start
-
-
-def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC, by the exponential approximation of Hanley and McNeil (1982).
-
-    Raises:
-        ValueError: One class has no rows.
-    """
-    if positives < 1 or negatives < 1:
-        raise ValueError(f"an AUC needs both classes; there are {positives} positives and {negatives} negatives")
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
-    return math.sqrt(max(variance, 0.0) / (positives * negatives))
 
 
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:

@@ -10,6 +10,7 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, Strea
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
 from assets.product.lake_sources import IcebergTable, LakeTable
+from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
     DecisionPolicy,
@@ -17,7 +18,6 @@ from assets.product.policies import (
     Freshness,
     GatePolicy,
     ModelSpec,
-    MonitoringPolicy,
     ProductError,
     Profit,
     Protected,
@@ -39,6 +39,7 @@ __all__ = [
     "AlertPolicy",
     "AllOf",
     "AnyOf",
+    "BusinessFigure",
     "Column",
     "ColumnType",
     "Compare",

@@ -15,14 +15,14 @@ from assets.product.agreement import check_accepted, check_agreement, check_cons
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
-from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
+from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
+from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
     GatePolicy,
     ModelSpec,
-    MonitoringPolicy,
     ProductError,
     Protected,
     RetrainPolicy,
@@ -135,7 +135,7 @@ class Product:
         for kind in (PostedOutcomes, PostedReviews):
             if len(alike := [source.name for source in self.posted if isinstance(source, kind)]) > 1:
                 raise ProductError(f"product {self.name}: {kind.__name__} is declared twice, {alike}; declare one")
-        self._check_spine_columns()
+        check_spine_columns(self.name, self.spine, self.features)
         check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
             if protected.column not in self.spine.passthrough:
@@ -145,6 +145,7 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
                 raise ProductError(
@@ -217,29 +218,12 @@ class Product:
 
     def _check_tuples(self) -> None:
         """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
-        values = {
-            "sources": self.sources, "protected": self.protected, "spine.passthrough": self.spine.passthrough,
-        }  # fmt: skip
+        passed = self.spine.passthrough
+        values = {"sources": self.sources, "protected": self.protected, "spine.passthrough": passed}
         for name, value in values.items():
             if not isinstance(value, (tuple, list)):
                 raise ProductError(
                     f"product {self.name}: {name} is {value!r} and not a tuple; write a comma after it: ({value!r},)"
-                )
-
-    def _check_spine_columns(self) -> None:
-        """Checks that row id and passthrough columns share no name with another column of the feature table."""
-        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None, "utc_hour": None}
-        computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
-        for column in (self.spine.row_id, *self.spine.passthrough):
-            if taken.get(column, column) != column:
-                raise ProductError(
-                    f"product {self.name}: the spine's row_id or passthrough column '{column}' has the name of a "
-                    f"column that the feature table adds; rename the column of '{self.spine.source}'"
-                )
-            if column in computed:
-                raise ProductError(
-                    f"product {self.name}: the spine's column '{column}' has the name of a feature; give the feature "
-                    "another name="
                 )
 
     def check(self) -> None:

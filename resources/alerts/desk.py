@@ -18,7 +18,6 @@ from resources.alerts.life import (
     Mark,
     Step,
     acknowledged,
-    forgotten,
     message_of,
     next_alert,
     resolved,
@@ -58,26 +57,35 @@ class AlertDesk:
     def send(self, alert: Alert) -> None:
         """Keeps the alert, and tells it unless it was told, is silenced or acknowledged.
 
+        Raises:
+            NotificationFailed: A target did not take it; it is kept, and `tell` tries again.
+            AlertError, LockError: As for `keep`.
+        """
+        self.keep([alert])
+        self._tell([alert.case])
+
+    def keep(self, alerts: Sequence[Alert]) -> None:
+        """Keeps alerts that `tell` tells: that one of them cannot be told holds no other back.
+
         Where the book cannot be used, every target is told at once: twice is better than never.
 
         Raises:
-            NotificationFailed: A target did not take it; it is kept, and `tell` tries again.
             AlertError, LockError: The book cannot be used.
         """
         now = self.now()
 
         def see(states: States) -> States:
-            return {**states, alert.case: seen(states.get(alert.case), alert, self.owner, now)}
+            return {**states, **{one.case: seen(states.get(one.case), one, self.owner, now) for one in alerts}}
 
         try:
             self.book.change(self.product, see, now)
         except (AlertError, LockError):
-            self._announce(replace(alert, owner=alert.owner or self.owner), ())
+            for alert in alerts:
+                self._announce(replace(alert, owner=alert.owner or self.owner), ())
             raise
-        self._tell([alert.case])
 
     def tell(self, endings: Mapping[str, str]) -> tuple[str, ...]:
-        """Ends alerts, and tells whatever is due: what was not delivered, is repeated, escalated or has ended.
+        """Ends alerts, and tells whatever is due: what is new or not delivered, is repeated, escalated or has ended.
 
         Args:
             endings: Of alerts that have ended, by case, the reason.
@@ -91,8 +99,7 @@ class AlertDesk:
         now = self.now()
 
         def end(states: States) -> States:
-            ended = {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
-            return {case: forgotten(state, self.policy, now) for case, state in ended.items()}
+            return {c: resolved(state, endings[c], now) if c in endings else state for c, state in states.items()}
 
         states = self.book.change(self.product, end, now)
         return self._tell(case for case, one in states.items() if next_alert(one, self.policy, now)[1].action != "hold")
@@ -182,7 +189,7 @@ class AlertDesk:
             present = states.get(case, state)
             if failures:
                 return {**states, case: replace(present, claimed_until=None, reached=reached)}
-            return {**states, case: told(present, state.severity, state.alert.message, now)}
+            return {**states, case: told(present, state.severity, now)}
 
         self.book.change(self.product, note, now)
         if failures:

@@ -11,7 +11,7 @@ from typing import Literal
 from resources.alerts.policy import AlertError, AlertPolicy
 from resources.notifications import Alert, Severity
 
-StepAction = Literal["open", "worse", "changed", "escalate", "repeat", "resolve", "hold"]
+StepAction = Literal["open", "worse", "escalate", "repeat", "resolve", "hold"]
 """What is told next; `hold` tells nothing."""
 
 _RANKS: tuple[Severity, ...] = ("info", "warning", "error")
@@ -44,7 +44,7 @@ class AlertState:
         severity: The present one; higher than the alert's own once it was escalated.
         opened_at, seen_at: When it was seen for the first and for the last time.
         sent_at: When it was told last; `None` for never.
-        sent_severity, sent_message: What was told last; empty for nothing.
+        sent_severity: The severity that was told last; `None` for never.
         escalated_at: When it was escalated; `None` if it was not.
         acknowledged, silence: What people said of it.
         resolved_at, resolution: When and why it ended; `None` and empty while it stands.
@@ -59,7 +59,6 @@ class AlertState:
     seen_at: datetime
     sent_at: datetime | None = None
     sent_severity: Severity | None = None
-    sent_message: str = ""
     escalated_at: datetime | None = None
     acknowledged: Mark | None = None
     silence: Mark | None = None
@@ -117,8 +116,6 @@ def next_alert(state: AlertState, policy: AlertPolicy, now: datetime) -> tuple[A
         return state, Step("open", "not told yet")
     if _RANKS.index(state.severity) > _RANKS.index(state.sent_severity):
         return state, Step("worse", f"was {state.sent_severity}, is {state.severity}")
-    if state.alert.kind == "monitoring" and state.alert.message != state.sent_message:
-        return state, Step("changed", "there is news")
     if state.acknowledged is not None:
         return state, Step("hold", f"acknowledged by {state.acknowledged.by}")
     if state.escalated_at is None and now - state.opened_at >= policy.escalate_after:
@@ -128,10 +125,10 @@ def next_alert(state: AlertState, policy: AlertPolicy, now: datetime) -> tuple[A
     return state, Step("hold", f"told at {_minutes(state.sent_at)}")
 
 
-def told(state: AlertState, severity: Severity, message: str, now: datetime) -> AlertState:
+def told(state: AlertState, severity: Severity, now: datetime) -> AlertState:
     """The state after every target has the message. An alert of severity `info` is news, and ends with it."""
     done = replace(
-        state, sent_at=now, sent_severity=severity, sent_message=message, claimed_until=None, reached=()
+        state, sent_at=now, sent_severity=severity, claimed_until=None, reached=()
     )  # fmt: skip
     return resolved(done, "told", now) if severity == "info" and done.is_open else done
 
@@ -168,19 +165,12 @@ def acknowledged(state: AlertState, mark: Mark) -> AlertState:
 def message_of(state: AlertState, step: Step) -> Alert:
     """The alert as it is told: with the present owner and severity; again, escalated or ended it says so first."""
     alert = replace(state.alert, owner=state.owner, severity=state.severity)
-    if step.action in ("open", "changed"):
+    if step.action == "open":
         return alert
     if step.action == "resolve":
         return replace(alert, title=f"ended: {alert.title}", message=step.reason, remedy="")
     words = {"worse": "worse", "escalate": "escalated", "repeat": "still"}
     return replace(alert, title=f"{words[step.action]}: {alert.title}", message=f"{step.reason}. {alert.message}")
-
-
-def forgotten(state: AlertState, policy: AlertPolicy, now: datetime) -> AlertState:
-    """The state of an alert that has ended if its sender would have told it again by now."""
-    if state.alert.kind == "monitoring" and state.is_open and now - state.seen_at >= policy.forget_after:
-        return resolved(state, f"not seen again since {_minutes(state.seen_at)}", now)
-    return state
 
 
 def _escalated(state: AlertState, policy: AlertPolicy, now: datetime) -> AlertState:

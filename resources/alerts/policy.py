@@ -23,17 +23,14 @@ class AlertPolicy:
         escalate_after: An alert of severity `warning` or `error` that nobody has acknowledged for this long is
             escalated, once: it gets the next severity, and the owner `escalate_to`.
         escalate_to: The address of those who answer next; if empty, the owner stays.
-        forget_after: An alert of the kind `monitoring`, which its sender tells again while it stands, has ended when it
-            was not told again for this long.
     """
 
     repeat: timedelta = timedelta(days=1)
     escalate_after: timedelta = timedelta(hours=4)
     escalate_to: str = ""
-    forget_after: timedelta = timedelta(days=8)
 
     def __post_init__(self) -> None:
-        for name in ("repeat", "escalate_after", "forget_after"):
+        for name in ("repeat", "escalate_after"):
             if getattr(self, name) <= timedelta(0):
                 raise AlertError(
                     f"alerting: {name}={getattr(self, name)!r}; write a positive time, as timedelta(hours=4)"

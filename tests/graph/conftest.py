@@ -13,7 +13,7 @@ import yaml
 
 from assets.materialising import asset_key
 from assets.monitoring.distributions.figures import Drift, drift_table
-from assets.monitoring.performance import PERFORMANCE_SCHEMA
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.products import load_product

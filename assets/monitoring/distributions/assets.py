@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from assets.bundle.released import champion_bundle
 from assets.materialising import asset_key, begun, daily_asset_of, permanent, wait_for_champion, with_constant
-from assets.monitoring.assets import JUDGED_BY
 from assets.monitoring.distributions.figures import drift_of_day, drift_table
 from assets.monitoring.distributions.reading import Monitored
 from assets.monitoring.distributions.told_apart import kinds_of_drift
+from assets.monitoring.windows import JUDGED_BY
 from assets.product import Partitions, Product
 from assets.product.names import (
     ATTRIBUTIONS,

@@ -1,15 +1,12 @@
 """A classifier between rows then and rows now: whether they differ at all, in any combination of features.
 
-Belongs here: the classifier two-sample test and the density ratio. Does not belong here: which rows are compared
-(`assets.py`).
+Belongs here: the classifier two-sample test. Does not belong here: which rows are compared (`separating.py`), how much
+more often rows like each one come now (`assets.monitoring.density_ratio`).
 
 If no classifier tells the two sets of rows apart, their joint distributions do not differ by more than it could see
 (Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, 2017). The test is the AUC of scores from cross-fitting:
 each row is scored by a classifier that has not seen it. Given the classifier of its fold, the AUC of a fold is a
 Mann-Whitney statistic, with mean 1/2 and a known variance where the sets do not differ; folds are averaged.
-
-A calibrated classifier's odds, divided by the odds of the sets' sizes, are the ratio of the densities now and then: the
-weight by which figures over rows then become figures over rows now (Sugiyama, Suzuki and Kanamori, 2012).
 """
 
 import math
@@ -29,7 +26,6 @@ from assets.bundle.profile import ReferenceProfile, category_values, numeric_val
 _FOLDS = 3
 _LEAST_ROWS = 50
 _MOST_CATEGORIES = 254
-_LARGEST_RATIO = 100.0
 
 
 @dataclass(frozen=True)
@@ -46,31 +42,6 @@ class Separation:
     p_value: float
     then: int
     now: int
-
-
-class DensityRatio:
-    """The density of rows now over the density of rows then, for any row.
-
-    Args:
-        profile: Names and kinds of the features.
-        then, now: Rows with the profile's columns.
-    """
-
-    def __init__(self, profile: ReferenceProfile, then: pa.Table, now: pa.Table, *, seed: int = 0) -> None:
-        self._profile = profile
-        self._texts = _texts(profile, (then, now))
-        matrix = np.concatenate([self._matrix(then), self._matrix(now)])
-        self._sizes = then.num_rows / max(now.num_rows, 1)
-        self._model = _classifier(profile, self._texts, seed).fit(matrix, _target(then, now))
-
-    def of(self, rows: pa.Table) -> NDArray[np.float64]:
-        """The ratio at each row, float64 [n]: at most 100, so that no row alone decides a weighted figure."""
-        now = self._model.predict_proba(self._matrix(rows))[:, 1]
-        ratio = now / np.maximum(1 - now, 1e-9) * self._sizes
-        return np.asarray(np.minimum(ratio, _LARGEST_RATIO), dtype=np.float64)
-
-    def _matrix(self, rows: pa.Table) -> NDArray[np.float64]:
-        return _matrix(self._profile, rows, self._texts)
 
 
 def separation(profile: ReferenceProfile, then: pa.Table, now: pa.Table, *, seed: int = 0) -> Separation | None:

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.distributions.multivariate import DensityRatio, separation
+from assets.monitoring.density_ratio import density_ratio
+from assets.monitoring.distributions.multivariate import separation
 from assets.monitoring.distributions.reading import Monitored
 from assets.product.names import FEATURES, TRAINING_SET, table_name
 from resources.lake.origins import Reading
@@ -57,8 +58,9 @@ def _row(
     found = None if then is None else separation(monitored.profile, then, now, seed=day.toordinal())
     if found is None or then is None:
         return row
-    ratio = DensityRatio(monitored.profile, then, now, seed=day.toordinal()).of(then)
-    alike = float(ratio.sum() ** 2 / (ratio**2).sum() / len(ratio)) if ratio.any() else 0.0
+    encoder = monitored.bundle.parts.encoder
+    ratio = density_ratio(encoder.encode(then), encoder.encode(now)).reference
+    alike = float(ratio.sum() ** 2 / (ratio**2).sum() / len(ratio))
     return {**row, "auc": found.auc, "p_value": found.p_value, "alike_share": alike}
 
 

@@ -1,6 +1,6 @@
-"""What a data fault means: people are asked, and a retraining that it explains is held.
+"""What a data fault means while it stands: a retraining that it explains is held.
 
-Belongs here: the faults that stand, the verdict on them, and holding the verdicts on drift and performance while a
+Belongs here: the faults that stand, and holding the verdicts on drift and performance while a
 fault explains them. Does not belong here: recognising faults (`recognition.py`), the verdicts that are held
 (`assets.monitoring.verdicts`), sending alerts (`pipelines`).
 """
@@ -8,7 +8,6 @@ fault explains them. Does not belong here: recognising faults (`recognition.py`)
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
 
 from assets.monitoring.distributions.cells import SCORE
 from assets.monitoring.faults.attribution import Lineage, lineage_of
@@ -19,7 +18,6 @@ from assets.product import Product, Verdict
 from assets.product.names import DATA_FAULTS, FINGERPRINTS, table_name, validated_table
 from resources.lake import Lake
 
-FaultAction = Literal["none", "alert", "unknown"]
 _DAY = timedelta(days=1)
 _TOLD = 3
 
@@ -45,15 +43,13 @@ class StandingFaults:
         first = self.judged - timedelta(days=DAYS_BEFORE)
         return tuple({one.key: one for one in self.findings if one.day >= first}.values())
 
-    def verdict(self, now: datetime) -> Verdict[FaultAction]:
-        """Whether people are asked: "alert" while a fault stands, or if no day was judged for too long."""
+    def late(self, now: datetime) -> str:
+        """That no day was judged for too long; empty where none is late, or none was judged yet."""
         if self.judged is None:
-            return Verdict("unknown", ("no day was judged yet",))
-        told = [one.sentence for one in self.latest]
+            return ""
         due = datetime.combine(self.judged + _DAY, time(), UTC) + self.product.max_age
-        if now > due:
-            told.append(f"feed_missing: no day after {self.judged} was made, though {now:%Y-%m-%d} is here")
-        return Verdict("alert", tuple(told)) if told else Verdict("none", (f"no data fault up to {self.judged}",))
+        late = f"feed_missing: no day after {self.judged} was made, though {now:%Y-%m-%d} is here"
+        return late if now > due else ""
 
     def reaching(self, first: date, last: date) -> dict[Finding, frozenset[str]]:
         """The faults that reach features of rows of these days, each with the features that it reaches."""
@@ -121,16 +117,26 @@ def held_drift(
 
 
 def held_performance(
-    verdict: Verdict[MonitoringAction], day: date, standing: Callable[[], StandingFaults]
+    verdict: Verdict[MonitoringAction], day: date, standing: Callable[[], StandingFaults], *, is_realised: bool
 ) -> Verdict[MonitoringAction]:
-    """The verdict on performance, or "alert" where it asks for a retraining and decisions, or labels, had a fault."""
+    """The verdict on performance, or "alert" where it asks for a retraining and decisions, or labels, had a fault.
+
+    Args:
+        day, standing: As for `held_drift`.
+        is_realised: The rows were decided so long before the window as their labels took to mature; an estimate is of
+            the rows of the window, and reads no label of theirs.
+    """
     if verdict.action != "retrain":
         return verdict
     faults = standing()
     product = faults.product
-    first = day - timedelta(days=product.monitoring.window_days - 1) - product.label.maturity
-    reaching = list(faults.reaching(first, day))
-    reaching += [one for one in faults.findings if one.rows_of == product.label.source and first <= one.day <= day]
+    first = day - timedelta(days=product.monitoring.window_days - 1)
+    if not is_realised:
+        reaching = list(faults.reaching(first, day))
+    else:
+        first -= product.label.maturity
+        reaching = list(faults.reaching(first, day))
+        reaching += [one for one in faults.findings if one.rows_of == product.label.source and first <= one.day <= day]
     return _people(product, list(dict.fromkeys(reaching)), verdict) if reaching else verdict
 
 

@@ -26,6 +26,7 @@ LOOP = (
 WATCHED = {
     "scores", "distributions", "attributions", "separation", "drift", "anomalies", "decisions", "outcomes",
     "performance", "batch_outcomes", "batch_performance",
+    "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
     "fingerprints", "data_faults", "consistency",
 }  # fmt: skip
 

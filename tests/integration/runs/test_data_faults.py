@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from assets.monitoring.faults.holding import standing_faults
+from pipelines.monitor_alerts import of_faults
 from pipelines.products import load_product
 from resources.clock import HistoryClock
 from tests.integration.conftest import LAST, Small
@@ -38,8 +39,9 @@ def test_cents_for_euros_are_told_with_their_features_and_gone_once_mended(small
     (fault,) = standing.findings
     assert (fault.place, fault.kind, fault.day, fault.figures["factor"]) == (PLACE, "scaled", LAST, 100)
     assert {"amount", "card_mean_amount_1d"} <= set(fault.moved)
-    assert standing.verdict(HistoryClock(LAST).now()).action == "alert"
+    (alert,) = of_faults(product, bank.lake, HistoryClock(LAST).now()).alerts
+    assert (alert.subject, alert.owner) == (f"{PLACE} scaled", fault.owner)
 
     file.write_text(euros, encoding="utf-8")
     bank.make(LAST, LAST, *ASSETS)
-    assert standing_faults(product, bank.lake).verdict(HistoryClock(LAST).now()).action == "none"
+    assert "it was mended" in of_faults(product, bank.lake, HistoryClock(LAST).now()).ending(alert)

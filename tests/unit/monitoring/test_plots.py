@@ -10,7 +10,7 @@ from PIL import Image
 from assets.bundle.profile import ReferenceProfile
 from assets.monitoring.distributions.figures import DRIFT_SCHEMA, drift_table
 from assets.monitoring.distributions.plots import psi_bars, psi_strip
-from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
 from assets.monitoring.plots import performance_over_time
 from tests.support.monitored_rows import FIRST, figures_by_day
 
@@ -70,13 +70,3 @@ def test_performance_is_drawn_with_its_gaps() -> None:
     whole = pixels(performance_over_time(performance([0.78] * 9), approved_auc=0.8, max_auc_loss=0.05))
     gaps = performance([0.78, 0.78, None, 0.78, None, None, 0.78, 0.78, 0.78])
     assert (whole != pixels(performance_over_time(gaps, approved_auc=0.8, max_auc_loss=0.05))).any()
-
-
-def test_the_estimate_is_drawn_beside_it() -> None:
-    table = performance([0.78] * 9)
-    estimate = pa.Table.from_pylist(
-        [{"day": day, "rows": 300, "expected_auc": 0.76} for day in table["day"].to_pylist()], schema=ESTIMATE_SCHEMA
-    )
-    without = performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05)
-    assert without != performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05, estimate=estimate)
-    assert without == performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05)

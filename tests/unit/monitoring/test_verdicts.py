@@ -1,77 +1,20 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
     MonitoringAction,
-    PerformanceSignals,
-    alert_verdict,
-    auc_error,
     cause_key,
     episode_start,
-    performance_verdict,
     retrain_verdict,
 )
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
-POLICY = MonitoringPolicy()
 RETRAIN = RetrainPolicy(cooldown=timedelta(days=7))
-
-
-def performance(**changes: object) -> Verdict[MonitoringAction]:
-    signals = PerformanceSignals(day=DAY, labelled=5000, positives=600, auc=0.77, approved_auc=0.78)
-    return performance_verdict(replace(signals, **changes), POLICY, NOW)  # type: ignore[arg-type]
-
-
-def test_performance_holds_until_it_falls_too_far() -> None:
-    assert performance(auc=0.74).action == "none"
-    verdict = performance(auc=0.72)
-    assert verdict.action == "retrain"
-    assert "realised AUC 0.720, 0.780 at approval, over 5000 rows" in verdict.reasons[0]
-
-
-def test_a_fall_that_may_be_chance_is_unknown() -> None:
-    verdict = performance(auc=0.70, labelled=300, positives=8)
-    assert verdict.action == "unknown"
-    assert "may be chance" in verdict.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"day": None}, "no realised performance"),
-        ({"day": DAY - timedelta(days=60)}, "days ago"),
-        ({"auc": None}, "no AUC"),
-        ({"approved_auc": None}, "AUC at approval is not known"),
-        ({"labelled": 100}, "100 labelled rows"),
-    ],
-)
-def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: str) -> None:
-    verdict = performance(**changes)
-    assert verdict.action == "unknown"
-    assert reason in verdict.reasons[0]
-
-
-def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
-    """Over exponential scores, for which the approximation of Hanley and McNeil is exact."""
-    rng = np.random.default_rng(0)
-    positives, negatives, rate = 60, 400, 0.35
-    drawn = []
-    for _ in range(1500):
-        good, bad = np.sort(rng.exponential(1.0, negatives)), rng.exponential(1 / rate, positives)
-        drawn.append(np.searchsorted(good, bad).mean() / negatives)
-    assert auc_error(1 / (1 + rate), positives, negatives) == pytest.approx(np.std(drawn), rel=0.08)
-
-
-def test_an_auc_of_one_class_has_no_error() -> None:
-    with pytest.raises(ValueError, match="both classes"):
-        auc_error(0.7, 0, 10)
 
 
 def cause(kind: CauseKind = "drift", action: MonitoringAction = "retrain", key: str | None = None) -> Cause:
@@ -152,28 +95,3 @@ def test_an_episode_begins_once_and_gaps_do_not_break_it(letters: str, start: in
     actions: dict[str, MonitoringAction] = {"n": "none", "r": "retrain", "u": "unknown"}
     history = [(DAY + timedelta(days=i), actions[letter]) for i, letter in enumerate(letters)]
     assert episode_start(history) == (None if start is None else DAY + timedelta(days=start))
-
-
-ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
-
-
-@pytest.mark.parametrize(
-    ("current", "before", "hours_ago", "action"),
-    [
-        (FINE, None, None, "hold"),
-        (FINE, "none", None, "hold"),
-        (FINE, "retrain", 1, "send"),
-        (ASKS, None, None, "send"),
-        (ASKS, "none", 1, "send"),
-        (ASKS, "unknown", 1, "send"),
-        (ASKS, "retrain", 1, "hold"),
-        (ASKS, "retrain", 24, "send"),
-        (ASKS, "retrain", None, "send"),
-    ],
-)
-def test_people_are_alerted_to_changes_and_reminded(
-    current: Verdict[str], before: str | None, hours_ago: int | None, action: str
-) -> None:
-    alerted_at = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
-    verdict = alert_verdict(current, before=before, alerted_at=alerted_at, now=NOW, repeat=timedelta(days=1))
-    assert verdict.action == action

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.governance.audit_database import open_audit
 from assets.materialising import asset_key
+from assets.monitoring.performance.verdicts import KpiSignal
+from assets.monitoring.signals import KpiFigures
 from assets.monitoring.verdicts import Cause
+from assets.product import Verdict
 from pipelines.alert_endings import endings
-from pipelines.alerts import approval_wanted, retraining_asked, rollout_held
+from pipelines.alerts import approval_wanted, rollout_held
 from pipelines.connections import alert_desk
+from pipelines.monitor_alerts import Watched, of_cause, of_kpis
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.alerts.life import AlertState, seen
@@ -24,6 +27,7 @@ from resources.rollout_store.manifest import Move, Release, RolloutManifest
 from tests.support.in_process import answer_of
 
 PRODUCT = load_product("card_fraud")
+DAY = date(2026, 9, 30)
 NOW = datetime(2026, 10, 1, 3, tzinfo=UTC)
 FAILED = Alert(
     severity="error", title="card_fraud_daily failed", product="card_fraud", message="no file", kind="run_failed",
@@ -34,6 +38,7 @@ MANIFEST = RolloutManifest(
     product="card_fraud", champion=Release(version="3", digest="ab" * 32), updated_at=NOW, by="tests", reason="tests"
 )
 DRIFT = Cause("drift", "card_fraud/drift/v3/2026-09-20", "retrain", ("score: PSI 0.31 above 0.25",))
+NOTHING = Watched()
 MOVE = Move(generation=7, action="pause", version="4", by="steward", reason="no evidence", at=NOW)
 
 
@@ -42,14 +47,14 @@ def standing(alert: Alert, at: datetime = NOW) -> dict[str, AlertState]:
 
 
 def ended(
-    alert: Alert, instance: dg.DagsterInstance, *, manifest: RolloutManifest = MANIFEST, causes: Any = ()
+    alert: Alert, instance: dg.DagsterInstance, *, manifest: RolloutManifest = MANIFEST, monitors: Watched = NOTHING
 ) -> Mapping[str, str]:
     return endings(
         PRODUCT,
         partitions_of(PRODUCT, load_environment({})),
         instance,
         manifest,
-        causes,
+        monitors,
         standing(alert, datetime.now(UTC) - timedelta(minutes=1)),
     )
 
@@ -76,23 +81,47 @@ def test_an_answer_ends_what_waited_for_it() -> None:
 def test_a_rollout_that_goes_on_and_drift_that_is_gone_end_theirs() -> None:
     paused = rollout_held(PRODUCT, MOVE)
     back = rollout_held(PRODUCT, replace(MOVE, action="roll_back"))
-    drifted = retraining_asked(PRODUCT, DRIFT)
+    drifted = of_cause(PRODUCT, DRIFT)
+    (alert,) = drifted.alerts
     calm = replace(DRIFT, action="none", reasons=("nothing drifted",))
+    unknown = replace(DRIFT, action="unknown", reasons=("too few rows",))
     with dg.DagsterInstance.ephemeral() as instance:
         assert ended(paused, instance, manifest=replace(MANIFEST, hold="paused")) == {}
         assert ended(paused, instance) == {paused.case: "promote by tests: tests"}
         assert ended(back, instance) == {}
         later = replace(MANIFEST, generation=8, action="start", subject="5")
         assert ended(back, instance, manifest=later) == {back.case: "start of version 5 by tests"}
-        assert ended(drifted, instance, causes=[DRIFT]) == {}
-        assert ended(drifted, instance, causes=[calm]) == {drifted.case: "drift is as it should be"}
+        assert ended(alert, instance, monitors=drifted) == {}
+        assert ended(alert, instance, monitors=of_cause(PRODUCT, unknown)) == {}
+        assert ended(alert, instance, monitors=of_cause(PRODUCT, calm)) == {alert.case: "drift is as it should be"}
 
 
 def test_drift_is_one_alert_for_as_long_as_it_lasts() -> None:
-    first = retraining_asked(PRODUCT, DRIFT)
-    tomorrow = retraining_asked(PRODUCT, replace(DRIFT, reasons=("score: PSI 0.40 above 0.25",)))
+    (first,) = of_cause(PRODUCT, DRIFT).alerts
+    (tomorrow,) = of_cause(PRODUCT, replace(DRIFT, reasons=("score: PSI 0.40 above 0.25",))).alerts
     assert first.case == tomorrow.case == "card_fraud/drift/v3/2026-09-20"
     assert first.runbook.endswith("RUNBOOK.md#drift")
+
+
+def test_a_cause_that_asks_for_people_alone_is_one_alert_whatever_its_day_until_a_retraining_takes_its_place() -> None:
+    asks = replace(DRIFT, action="alert", reasons=("a data fault explains it: scaled",))
+    found = [of_cause(PRODUCT, replace(asks, key=f"card_fraud/drift/v3/2026-09-2{day}")) for day in (1, 2)]
+    (first,), (second,) = (one.alerts for one in found)
+    assert first.case == second.case == "card_fraud/drift/v3"
+    assert first.remedy.startswith("no retraining starts by itself")
+    assert of_cause(PRODUCT, DRIFT).ending(first) == "another alert has its place"
+
+
+def test_each_business_figure_is_an_alert_and_an_unknown_one_ends_none() -> None:
+    odd = KpiSignal("approval_rate", 0.4, 0.7, 0.8, "target", outside=True)
+    calm = KpiSignal("profit", 9, 1, 20, "target", outside=False)
+    (alert,) = of_kpis(PRODUCT, KpiFigures(DAY, (odd, calm), Verdict("alert", (odd.sentence,)))).alerts
+    assert alert.case == "card_fraud/kpi/approval_rate"
+    assert alert.message == "approval rate 0.4, expected 0.7 to 0.8 (by target)"
+    for outside, action, over in ((False, "none", True), (None, "none", False), (False, "unknown", False)):
+        signals = (replace(odd, outside=outside), calm)
+        later = of_kpis(PRODUCT, KpiFigures(DAY, signals, Verdict(action, ("tests",))))
+        assert bool(later.ending(alert)) is over, (outside, action)
 
 
 @pytest.fixture

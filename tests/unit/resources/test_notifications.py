@@ -15,6 +15,7 @@ from resources.notifications import (
 from tests.support.servers.http_server import QuietHandler, serving
 
 ALERT = Alert(
+    kind="run_failed",
     severity="error",
     title="daily failed",
     product="credit_risk",
@@ -67,7 +68,7 @@ def test_the_console_leaves_out_what_is_not_known(capsys: pytest.CaptureFixture[
         "run: 0b7c",
         "partition: 2026-03-01",
         "runbook: https://github.com/loopline/loopline/blob/main/pipelines/credit_risk/RUNBOOK.md",
-        "case: credit_risk/monitoring/daily-failed",
+        "case: credit_risk/run_failed/daily-failed",
     ]
 
 

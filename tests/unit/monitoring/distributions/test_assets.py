@@ -225,6 +225,7 @@ def test_a_day_is_told_apart_from_the_pinned_training_rows(made: Watched) -> Non
     made.put("features", features_of(LAST, times=3.0), [LAST])
     (moved,) = separations(monitored, monitored.readings("features"), [LAST]).to_pylist()
     assert moved["p_value"] < 1e-6
+    assert moved["alike_share"] < 0.5 * calm["alike_share"]
     made.put("features", features_of(LAST), [LAST])
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from assets.bundle.profile import ReferenceProfile, build_profile
-from assets.monitoring.distributions.multivariate import DensityRatio, separation
+from assets.monitoring.distributions.multivariate import separation
 
 
 def draw(n: int, seed: int, *, correlation: float = 0.0, shift: float = 0.0) -> pa.Table:
@@ -36,11 +36,3 @@ def test_a_correlation_that_no_single_feature_shows_is_seen(profile: ReferencePr
 
 def test_few_rows_are_not_judged(profile: ReferenceProfile) -> None:
     assert separation(profile, draw(500, 1), draw(49, 2)) is None
-
-
-def test_the_ratio_makes_figures_over_rows_then_into_figures_over_rows_now(profile: ReferenceProfile) -> None:
-    then, now = draw(4000, 1), draw(3000, 2, shift=0.7)
-    weights = DensityRatio(profile, then, now).of(then)
-    assert weights.mean() == pytest.approx(1, abs=0.15)
-    mean = np.average(then["a"].to_numpy(), weights=weights)
-    assert mean == pytest.approx(now["a"].to_numpy().mean(), abs=0.1)

@@ -1,27 +1,27 @@
 """The assets `fingerprints` and `data_faults` over days in a lake, and what follows: the check, the hold, the alert."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.monitoring.distributions.figures import Drift, drift_table
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
-from assets.monitoring.signals import drift_cause
+from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA
+from assets.monitoring.signals import drift_cause, estimated_cause
 from assets.monitoring.verdicts import MonitoringAction, retrain_verdict
 from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
-from pipelines.fault_sensor import data_fault_alert
+from pipelines.monitor_alerts import of_faults
 from pipelines.products import load_product
-from resources.environments import CHECKOUT, load_environment
+from resources.environments import load_environment
 from resources.lake import Lake
 from resources.lake.origins import stale_days
-from resources.notifications import Alert
-from tests.support.clocks import StoppedClock
 from tests.support.faulty_cards import FIRST, PLANTED, day_of_number, quiet_day, write_cards
 
 PRODUCT = load_product("card_fraud")
@@ -30,16 +30,6 @@ LAST = day_of_number(N - 1)
 NOW = datetime.combine(LAST + timedelta(days=1), time(), UTC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 CENTS = PLANTED["cents"][2]
-
-
-@dataclass
-class Told:
-    """A channel that keeps what was sent."""
-
-    alerts: list[Alert]
-
-    def send(self, alert: Alert) -> None:
-        self.alerts.append(alert)
 
 
 @pytest.fixture
@@ -78,6 +68,15 @@ def record_drift(lake: Lake, *moved: str) -> None:
     lake.replace("card_fraud/drift", table.append_column("model_version", [["3"] * table.num_rows]), days=[LAST])
 
 
+def record_estimate(lake: Lake, auc: float) -> None:
+    row = {
+        "day": LAST, "method": "pape", "part": "all", "group": "", "rows": 9000, "accepted": 8000, "auc": auc,
+        "auc_low": auc - 0.01, "auc_high": auc + 0.01,
+    }  # fmt: skip
+    table = pa.Table.from_pylist([row], schema=ESTIMATED_SCHEMA).append_column("approved_auc", [[0.9]])
+    lake.replace("card_fraud/estimated_performance", table.append_column("model_version", [["3"]]), days=[LAST])
+
+
 def test_cents_for_euros_are_told_with_the_features_that_follow_until_the_day_is_mended(lake: Lake) -> None:
     done = make(lake, 0, N - 1)
     root, *following = findings(lake)
@@ -95,7 +94,8 @@ def test_cents_for_euros_are_told_with_the_features_that_follow_until_the_day_is
     assert stale_days(lake, ["card_fraud/fingerprints"]) == {"card_fraud/fingerprints": {LAST}}
     (check,) = make(lake, N - 1, N - 1).get_asset_check_evaluations()
     assert (findings(lake), check.passed) == ((), True)
-    assert standing_faults(PRODUCT, lake).verdict(NOW).action == "none"
+    standing = standing_faults(PRODUCT, lake)
+    assert (standing.latest, standing.late(NOW)) == ((), "")
 
 
 def test_each_planted_fault_is_told_on_its_day_and_asks_for_no_model(tmp_path: Path) -> None:
@@ -112,7 +112,8 @@ def test_each_planted_fault_is_told_on_its_day_and_asks_for_no_model(tmp_path: P
     planted = [(kind, column) for kind, column, _ in PLANTED.values()]
     assert told == {day_of_number(first + n): [fault] for n, fault in enumerate(planted)}
     standing = standing_faults(PRODUCT, lake)
-    assert standing.verdict(NOW + timedelta(days=30)).action == "alert"
+    assert standing.latest
+    assert "was made" in standing.late(NOW + timedelta(days=30))
 
 
 def test_a_change_that_was_accepted_is_no_fault_and_holds_nothing(lake: Lake) -> None:
@@ -152,10 +153,20 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     assert (verdict.action, verdict.run_key) == ("alert", None)
 
     fallen: Verdict[MonitoringAction] = Verdict("retrain", ("realised AUC 0.70, 0.90 at approval",))
-    of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing_faults(PRODUCT, lake))
+    standing = standing_faults(PRODUCT, lake)
+    of_labels = held_performance(fallen, LAST + timedelta(days=7), lambda: standing, is_realised=True)
     assert (of_labels.action, of_labels.reasons[-1]) == ("alert", *fallen.reasons)
-    later = LAST + timedelta(days=70)
-    assert held_performance(fallen, later, lambda: standing_faults(PRODUCT, lake)) == fallen
+    days = [LAST + timedelta(days=n) for n in range(-1, 100)]
+    realised, estimated = (
+        [day for day in days if held_performance(fallen, day, lambda: standing, is_realised=known) != fallen]
+        for known in (True, False)
+    )
+    assert realised[0] == estimated[0] == LAST
+    assert realised[-1] - estimated[-1] == PRODUCT.label.maturity, "its labels mature later"
+
+    record_estimate(lake, 0.7)
+    of_estimates = estimated_cause(PRODUCT, lake, "3", NOW)
+    assert (of_estimates.action, of_estimates.reasons[0]) == ("alert", held.reasons[0])
 
     record_drift(lake, "amount", "card_count_1d", "terminal_risk_1d", "score")
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain", "the fault does not explain the other features"
@@ -164,46 +175,30 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     mend(lake)
     make(lake, N - 1, N - 1)
     assert drift_cause(PRODUCT, lake, "3", NOW).action == "retrain"
+    assert estimated_cause(PRODUCT, lake, "3", NOW).action == "retrain"
 
 
-@pytest.fixture
-def tick(lake: Lake) -> Callable[[str | None, datetime], tuple[list[Alert], str, str | None]]:
-    """One tick of the sensor: what it told, its sentence, its cursor."""
-    sensor = data_fault_alert(PRODUCT)
-
-    def one(cursor: str | None, now: datetime) -> tuple[list[Alert], str, str | None]:
-        told = Told([])
-        resources = {"lake": lake, "notifier": told, "clock": StoppedClock(now)}
-        with dg.build_sensor_context(cursor=cursor, resources=resources) as context:
-            found = sensor.evaluate_tick(context)
-        assert found.run_requests == []
-        return told.alerts, str(found.skip_message), found.cursor
-
-    return one
-
-
-def test_people_are_told_once_of_a_fault_and_once_that_it_ended(
-    lake: Lake, tick: Callable[[str | None, datetime], tuple[list[Alert], str, str | None]]
-) -> None:
-    assert tick(None, NOW)[:2] == ([], "unknown: no day was judged yet")
+def test_people_are_told_of_a_fault_until_it_is_mended_and_of_days_that_nobody_makes(lake: Lake) -> None:
+    nothing = of_faults(PRODUCT, lake, NOW)
+    assert (nothing.alerts, nothing.over) == ((), {}), "no day was judged yet"
     make(lake, 0, N - 1)
-    (alert,), said, cursor = tick(None, NOW)
-    assert said.startswith("alert: scaled: card_transactions.amount is 100 times")
+    found = of_faults(PRODUCT, lake, NOW)
+    (alert,) = found.alerts
     assert (alert.title, alert.partition) == ("data fault: card_transactions.amount scaled", str(LAST))
-    assert "cards@bank.example" in alert.message
+    assert alert.case == f"card_fraud/data_fault/card_transactions.amount-scaled/{LAST}"
+    assert (alert.owner, found.ending(alert)) == ("cards@bank.example", "")
+    assert alert.message.startswith("scaled: card_transactions.amount is 100 times")
     again = f"loopline backfill card_fraud --from {LAST} --to {LAST}, and: loopline run card_fraud"
     assert alert.remedy == f"ask cards@bank.example to mend card_transactions.amount, then: {again}"
-    runbook = (CHECKOUT / alert.runbook).read_text(encoding="utf-8")
-    assert "data fault:" in runbook
-    assert tick(cursor, NOW)[0] == []
 
     mend(lake)
     make(lake, N - 1, N - 1)
-    (ended,), _, cursor = tick(cursor, NOW)
-    assert (ended.title, ended.severity) == ("data fault ended", "info")
-    assert tick(cursor, NOW)[0] == []
+    mended = of_faults(PRODUCT, lake, NOW)
+    assert mended.alerts == ()
+    assert "it was mended" in mended.ending(alert)
+    assert nothing.ending(alert) == "", "unknown is not calm"
 
-    (late,), said, _ = tick(cursor, NOW + timedelta(days=4))
+    (late,) = of_faults(PRODUCT, lake, NOW + timedelta(days=4)).alerts
     assert late.title == "data fault: feed_missing"
-    assert f"no day after {LAST} was made" in said
+    assert f"no day after {LAST} was made" in late.message
     assert "card_transactions (cards@bank.example)" in late.remedy

@@ -101,6 +101,21 @@ def test_who_did_not_get_it_gets_it_later_and_nobody_twice(records: str) -> None
     assert (len(good.heard), len(bad.heard)) == (1, 1)
 
 
+def test_one_that_a_target_does_not_take_holds_no_other_back(tmp_path: Path) -> None:
+    class Picky(Ear):
+        def send(self, alert: Alert) -> None:
+            if alert.case == CASE:
+                raise NotificationFailed("not this one")
+            super().send(alert)
+
+    ear, other = Picky(), replace(ALERT, subject="hourly")
+    one = desk(str(tmp_path), ear)
+    one.keep([ALERT, other])
+    with pytest.raises(NotificationFailed, match="not this one"):
+        one.tell({})
+    assert [told.case for told in ear.heard] == [other.case]
+
+
 def test_a_process_that_dies_between_claim_and_message_keeps_others_waiting_for_minutes_only(tmp_path: Path) -> None:
     class Killed(BaseException):
         """As a kill: nothing after it runs."""
@@ -133,16 +148,6 @@ def test_it_ends_with_a_message_and_is_kept_for_a_month(tmp_path: Path) -> None:
     watch.moment += timedelta(days=31)
     one.send(replace(ALERT, episode="2026-10-31"))
     assert CASE not in one.book.read("credit_risk")
-
-
-def test_a_sender_that_falls_silent_has_ended_its_alert(tmp_path: Path) -> None:
-    watch, ear = Watch(), Ear()
-    one = desk(str(tmp_path), ear, watch=watch)
-    one.send(Alert(severity="warning", title="business figures", product="credit_risk", message="approval rate 0.4"))
-    watch.moment += timedelta(days=9)
-    one.tell({})
-    assert ear.heard[-1].title == "ended: business figures"
-    assert one.standing() == {}
 
 
 def test_a_tick_with_nothing_to_tell_writes_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from resources.alerts.life import (
     AlertState,
     Mark,
     acknowledged,
-    forgotten,
     message_of,
     next_alert,
     resolved,
@@ -38,11 +37,7 @@ def fresh(alert: Alert = ALERT) -> AlertState:
 def tell(state: AlertState, at: datetime) -> tuple[AlertState, str]:
     """What is told at a time, delivered at once."""
     state, step = next_alert(state, POLICY, at)
-    return (
-        (state, "hold")
-        if step.action == "hold"
-        else (told(state, state.severity, state.alert.message, at), step.action)
-    )
+    return (state, "hold") if step.action == "hold" else (told(state, state.severity, at), step.action)
 
 
 def test_it_is_told_once_repeated_each_day_and_escalated_once() -> None:
@@ -97,20 +92,7 @@ def test_news_are_told_and_end_with_it() -> None:
     assert tell(state, T + HOUR)[1] == "hold"
 
 
-def test_a_sender_with_a_clock_of_its_own_is_told_again_with_news_and_forgotten_in_silence() -> None:
-    own = replace(ALERT, kind="monitoring", message="approval rate 0.4")
-    state, _ = tell(fresh(own), T)
-    state = acknowledged(state, ACK)
-    assert tell(seen(state, own, "", T + HOUR), T + HOUR)[1] == "hold"
-    news = seen(state, replace(own, message="approval rate 0.3"), "", T + HOUR)
-    assert tell(news, T + HOUR)[1] == "changed"
-    assert forgotten(state, POLICY, T + POLICY.forget_after - HOUR) == state
-    gone, action = tell(forgotten(state, POLICY, T + POLICY.forget_after), T + POLICY.forget_after)
-    assert (action, gone.is_open) == ("resolve", False)
-    assert "not seen again since 2026-10-01 03:00 UTC" in gone.resolution
-
-
-def test_other_kinds_are_not_told_again_because_their_words_change() -> None:
+def test_it_is_not_told_again_because_its_words_change() -> None:
     state, _ = tell(fresh(), T)
     assert tell(seen(state, replace(ALERT, message="no file, run 2"), "", T + HOUR), T + HOUR)[1] == "hold"
 
@@ -132,7 +114,7 @@ def test_what_makes_no_sense_is_refused(act: Callable[[], object], words: str) -
 
 def test_a_case_is_a_word_and_tells_occurrences_apart() -> None:
     assert ALERT.case == "credit_risk/run_failed/credit_risk_daily/2026-09-30"
-    odd = Alert(severity="error", title="data fault: a.b all_null", product="p", message="m")
-    assert odd.case == "p/monitoring/data-fault:-a.b-all_null"
+    odd = Alert(kind="data_fault", severity="error", title="data fault: a.b all_null", product="p", message="m")
+    assert odd.case == "p/data_fault/data-fault:-a.b-all_null"
     assert replace(ALERT, run_id="2", message="other", severity="error").case == ALERT.case
     assert replace(ALERT, episode="2026-10-01").case != ALERT.case

@@ -16,8 +16,9 @@ from tests.support.servers.http_server import QuietHandler, serving
 from tests.support.servers.smtp_server import taking_mail
 
 ALERT = Alert(
-    severity="error", title="daily failed", product="credit_risk", message="7% of the rows broke their contract",
-    owner="risk@bank.example", runbook="pipelines/credit_risk/RUNBOOK.md", remedy="loopline run credit_risk",
+    kind="run_failed", severity="error", title="daily failed", product="credit_risk",
+    message="7% of the rows broke their contract", owner="risk@bank.example",
+    runbook="pipelines/credit_risk/RUNBOOK.md", remedy="loopline run credit_risk",
 )  # fmt: skip
 
 

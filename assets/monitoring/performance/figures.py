@@ -1,8 +1,8 @@
-"""The realised performance of decisions, and its estimate before labels are known.
+"""The realised performance of decisions.
 
-Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day, and the estimate
-over decisions without labels. Does not belong here: joining outcomes (`assets.feedback.outcomes`), whose rows are
-counted together (`by_bundle.py`), gates (`assets.evaluation`), the verdict on a figure (`verdicts.py`).
+Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day. Does not belong
+here: joining outcomes (`assets.feedback.outcomes`), whose rows are counted together (`by_bundle.py`), figures before
+labels are known (`estimates.py`), gates (`assets.evaluation`), the verdict on a figure (`verdicts.py`).
 
 A figure that cannot be computed is null: there are too few rows, or all labels are of one class.
 
@@ -41,15 +41,6 @@ PERFORMANCE_SCHEMA = pa.schema(
         pa.field("bad_rate", pa.float64()),
         pa.field("acceptance", pa.float64()),
         pa.field("profit", pa.float64()),
-    ]
-)
-
-ESTIMATE_SCHEMA = pa.schema(
-    [
-        pa.field("day", pa.date32(), nullable=False),
-        pa.field("rows", pa.int64(), nullable=False),
-        pa.field("expected_auc", pa.float64()),
-        pa.field("expected_positive_rate", pa.float64()),
     ]
 )
 
@@ -107,29 +98,6 @@ def performance_by_day(
     return _table(PERFORMANCE_SCHEMA, wanted, figures)
 
 
-def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
-    """The performance that calibrated scores predict, before labels are known.
-
-    If a score is the probability of the bad outcome, a pair of rows is ranked rightly with a known probability, and the
-    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). The estimate reacts to a
-    change of the rows but not of their relation to the outcome: it complements the realised figure.
-
-    Args:
-        decisions: `day` (date32, the day of the decision) and `score` (probability, null where the model gave none).
-        days, window_days, min_rows: As for `performance_by_day`.
-
-    Returns:
-        A table of ESTIMATE_SCHEMA ordered by day.
-
-    Raises:
-        PerformanceError: As for `performance_by_day`.
-    """
-    rows = _read(decisions, accept=None, stake=None)
-    wanted = _checked_days(days, window_days)
-    figures = [_expected(_window(rows, day, window_days), min_rows) for day in wanted]
-    return _table(ESTIMATE_SCHEMA, wanted, figures)
-
-
 def _realised(rows: _Rows, profit: Profit, min_rows: int) -> dict[str, Any]:
     labelled = rows.where(rows.label >= 0)
     scored = labelled.where(~np.isnan(labelled.score))
@@ -149,16 +117,6 @@ def _realised(rows: _Rows, profit: Profit, min_rows: int) -> dict[str, Any]:
         "bad_rate": float(np.mean(accepted.label)) if enough and len(accepted.label) else None,
         "acceptance": float(np.mean(rows.accepted)) if len(rows.label) >= max(min_rows, 1) else None,
         "profit": float(earned.sum()) if enough else None,
-    }
-
-
-def _expected(rows: _Rows, min_rows: int) -> dict[str, Any]:
-    score = rows.score[~np.isnan(rows.score)]
-    enough = len(score) >= max(min_rows, 2)
-    return {
-        "rows": len(score),
-        "expected_auc": expected_auc(score) if enough else None,
-        "expected_positive_rate": float(score.mean()) if enough else None,
     }
 
 

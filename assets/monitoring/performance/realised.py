@@ -1,7 +1,7 @@
 """The realised figures of some days as a table: of answered decisions, or of batch scores.
 
 Belongs here: figures beside the AUC at approval of the bundle that they are of. Does not belong here: whose rows are
-counted together (`by_bundle.py`), a figure (`performance.py`), writing the table (`assets.py`).
+counted together (`by_bundle.py`), a figure (`figures.py`), writing the table (`assets.py`).
 
 The figures of answered decisions depend on no champion: who decided is recorded with each decision. Batch scores are
 those of the champion, and of its predecessors where their scores have not been made again.
@@ -18,7 +18,12 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle, released_bundle
-from assets.monitoring.by_bundle import EVERY_ROLE, approved_auc, performance_by_bundle, performance_by_model
+from assets.monitoring.performance.by_bundle import (
+    EVERY_ROLE,
+    approved_auc,
+    performance_by_bundle,
+    performance_by_model,
+)
 from assets.product import Product
 from resources.rollout_store.manifest import Release, RolloutError
 from resources.rollout_store.store import RolloutStore

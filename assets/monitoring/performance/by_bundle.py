@@ -1,7 +1,7 @@
 """Realised figures by who decided: of each bundle over its own answered decisions, or its own batch scores.
 
 Belongs here: which rows are counted together, and the AUC at approval that figures over such rows are compared with.
-Does not belong here: a figure (`performance.py`), reading bundles (`assets.py`), the verdict (`verdicts.py`).
+Does not belong here: a figure (`figures.py`), reading bundles (`assets.py`), the verdict (`verdicts.py`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.performance import Over, PerformanceError, expected_auc, performance_by_day
+from assets.monitoring.performance.corrected import with_corrected
+from assets.monitoring.performance.figures import Over, PerformanceError, expected_auc, performance_by_day
 from assets.product import Profit
 
 EVERY_ROLE = "all"
@@ -33,8 +34,8 @@ def performance_by_bundle(
             where decisions are reviewed.
 
     Returns:
-        A table of PERFORMANCE_SCHEMA, then `bundle`, `digest` and `role`: for each day and bundle with outcomes in the
-        window, a row of each arm and one of EVERY_ROLE.
+        A table of PERFORMANCE_SCHEMA, then the corrected figures (`corrected.py`), `bundle`, `digest` and `role`: for
+        each day and bundle with outcomes in the window, a row of each arm and one of EVERY_ROLE.
 
     Raises:
         PerformanceError: As for `performance_by_day`.
@@ -47,7 +48,8 @@ def performance_by_bundle(
         known = pc.fill_null(rows[profit.stake], pa.scalar(0, rows.schema.field(profit.stake).type))
         rows = rows.set_column(rows.column_names.index(profit.stake), profit.stake, known)
     deciders = rows.group_by(["bundle", "digest"]).aggregate([])
-    tables = [_named(performance_by_day(rows.slice(0, 0), [], window_days, accept=accept, profit=profit, min_rows=0))]
+    none = performance_by_day(rows.slice(0, 0), [], window_days, accept=accept, profit=profit, min_rows=0)
+    tables = [_named(with_corrected(none, rows, window_days, accept=accept, over_all=frozenset()))]
     for decider in deciders.to_pylist():
         own = rows.filter(
             pc.and_(pc.equal(rows["bundle"], decider["bundle"]), pc.equal(rows["digest"], decider["digest"]))
@@ -55,7 +57,11 @@ def performance_by_bundle(
         for role in (*sorted(own["role"].unique().to_pylist()), EVERY_ROLE):
             of_role = own if role == EVERY_ROLE else own.filter(pc.equal(own["role"], role))
             figures = performance_by_day(of_role, days, window_days, accept=accept, profit=profit, min_rows=min_rows)
-            tables.append(_named(figures.filter(pc.greater(figures["rows"], 0)), role=role, **decider))
+            figures = with_corrected(
+                figures.filter(pc.greater(figures["rows"], 0)), of_role, window_days,
+                accept=accept, over_all=_over_all(figures),
+            )  # fmt: skip
+            tables.append(_named(figures, role=role, **decider))
     return pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("day", "bundle", "digest", "role")])
 
 
@@ -111,6 +117,12 @@ def approved_auc(profile: ReferenceProfile, threshold: float, over: Over) -> flo
     scores = np.asarray(profile.score.sample, dtype=np.float64)
     among_all, among_accepted = expected_auc(scores), expected_auc(scores[scores < threshold])
     return None if among_all is None or among_accepted is None else profile.auc - (among_all - among_accepted)
+
+
+def _over_all(figures: pa.Table) -> frozenset[date]:
+    """The days whose figures are over refused rows too: nothing is to be corrected."""
+    every = zip(figures["day"].to_pylist(), figures["over"].to_pylist(), strict=True)
+    return frozenset(day for day, over in every if over == "all")
 
 
 def _named(figures: pa.Table, *, bundle: str = "", digest: str = "", role: str = "") -> pa.Table:

@@ -8,7 +8,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from assets.monitoring.assets import batch_performance_asset
+from assets.monitoring.performance.assets import batch_performance_asset
 from assets.monitoring.signals import performance_cause
 from assets.product import Partitions
 from pipelines.products import load_product

@@ -12,8 +12,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from assets.bundle.profile import build_profile
-from assets.monitoring.assets import performance_asset
-from assets.monitoring.by_bundle import EVERY_ROLE, approved_auc, performance_by_bundle
+from assets.monitoring.performance.assets import performance_asset
+from assets.monitoring.performance.by_bundle import EVERY_ROLE, approved_auc, performance_by_bundle
 from assets.monitoring.signals import performance_cause
 from assets.product import Partitions, Profit
 from pipelines.products import load_product

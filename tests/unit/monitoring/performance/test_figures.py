@@ -6,11 +6,10 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from assets.monitoring.performance import (
-    ESTIMATE_SCHEMA,
+from assets.monitoring.performance.figures import (
     PERFORMANCE_SCHEMA,
     PerformanceError,
-    estimated_by_day,
+    expected_auc,
     performance_by_day,
 )
 from assets.product import Profit
@@ -95,11 +94,9 @@ def test_days_come_out_in_order_and_once() -> None:
     assert [row["day"] for row in measured(outcomes(), days)] == [FIRST, FIRST + timedelta(days=2)]
 
 
-def test_the_estimate_is_the_auc_over_all_labels_that_the_scores_allow() -> None:
+def test_the_expected_auc_is_that_over_all_labels_that_the_scores_allow() -> None:
     """Every labelling of eight rows, with its probability: rightly ranked pairs over pairs, ties counting half."""
     p = np.array([0.1, 0.1, 0.2, 0.35, 0.35, 0.6, 0.8, 0.95])
-    table = pa.table({"day": pa.array([FIRST] * 8, pa.date32()), "score": p})
-    (row,) = estimated_by_day(table, [FIRST], 1, min_rows=2).to_pylist()
     right = pairs = 0.0
     for labels in product((0, 1), repeat=8):
         y = np.array(labels)
@@ -107,16 +104,12 @@ def test_the_estimate_is_the_auc_over_all_labels_that_the_scores_allow() -> None
         bad, good = p[y == 1][:, None], p[y == 0][None, :]
         right += chance * ((bad > good).sum() + 0.5 * (bad == good).sum())
         pairs += chance * bad.size * good.size
-    assert row["expected_auc"] == pytest.approx(right / pairs, abs=1e-12)
-    assert row["expected_positive_rate"] == pytest.approx(p.mean())
+    assert expected_auc(p) == pytest.approx(right / pairs, abs=1e-12)
 
 
-def test_the_estimate_is_unknown_for_few_rows_and_for_certain_scores() -> None:
-    assert estimated_by_day(outcomes(), [FIRST], 1, min_rows=1000)["expected_auc"].to_pylist() == [None]
-    certain = pa.table({"day": pa.array([FIRST] * 3, pa.date32()), "score": [0.0, 0.0, 0.0]})
-    estimate = estimated_by_day(certain, [FIRST], 1, min_rows=1)
-    assert estimate.schema == ESTIMATE_SCHEMA
-    assert estimate["expected_auc"].to_pylist() == [None]
+def test_certain_scores_have_no_expected_auc() -> None:
+    assert expected_auc(np.zeros(3)) is None
+    assert expected_auc(np.array([0.5])) is None
 
 
 @pytest.mark.parametrize(
