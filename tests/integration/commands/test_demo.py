@@ -24,8 +24,8 @@ LOOP = (
     "registered_model", "deployment", "scores", "batch_outcomes", "batch_performance",
 )  # fmt: skip
 WATCHED = {
-    "scores", "distributions", "attributions", "separation", "drift", "drift_limits", "anomalies", "decisions", "outcomes",
-    "performance", "batch_outcomes", "batch_performance",
+    "scores", "distributions", "attributions", "separation", "drift", "drift_limits", "anomalies", "decisions",
+    "outcomes", "performance", "batch_outcomes", "batch_performance",
     "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
     "fingerprints", "data_faults", "consistency",
 }  # fmt: skip
