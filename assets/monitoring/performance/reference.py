@@ -5,7 +5,7 @@ the rows of a window as the champion decides them. Does not belong here: what is
 `kpis.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -79,6 +79,12 @@ def test_days(windows: Mapping[str, Any]) -> tuple[date, date]:
     """The first and the last day of the test window of a recorded split."""
     first, end = (datetime.fromisoformat(windows["test"][name]) for name in ("first", "end"))
     return first.date(), (end - timedelta(microseconds=1)).date()
+
+
+def judged_days(bundle: Bundle, days: Sequence[date]) -> tuple[date, ...]:
+    """Those of the days that do not lie before the champion's test window: earlier rows are what it was trained on."""
+    windows = bundle.parts.metrics.get("windows")
+    return tuple(days) if windows is None else tuple(day for day in days if day >= test_days(windows)[0])
 
 
 def decided(product: Product, bundle: Bundle, table: pa.Table) -> Decided:

@@ -29,7 +29,7 @@ from assets.monitoring.performance.judged import (
 from assets.monitoring.performance.kpis import kpis_by_day
 from assets.monitoring.performance.matured import calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
-from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of
+from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
 from assets.monitoring.windows import window_of
 from assets.product import Product
@@ -128,7 +128,7 @@ def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequen
 
 
 def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
-    """What is expected of the rows of each day's window, as the champion decides them.
+    """What is expected of the rows of each day's window, as the champion decides them; from its test window on.
 
     Raises:
         LakeError: A table does not exist or is damaged.
@@ -142,7 +142,7 @@ def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence
     reference, now = evaluated_rows(product, bundle, lake), decided(product, bundle, rows)
     day_of_row = np.asarray(rows["day"].to_numpy(), dtype="datetime64[D]")
     made: list[dict[str, Any]] = []
-    for day in days:
+    for day in judged_days(bundle, days):
         last = np.datetime64(day, "D")
         within = (day_of_row <= last) & (day_of_row > last - policy.window_days)
         found = estimates_of(
