@@ -95,7 +95,7 @@ def test_a_killed_backfill_goes_on_and_gives_the_same_content(demo_home: DemoHom
     """Thirty days made again after a first attempt was killed: each table and day has its rows, in new versions."""
     killable = KillableHome(demo_home.environment, demo_home.variables)
     command = ("backfill", PRODUCT, "--from", f"{DAYS[0]}", "--to", f"{DAYS[-1]}")
-    (after, extent), *_ = moments("backfill", 8.0, 30.0)
+    (after, extent), *_ = moments("backfill", 4.0, 9.0)
     pid = killable.killed(after, extent, *command)
     assert pid is not None
     left = killable.active_runs()
