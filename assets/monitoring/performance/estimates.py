@@ -167,7 +167,7 @@ class Estimator:
                     "accepted": int(of_group.accepted.sum()), "classifier_auc": None if ratio is None else ratio.auc,
                     "unseen_share": None if ratio is None else ratio.unseen_share,
                 }  # fmt: skip
-                outcome = withheld
+                outcome: dict[str, Any] | Reason | None = withheld
                 if outcome is None and ratio is not None:
                     # Where nothing tells the window from the reference, each row weighs 1: both methods are one.
                     same = method == "pape" and not ratio.shifted
