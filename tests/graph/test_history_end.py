@@ -83,7 +83,11 @@ def test_nothing_is_asked_for_after_its_end(environment: Environment, instance: 
     assert "2018-04-20 is materialised already" in answer(instance, environment, "card_fraud_daily_schedule")
     landed = answer(instance, environment, "card_fraud_landing_sensor")
     assert landed == "card_fraud has no day 2018-04-21: it is not over, or after the end of its history"
-    assert "wait until 2018-04-28" in answer(instance, environment, "card_fraud_retrain_schedule")
+    trained = "the last training was at 2018-04-21 00:00 UTC: card_fraud_retrain_sensor starts the next one"
+    assert trained in answer(instance, environment, "card_fraud_retrain_schedule")
+    asked = answer(instance, environment, "card_fraud_retrain_sensor")
+    assert asked.startswith("unknown: performance: no model decides yet")
+    assert "due" not in asked, "the schedule's last time is before its end"
 
 
 def test_in_the_sandbox_the_earlier_end_counts(tmp_path: Path) -> None:

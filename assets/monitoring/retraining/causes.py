@@ -113,7 +113,7 @@ class Examination:
         return frozenset(self._lake.schema(table).names) if self._lake.exists(table) else frozenset()
 
     def _new_labels(self, until: date | None) -> int | None:
-        """Labels of outcomes that became final since the champion was trained; `None` where the policy asks for none."""
+        """Labels that became final since the champion was trained; `None` where the policy asks for none."""
         policy, bundle = self._product.retraining, None if self._champion is None else self._champion.bundle
         if bundle is None or (policy.new_labels is None and not policy.needed_labels):
             return None

@@ -14,8 +14,8 @@ from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asse
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA
-from assets.monitoring.signals import drift_cause, estimated_cause
 from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
+from assets.monitoring.signals import drift_cause, estimated_cause
 from assets.monitoring.verdicts import MonitoringAction
 from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
 from pipelines.monitor_alerts import of_faults
