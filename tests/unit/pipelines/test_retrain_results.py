@@ -29,7 +29,7 @@ KEY = "card_fraud/performance/v3/2026-09-20"
 TRAINED = datetime(2026, 9, 25, tzinfo=UTC)
 DAY = date(2026, 9, 30)
 STATE = RolloutManifest(
-    product=PRODUCT.name, champion=Release(version="4", digest="ab" * 32), updated_at=TRAINED, by="tests", reason="tests",
+    product=PRODUCT.name, champion=Release(version="4", digest="ab" * 32), updated_at=TRAINED, by="tests", reason="t",
     former=(Release(version="3", digest="cd" * 32),),
 )  # fmt: skip
 
