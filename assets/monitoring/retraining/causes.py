@@ -6,11 +6,10 @@ what a retraining is worth. Does not belong here: the monitors' causes (`assets.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-
-import pyarrow.compute as pc
+from functools import cached_property
 
 from assets.bundle.bundle import Bundle
 from assets.monitoring.monitors import monitors
@@ -101,13 +100,14 @@ class Examination:
             kinds: list[CauseKind] = ["features", "labels", "staleness"]
             name = self._product.name
             return [Cause(k, f"{name}/{k}/unknown", "unknown", (champion.problem,)) for k in kinds if asked[k]]
-        found = [features_cause(self._product, bundle, self._columns())] if policy.new_features else []
+        found = [features_cause(self._product, bundle, self._columns)] if policy.new_features else []
         if policy.new_labels is not None and labels is not None:
             found.append(labels_cause(self._product, bundle, labels, policy.new_labels))
         if policy.max_age is not None:
             found.append(staleness_cause(self._product, bundle, now))
         return found
 
+    @cached_property
     def _columns(self) -> frozenset[str]:
         table = table_name(self._product.name, FEATURES)
         return frozenset(self._lake.schema(table).names) if self._lake.exists(table) else frozenset()
@@ -117,14 +117,22 @@ class Examination:
         policy, bundle = self._product.retraining, None if self._champion is None else self._champion.bundle
         if bundle is None or (policy.new_labels is None and not policy.needed_labels):
             return None
+        return sum(labels for day, labels in self._labels_by_day.items() if until is None or day <= until)
+
+    @cached_property
+    def _labels_by_day(self) -> Mapping[date, int]:
+        """The labels that became final on each day after the champion was trained."""
         table = table_name(self._product.name, judged_tables(self._product).outcomes)
-        if not self._lake.exists(table):
-            return 0
-        first = bundle.parts.created_at.astimezone(UTC).date()
-        days = [day for day in self._lake.days(table) if day > first and (until is None or day <= until)]
+        bundle = None if self._champion is None else self._champion.bundle
+        if bundle is None or not self._lake.exists(table):
+            return {}
+        trained = bundle.parts.created_at.astimezone(UTC).date()
+        days = [day for day in self._lake.days(table) if day > trained]
         if not days:
-            return 0
-        return int(pc.count(self._lake.read(table, days=days, columns=["label"])["label"]).as_py())
+            return {}
+        rows = self._lake.read(table, days=days, columns=["day", "label"])
+        counts = rows.group_by("day").aggregate([("label", "count")])
+        return dict(zip(counts["day"].to_pylist(), counts["label_count"].to_pylist(), strict=True))
 
     def _shortfall(self, causes: Sequence[Cause], until: date | None) -> Shortfall | None:
         """What the champion loses, where something asks for a retraining or days are recorded."""

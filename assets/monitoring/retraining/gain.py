@@ -7,10 +7,10 @@ estimates (`assets.monitoring.performance.estimates`), the business figures (`kp
 A loss that no model can make good (a market that became worse) is in these figures too: they are an upper bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,7 @@ from assets.monitoring.windows import window_of
 from assets.product import Product
 from assets.product.names import ESTIMATED_PERFORMANCE, KPIS, table_name
 from resources.lake import Lake
+from resources.naming import days_between
 
 Basis = Literal["estimated", "realised"]
 _LATEST_START = timedelta(days=28)
@@ -49,18 +50,18 @@ class Shortfall:
         return f"{self.basis}: {self.a_day:,.0f} a day less than at approval, {days:.0f} days until the next schedule"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Earnings:
     """What is recorded of a champion's profit.
 
     Attributes:
-        estimated: Its rows of `estimated_performance` by PAPE over all rows, in any order.
-        realised: Its rows of `kpis` of the figure `profit`, in any order.
-        approved: The estimated profit a row, when it was approved; `None` where no estimate is from then.
+        estimated: For each day the estimated profit of its window (PAPE, all rows), and the rows of the window.
+        missed: For each day what labels that became final on it earned less than expected; negative for more.
+        approved: The estimated profit a row, when the champion was approved; `None` where no estimate is from then.
     """
 
-    estimated: pa.Table
-    realised: pa.Table
+    estimated: Mapping[date, tuple[float, int]]
+    missed: Mapping[date, float]
     approved: float | None
 
 
@@ -70,35 +71,30 @@ def earnings(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date])
     Raises:
         LakeError: A table is damaged.
     """
-    estimated = _own(_read(product, lake, ESTIMATED_PERFORMANCE, days, 0), bundle, method="pape", part=WHOLE)
-    realised = _own(_read(product, lake, KPIS, days, product.monitoring.window_days - 1), bundle, figure="profit")
-    return Earnings(estimated, realised, _approved(product, lake, bundle))
+    figures = _own(_read(product, lake, KPIS, days, product.monitoring.window_days - 1), bundle, figure="profit")
+    return Earnings(
+        estimated=_estimates(_read(product, lake, ESTIMATED_PERFORMANCE, days, 0), bundle),
+        missed={
+            row["day"]: float(row["expected"] - row["value"])
+            for row in figures
+            if row["value"] is not None and row["expected"] is not None
+        },
+        approved=_approved(product, lake, bundle),
+    )
 
 
 def shortfall(known: Earnings, day: date, window_days: int) -> Shortfall | None:
     """The larger of both shortfalls of the window that ends with the day; `None` where neither is known."""
-    estimated, realised = _estimated(known, day, window_days), _realised(known.realised, day, window_days)
-    found = [
-        *([] if estimated is None else [Shortfall(max(0.0, estimated), "estimated")]),
-        *([] if realised is None else [Shortfall(max(0.0, realised), "realised")]),
+    found: list[Shortfall] = []
+    if known.approved is not None and day in known.estimated:
+        profit, rows = known.estimated[day]
+        found.append(Shortfall(max(0.0, (known.approved * rows - profit) / window_days), "estimated"))
+    within = [
+        known.missed[one] for one in days_between(day - timedelta(days=window_days - 1), day) if one in known.missed
     ]
+    if within:
+        found.append(Shortfall(max(0.0, sum(within) / window_days), "realised"))
     return max(found, key=lambda one: one.a_day, default=None)
-
-
-def _estimated(known: Earnings, day: date, window_days: int) -> float | None:
-    rows = [row for row in known.estimated.to_pylist() if row["day"] == day and row["profit"] is not None]
-    if known.approved is None or not rows or not rows[0]["rows"]:
-        return None
-    return float(known.approved * rows[0]["rows"] - rows[0]["profit"]) / window_days
-
-
-def _realised(kpis: pa.Table, day: date, window_days: int) -> float | None:
-    first = day - timedelta(days=window_days - 1)
-    rows = [row for row in kpis.to_pylist() if first <= row["day"] <= day]
-    known = [row for row in rows if row["value"] is not None and row["expected"] is not None]
-    if not known:
-        return None
-    return float(sum(row["expected"] - row["value"] for row in known)) / window_days
 
 
 def _approved(product: Product, lake: Lake, bundle: Bundle) -> float | None:
@@ -108,10 +104,14 @@ def _approved(product: Product, lake: Lake, bundle: Bundle) -> float | None:
         return None
     last = test_days(windows)[1]
     days = [day for day in lake.days(table) if last <= day <= last + _LATEST_START]
-    own = _own(lake.read(table, days=days), bundle, method="pape", part=WHOLE) if days else None
-    rows = [] if own is None else [row for row in own.to_pylist() if row["profit"] is not None and row["rows"]]
-    first = min(rows, key=lambda row: row["day"], default=None)
-    return None if first is None else float(first["profit"]) / int(first["rows"])
+    found = _estimates(lake.read(table, days=days), bundle) if days else {}
+    profit, rows = found[min(found)] if found else (0.0, 0)
+    return profit / rows if rows else None
+
+
+def _estimates(table: pa.Table | None, bundle: Bundle) -> dict[date, tuple[float, int]]:
+    own = _own(table, bundle, method="pape", part=WHOLE)
+    return {row["day"]: (float(row["profit"]), int(row["rows"])) for row in own if row["profit"] is not None}
 
 
 def _read(product: Product, lake: Lake, name: str, days: Sequence[date], before: int) -> pa.Table | None:
@@ -120,10 +120,11 @@ def _read(product: Product, lake: Lake, name: str, days: Sequence[date], before:
     return window_of(lake, product.name, days, name, before=before)[0]
 
 
-def _own(table: pa.Table | None, bundle: Bundle, **only: str) -> pa.Table:
-    """The champion's rows with these values; an empty table where there is none."""
+def _own(table: pa.Table | None, bundle: Bundle, **only: str) -> list[dict[str, Any]]:
+    """The champion's rows with these values; none where there is no table."""
     if table is None:
-        return pa.table({})
+        return []
     for column, value in {"model_version": bundle.version, **only}.items():
         table = table.filter(pc.equal(table[column], value))
-    return table
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -94,8 +93,15 @@ def test_worth_is_the_shortfall_until_the_next_schedule(bank: Bank) -> None:
 
 
 def test_without_figures_worth_is_not_known() -> None:
-    empty = pa.table({})
-    assert shortfall(Earnings(empty, empty, 1.0), LAST, 28) is None
+    assert shortfall(Earnings({}, {}, 1.0), LAST, 28) is None
+    assert shortfall(Earnings({LAST: (90.0, 100)}, {}, None), LAST, 28) is None, "nobody knows what it was"
+    found = shortfall(Earnings({LAST: (90.0, 100)}, {}, 1.46), LAST, 28)
+    assert found is not None
+    assert (found.basis, found.a_day) == ("estimated", pytest.approx(2.0))
+    late = {LAST: 28.0, LAST - timedelta(days=27): 56.0, LAST - timedelta(days=28): 1e9}
+    larger = shortfall(Earnings({LAST: (90.0, 100)}, late, 1.46), LAST, 28)
+    assert larger is not None
+    assert (larger.basis, larger.a_day, larger.until_next(10.0)) == ("realised", 3.0, 30.0)
 
 
 def test_age_asks_from_its_day_on(bank: Bank) -> None:
