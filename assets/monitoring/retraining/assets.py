@@ -83,7 +83,8 @@ def retraining_asset(product: Product, partitions: Partitions) -> dg.AssetsDefin
                 rows.append((day, signals, verdicts[day]))
         table = retraining_table(rows, champion.version)
         digest = None if champion.bundle is None else champion.bundle.digest
-        readings = {table_of: Reading(version) for table_of, version in versions.items()}
+        window = {table_name(product.name, KPIS): product.monitoring.window_days - 1}
+        readings = {one: Reading(version, window.get(one, 0)) for one, version in versions.items()}
         commit = lake.replace(
             table_name(product.name, name),
             table,

@@ -52,7 +52,7 @@ def test_a_day_is_recorded_with_its_causes_their_worth_and_what_holds_them(bank:
         rows = {row["cause"]: row for row in bank.lake.read("card_fraud/retraining").to_pylist()}
         assert {"performance", "estimated", "drift", "features", "schedule"} == set(rows)
         estimated = rows["estimated"]
-        assert (estimated["asks"], estimated["since"]) == ("retrain", LAST)
+        assert (estimated["asks"], estimated["since"]) == ("retrain", DAYS[9]), "the first of its days"
         assert json.loads(estimated["evidence"])["rows"] == 7 * A_DAY
         assert rows["features"]["asks"] == "none"
         assert rows["drift"]["asks"] == "unknown"
@@ -60,9 +60,9 @@ def test_a_day_is_recorded_with_its_causes_their_worth_and_what_holds_them(bank:
         recorded = recorded_verdict(PRODUCT, bank.lake)
         assert recorded is not None
         assert list(recorded.holds) == ["cooldown"]
-        assert (recorded.day, recorded.since, recorded.model_version) == (LAST, LAST, "2")
-        (event,) = done.asset_materializations_for_node("card_fraud__retraining")
-        assert event.metadata["action"].value == "wait"
+        assert (recorded.day, recorded.since, recorded.model_version) == (LAST, DAYS[9], "2")
+        (event,) = done.get_asset_materialization_events()
+        assert event.materialization.metadata["action"].value == "wait"
         content = bank.lake.read("card_fraud/retraining")
         made(bank, PRODUCT, instance)
         assert bank.lake.read("card_fraud/retraining").equals(content), "made again, a day says the same"
