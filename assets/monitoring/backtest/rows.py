@@ -141,11 +141,15 @@ def _decided(
 ) -> tuple[NDArray[np.int8], DecidedBy, dict[str, int]]:
     """What was decided of each row, -1 where nobody decided it; by whom; and the versions of what was read.
 
-    Answered decisions count; where there are none of these rows, the scores of the days; else the champion decides now.
+    Answered decisions count first, and the scores of the days where there are none of these rows; of a product that is
+    judged by batch scores it is the other way round. Without either the champion decides now.
     """
     ids = rows[product.spine.row_id].cast(pa.string())
     days = sorted(set(pc.cast(rows["as_of"], pa.date32()).to_pylist()))
-    for name, column, who in ((DECISIONS, "row_id", "answered"), (SCORES, product.spine.row_id, "scored")):
+    tables: list[tuple[str, str, DecidedBy]] = [
+        (DECISIONS, "row_id", "answered decisions"), (SCORES, product.spine.row_id, "batch scores")
+    ]  # fmt: skip
+    for name, column, by in tables if product.monitoring.judged == "answered" else tables[::-1]:
         table = table_name(product.name, name)
         if not lake.exists(table):
             continue
@@ -154,7 +158,6 @@ def _decided(
         found = lake.read(table, days=last, version=version, columns=[column, "outcome"]) if last else None
         answers = None if found is None else _codes_of(ids, found[column], found["outcome"], product.decision)
         if answers is not None and (answers >= 0).any():
-            by: DecidedBy = "answered decisions" if who == "answered" else "batch scores"
             return answers, by, {table: version}
     computed = Engine(champion, None).score_table(rows).answers.codes
     answers = np.where(_after_training(rows, champion), computed, np.int8(-1))
@@ -164,7 +167,7 @@ def _decided(
 def _codes_of(
     ids: pa.ChunkedArray, decided: pa.ChunkedArray, outcomes: pa.ChunkedArray, decision: DecisionPolicy
 ) -> NDArray[np.int8]:
-    """The answer of each row by its last decision; -1 where it has none."""
+    """The answer of each row by its last decision; -1 where it has none. A fallback's own word accepts nobody."""
     words = {decision.accept: ACCEPT, **({decision.refer: REFER} if decision.refer else {})}
     codes = [words.get(word, REFUSE) for word in outcomes.to_pylist()]
     by_id = dict(zip(decided.cast(pa.string()).to_pylist(), codes, strict=True))
