@@ -191,7 +191,7 @@ def test_what_is_unknown_is_said_and_starts_nothing(ticking: Ticking) -> None:
     assert answer.startswith("unknown: ")
     for kind in ("drift", "performance", "estimated"):
         assert f"{kind}: {none}" in answer
-    assert "features: card_fraud 3 is not published" in answer
+    assert "3 of card_fraud is not published in this rollout store" in answer
     retrain(ticking, trained_at=NOW - timedelta(days=20))
     ticking.record_drift({YESTERDAY: 0.6}, rows=20)
     assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(SENSOR))

@@ -12,7 +12,7 @@ import pytest
 from assets.materialising import asset_key, definition_of
 from assets.product import ProductError
 from pipelines.build import build_pipeline
-from pipelines.connections import clock_of
+from pipelines.connections import clock_of, connections
 from pipelines.operations.loop.source_days import ImpossibleDay, readable_days
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
@@ -53,8 +53,10 @@ def answer(instance: dg.DagsterInstance, environment: Environment, name: str) ->
         ) as context:
             tick = repository.get_schedule_def(name).evaluate_tick(context)
             return tick.run_requests[0] if tick.run_requests else tick.skip_message
-    with dg.build_sensor_context(instance, repository_def=repository) as sensor_context:
-        found = repository.get_sensor_def(name).evaluate_tick(sensor_context)
+    sensor, known = repository.get_sensor_def(name), {**connections(ENDED, environment), **clock}
+    resources = {key: known[key] for key in sensor.required_resource_keys}
+    with dg.build_sensor_context(instance, resources=resources, repository_def=repository) as sensor_context:
+        found = sensor.evaluate_tick(sensor_context)
         return found.run_requests[0] if found.run_requests else found.skip_message
 
 
