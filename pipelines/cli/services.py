@@ -7,7 +7,7 @@ checks of the doctor (`pipelines.operations.doctor`).
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +18,16 @@ from pipelines.cli.render.services import (
     services_json,
     show_elsewhere,
     show_findings,
+    show_retraining,
     show_service,
     show_waiting,
 )
 from pipelines.services.probes import Probed
 from resources.dependencies import dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment, part_of
+
+if TYPE_CHECKING:
+    from pipelines.operations.retrainings import RetrainState
 
 
 def up(json_: Json = False) -> None:
@@ -63,9 +67,9 @@ def down(json_: Json = False) -> None:
 
 
 def status(json_: Json = False) -> None:
-    """The state of the local services, and versions that wait for an approver; exit status 0 only if all services run.
+    """The state of the local services, versions that wait for an approver, and what asks for a retraining.
 
-    A version that waits is no problem of a service: it does not change the exit status.
+    Exit status 0 only if all services run: a version that waits is no problem of a service.
     """
     from pipelines.services.lifecycle import status as ask
 
@@ -75,8 +79,11 @@ def status(json_: Json = False) -> None:
         show_service(service, to)
     waiting = _waiting(environment)
     show_waiting(waiting, to)
+    retraining = _retraining(environment)
+    show_retraining(retraining, to)
     if json_:
-        console.print_json({**services_json(found), "waiting": waiting})
+        told = {name: one.to_dict() for name, one in retraining.items()}
+        console.print_json({**services_json(found), "waiting": waiting, "retraining": told})
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
@@ -89,6 +96,16 @@ def _waiting(environment: Environment) -> dict[str, Mapping[str, str]]:
     from pipelines.products import product_names
 
     return waiting_versions(environment, product_names())
+
+
+def _retraining(environment: Environment) -> "dict[str, RetrainState]":
+    """Where retraining stands; nothing where no run was ever recorded on this machine."""
+    if environment.name == "local" and not environment.dagster_home.exists():
+        return {}
+    from pipelines.operations.retrainings import retrain_states
+    from pipelines.products import product_names
+
+    return retrain_states(environment, product_names())
 
 
 def probe(
