@@ -70,6 +70,11 @@ def watched(product: Product, lake: Lake, champion: str | None, now: datetime) -
     )
 
 
+def raised(product: Product, lake: Lake, champion: str | None, now: datetime) -> tuple[Alert, ...]:
+    """The alerts that the monitors raise now; `champion` and errors as for `watched`."""
+    return watched(product, lake, champion, now).alerts
+
+
 def together(parts: Iterable[Watched]) -> Watched:
     """What several monitors say."""
     found = list(parts)

@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from assets.serving.metrics import Metrics
 from pipelines import alerts
-from pipelines.drafting.objectives import BURNS, objectives, rules_text
+from pipelines.drafting.objectives import BURNS, rules_text
 from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT

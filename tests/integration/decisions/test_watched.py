@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.credit_risk.product import PRODUCT as CREDIT
-from pipelines.drafting.objectives import objectives
+from resources.objectives import objectives
 from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import StreamHealth, serve_health
 from resources.lake import Lake
