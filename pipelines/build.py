@@ -42,7 +42,7 @@ from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
-from pipelines.monitor_alerts import raised
+from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
@@ -132,5 +132,5 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         estimated_performance_asset(product, partitions),
         kpis_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
-        monitoring_page_asset(product, raised),
+        monitoring_page_asset(product, heard),
     ]

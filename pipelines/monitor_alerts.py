@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.faults.holding import late_sources, standing_faults
+from assets.monitoring.page.report import Heard
 from assets.monitoring.performance.verdicts import KpiSignal
 from assets.monitoring.signals import KpiFigures, drift_cause, estimated_cause, kpi_figures, performance_cause
 from assets.monitoring.verdicts import Cause
@@ -60,19 +61,23 @@ def watched(product: Product, lake: Lake, champion: str | None, now: datetime) -
     Raises:
         LakeError: A table is damaged.
     """
-    causes = [find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause)]
-    return together(
-        [
-            *(of_cause(product, cause) for cause in causes),
-            of_kpis(product, kpi_figures(product, lake, now)),
-            of_faults(product, lake, now),
-        ]
-    )
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    return _watched(product, lake, causes, kpis, now)
 
 
-def raised(product: Product, lake: Lake, champion: str | None, now: datetime) -> tuple[Alert, ...]:
-    """The alerts that the monitors raise now; `champion` and errors as for `watched`."""
-    return watched(product, lake, champion, now).alerts
+def heard(product: Product, lake: Lake, champion: str | None, now: datetime) -> Heard:
+    """The verdicts of the monitors, and the alerts that they raise; `champion` and errors as for `watched`."""
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    return Heard(causes, kpis.verdict, _watched(product, lake, causes, kpis, now).alerts)
+
+
+def _causes(product: Product, lake: Lake, champion: str | None, now: datetime) -> tuple[Cause, ...]:
+    return tuple(find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause))
+
+
+def _watched(product: Product, lake: Lake, causes: Iterable[Cause], kpis: KpiFigures, now: datetime) -> Watched:
+    of_causes = (of_cause(product, cause) for cause in causes)
+    return together([*of_causes, of_kpis(product, kpis), of_faults(product, lake, now)])
 
 
 def together(parts: Iterable[Watched]) -> Watched:

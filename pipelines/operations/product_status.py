@@ -16,7 +16,7 @@ from assets.monitoring.page.assets import recorded_of
 from assets.monitoring.page.reading import report_of
 from assets.monitoring.page.report import MonitoringReport
 from pipelines.connections import clock_of
-from pipelines.monitor_alerts import raised
+from pipelines.monitor_alerts import heard
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.rollout import unanswered, waiting_version
 from pipelines.products import load_product
@@ -55,7 +55,7 @@ def product_status(environment: Environment, name: str) -> ProductStatus:
     lake, rollout = Lake(environment.lake), RolloutStore.open(environment.rollout, environment.home / "fetched")
     clock, now = clock_of(product, environment).now(), datetime.now(UTC)
     with _recorded_runs(environment) as instance:
-        recorded = recorded_of(product, environment, lake, rollout, instance, raised, clock)
+        recorded = recorded_of(product, environment, lake, rollout, instance, heard, clock)
         waiting = waiting_version(instance, name)
     if waiting is not None:
         require(environment, "MLflow")

@@ -21,6 +21,7 @@ from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT
 from resources.lake import Lake
 from resources.notifications import AlertKind
+from resources.objectives import objectives
 from tests.support.servers.prometheus_server import needs_prometheus, promtool
 
 PROMETHEUS = CHECKOUT / "infra" / "prometheus"

@@ -15,7 +15,7 @@ import dagster as dg
 from assets.materialising import CAUSE_TAG, Stopwatch, asset_key, asset_of, permanent
 from assets.monitoring.page.html import to_html
 from assets.monitoring.page.reading import Recorded, newest_day, report_of, stored_tables
-from assets.monitoring.page.report import Training, TrainingResult
+from assets.monitoring.page.report import Heard, Training, TrainingResult
 from assets.monitoring.page.summary import headline, lines_of
 from assets.product import Product
 from assets.product.names import MONITORING_PAGE, REGISTERED_MODEL, TRAINING_SET
@@ -25,7 +25,6 @@ from resources.alerts.book import open_book
 from resources.alerts.policy import AlertError
 from resources.environments import Environment
 from resources.lake import Lake, LakeError
-from resources.notifications import Alert
 from resources.objectives import objectives
 from resources.pages import Pages
 from resources.rollout_store.manifest import RolloutError
@@ -37,15 +36,15 @@ REASON_TAG = "loopline/reason"
 _TRAININGS = 12
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
-Watch = Callable[[Product, Lake, str | None, datetime], Sequence[Alert]]
-"""The alerts that the monitors raise for a champion at a time."""
+Listen = Callable[[Product, Lake, str | None, datetime], Heard]
+"""What the monitors say of a champion at a time."""
 
 
-def monitoring_page_asset(product: Product, watch: Watch) -> dg.AssetsDefinition:
+def monitoring_page_asset(product: Product, listen: Listen) -> dg.AssetsDefinition:
     """`monitoring_page`: what a person needs to know of the newest day, on one page.
 
     Args:
-        watch: What the monitors raise.
+        listen: Hears the monitors.
     """
     name = MONITORING_PAGE
 
@@ -70,7 +69,7 @@ def monitoring_page_asset(product: Product, watch: Watch) -> dg.AssetsDefinition
             if day is None:  # what it is made from was left unmade too, and says why
                 return
             # The page is as of the end of its day, whenever it is made: the same tables give the same page.
-            recorded = recorded_of(product, environment, lake, rollout, context.instance, watch, end_of(day))
+            recorded = recorded_of(product, environment, lake, rollout, context.instance, listen, end_of(day))
             until = max([day, *decision_log.days(environment.decision_log, product.name)])
             report = report_of(product, lake, recorded, clock=end_of(day), now=datetime.now(UTC), until=until)
         before = max((one for one in pages.days(product.name) if one < day), default=None)
@@ -92,7 +91,7 @@ def recorded_of(
     lake: Lake,
     rollout: RolloutStore,
     instance: dg.DagsterInstance,
-    watch: Watch,
+    listen: Listen,
     clock: datetime,
 ) -> Recorded:
     """What is recorded outside of the tables of figures.
@@ -105,7 +104,7 @@ def recorded_of(
     return Recorded(
         manifest=manifest,
         alerts=open_book(environment.records).read(product.name),
-        watched=watch(product, lake, champion, clock),
+        heard=listen(product, lake, champion, clock),
         trainings=trainings_of(instance, product),
         log=environment.decision_log,
         objectives=objectives(),

@@ -74,10 +74,12 @@ def _budget(
         if not found.answered:
             return ErrorBudget(objective, None, f"no decision was answered from {first} to {until}")
         share = found.fallbacks / found.answered
-        return ErrorBudget(objective, share, f"{found.fallbacks:,} of {found.answered:,} decisions from {first} to {until}")
+        return ErrorBudget(
+            objective, share, f"{found.fallbacks:,} of {found.answered:,} decisions from {first} to {until}"
+        )
     if objective.recorded == "table_ends":
         return _of_table_ends(product, lake, objective, clock)
-    return ErrorBudget(objective, None, "only the metrics of the service tell it: the dashboard `service`")
+    return ErrorBudget(objective, None, "only the metrics of the service tell it (dashboard: service)")
 
 
 def _counted(product: Product, lake: Lake, log: Path, first: date, last: date) -> Counted:
@@ -132,4 +134,3 @@ def late_share(
         start, stop = max(made, end + limit, since), min(following, until)
         late += max(stop - start, timedelta())
     return late / (until - since)
-

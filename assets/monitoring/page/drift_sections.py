@@ -3,8 +3,8 @@
 Belongs here: these pictures and the tables behind them. Does not belong here: drawing (`drawing.py`), the figures
 (`assets.monitoring.distributions`, `assets.monitoring.faults`).
 
-A cell of a strip is how many times its limit a column is away, by the statistic that is farthest: more than once is what
-the verdict calls beyond its limit.
+A cell of a strip is how many times its limit a column is away, by the statistic that is farthest: more than once is
+what the verdict calls beyond its limit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.monitoring.faults.finding import Finding
 from assets.monitoring.page.drawing import data_table, day_ticks, plot_figure, strip
+from assets.monitoring.page.reading import SHOWN_DAYS
 from assets.monitoring.page.report import MonitoringReport
 from assets.monitoring.page.words import number
 from assets.product.names import DRIFT
@@ -113,14 +115,17 @@ def _farthest(row: Mapping[str, Any]) -> tuple[float, str] | None:
 
 
 def _drawn(strips: Sequence[_Strip], days: Sequence[date]) -> str:
+    return f'<div class="strips">{"".join(_row_drawn(one, days) for one in strips)}{_axis(days)}</div>'
+
+
+def _axis(days: Sequence[date]) -> str:
+    """The days under strips."""
     first, span = days[0].toordinal(), max(len(days), 1)
     ticks = "".join(
         f'<span{" class=alt" if place % 2 else ""} style="left:{100 * (at - first + 0.5) / span:.4g}%">{words}</span>'
         for place, (at, words) in enumerate(day_ticks(days))
     )
-    rows = "".join(_row_drawn(one, days) for one in strips)
-    axis = f'<div class="row axis"><span></span><div class="xs" aria-hidden="true">{ticks}</div><b></b></div>'
-    return f'<div class="strips">{rows}{axis}</div>'
+    return f'<div class="row axis"><span></span><div class="xs" aria-hidden="true">{ticks}</div><b></b></div>'
 
 
 def _row_drawn(one: _Strip, days: Sequence[date]) -> str:
@@ -130,7 +135,8 @@ def _row_drawn(one: _Strip, days: Sequence[date]) -> str:
     beyond = "" if now is None or now <= 1 else " class=beyond"
     said = f"{one.name}: {told}; {one.worst:.2g} at most"
     shown = "–" if now is None else f"{now:.1f}×"
-    return f'<div class="row"><span>{escape(one.name)}</span>{strip(levels, said)}<b{beyond}>{shown}</b></div>'
+    name = f'<span title="{escape(one.name)}">{escape(one.name)}</span>'
+    return f'<div class="row">{name}{strip(levels, said)}<b{beyond}>{shown}</b></div>'
 
 
 def _level(times: float) -> str:
@@ -147,31 +153,17 @@ def fault_section(report: MonitoringReport) -> str:
     """Each data fault as a bar over its days; those that stand first."""
     if report.fingerprinted is None:
         return "<p>No day was judged yet.</p>"
-    last, first = report.fingerprinted, report.fingerprinted - timedelta(days=119)
+    last, first = report.fingerprinted, report.fingerprinted - timedelta(days=SHOWN_DAYS - 1)
     shown = [one for one in report.faults if one.day >= first]
     if not shown:
         return f"<p>No data fault was found from {first} to {last}.</p>"
     standing = {one.key for one in report.standing}
-    span = (last - first).days + 1
-    rows = ""
-    for one in sorted(shown, key=lambda one: (one.key not in standing, -one.day.toordinal(), one.place)):
-        left = 100 * max((one.since - first).days, 0) / span
-        width = 100 * ((one.day - max(one.since, first)).days + 1) / span
-        kind = "stands" if one.key in standing else "past"
-        rows += (
-            f'<div class="row"><span>{escape(one.place)}<small>{escape(one.kind.replace("_", " "))}</small></span>'
-            f'<div class="bars" role="img" aria-label="{escape(one.sentence)}" title="{escape(one.sentence)}">'
-            f'<i class="{kind}" style="left:{left:.4g}%;width:{max(width, 0.8):.4g}%"></i></div><b></b></div>'
-        )
-    days = list(days_between(first, last))
-    ticks = "".join(
-        f'<span{" class=alt" if place % 2 else ""} style="left:{100 * (at - first.toordinal() + 0.5) / span:.4g}%">'
-        f"{words}</span>"
-        for place, (at, words) in enumerate(day_ticks(days))
-    )
-    rows += f'<div class="row axis"><span></span><div class="xs" aria-hidden="true">{ticks}</div><b></b></div>'
-    title = f"{len(standing)} of {len(shown)} data faults stand" if standing else "No data fault stands"
-    note = "A fault stands until its days are mended and made again, or are four weeks past."
+    ordered = sorted(shown, key=lambda one: (one.key not in standing, -one.day.toordinal(), one.place))
+    rows = "".join(_fault(one, first, last, one.key in standing) for one in ordered)
+    rows += _axis(list(days_between(first, last)))
+    verb = "stands" if len(standing) == 1 else "stand"
+    title = f"{len(standing)} of {len(shown)} data faults {verb}" if standing else "No data fault stands"
+    note = "A fault stands until its days are mended and made again, or are four weeks past; right: its last day."
     table = data_table(
         ("place", "kind", "since", "last day", "stands", "owner", "what"),
         [(one.place, one.kind, str(one.since), str(one.day), "yes" if one.key in standing else "no", one.owner,
@@ -179,3 +171,17 @@ def fault_section(report: MonitoringReport) -> str:
     )  # fmt: skip
     keys = [("stands", "stands"), ("past", "over")]
     return plot_figure(title, note, f'<div class="strips faults">{rows}</div>', keys=keys, table=table)
+
+
+def _fault(one: Finding, first: date, last: date, stands: bool) -> str:
+    """A fault as a bar over its days."""
+    span, since = (last - first).days + 1, max(one.since, first)
+    left, width = 100 * (since - first).days / span, max(100 * ((one.day - since).days + 1) / span, 0.8)
+    said, kind = escape(one.sentence), "stands" if stands else "past"
+    return (
+        f'<div class="row"><span title="{escape(one.place)}">{escape(one.place)}'
+        f"<small>{escape(one.kind.replace('_', ' '))}</small></span>"
+        f'<div class="bars" role="img" aria-label="{said}" title="{said}">'
+        f'<i class="{kind}" style="left:{left:.4g}%;width:{width:.4g}%"></i></div>'
+        f"<b>{one.day.day} {one.day:%b}</b></div>"
+    )

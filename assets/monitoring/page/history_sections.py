@@ -63,7 +63,10 @@ def rollout_section(report: MonitoringReport) -> str:
         drawn += dot(axes, x, y, "bad dot" if move.action in ("roll_back", "pause") else "model dot")
     title = report.history.stands[:1].upper() + report.history.stands[1:]
     ups, backs = (sum(move.action == kind for move in moves) for kind in ("promote", "roll_back"))
-    note = f"The share of requests that the newest version decides, over {len(moves)} changes: {ups} promotions, {backs} rollbacks."
+    note = (
+        f"The share of requests that the newest version decides, over {len(moves)} changes: {ups} promotions, {backs} "
+        "rollbacks."
+    )
     shown = chart(
         axes, drawn, title, x_ticks=moment_ticks(first, last), y_words=lambda share: f"{share:.0%}", tall="low"
     )
@@ -95,26 +98,24 @@ def training_section(report: MonitoringReport) -> str:
 
 def budget_section(report: MonitoringReport) -> str:
     """For each objective how much of its error budget is left."""
-    rows = "".join(_budget(one) for one in report.budgets)
-    known = [one.left for one in report.budgets if one.left is not None]
-    told = f"Over {WINDOW_DAYS} days, from the decision log and the lake."
-    if len(known) < len(report.budgets):
-        told += " What neither records is unknown here: the dashboard `service` shows it."
-    return f"<p>{told}</p><div class=budgets>{rows}</div>{_budget_table(report.budgets)}"
+    known = "".join(_budget(one, one.left) for one in report.budgets if one.left is not None)
+    unknown = "".join(
+        f"<li>{escape(one.objective.promise)}, in {percent(one.objective.objective)} of cases: {escape(one.over)}.</li>"
+        for one in report.budgets if one.left is None
+    )  # fmt: skip
+    told = f"<p>Over {WINDOW_DAYS} days, from the decision log and the lake, by the definitions of the objectives.</p>"
+    unknown = f"<p>Unknown here, and not kept for that:</p><ul class=muted>{unknown}</ul>" if unknown else ""
+    return f"{told}<div class=budgets>{known}</div>{unknown}{_budget_table(report.budgets)}"
 
 
-def _budget(one: ErrorBudget) -> str:
-    left = one.left
+def _budget(one: ErrorBudget, left: float) -> str:
     name = escape(one.objective.name.replace("_", " "))
-    if left is None:
-        bar, kind, words = "", " unknown", "unknown"
-    else:
-        kind, words = " spent" if left < 0 else "", f"{percent(max(left, -9.99))} left"
-        bar = f'<i style="width:{100 * min(max(left, 0.0), 1.0):.4g}%"></i>'
+    kind, words = " spent" if left < 0 else "", f"{percent(max(left, -9.99))} left"
     return (
         f'<div class="budget{kind}"><h3>{name}</h3><b>{words}</b><div class="bar" role="img" '
-        f'aria-label="{name}: {words}">{bar}</div><p>{escape(one.objective.promise)}, in '
-        f"{percent(one.objective.objective)} of cases: {escape(one.over)}.</p></div>"
+        f'aria-label="{name}: {words}"><i style="width:{100 * min(max(left, 0.0), 1.0):.4g}%"></i></div>'
+        f"<p>{escape(one.objective.promise)}, in {percent(one.objective.objective)} of cases: {escape(one.over)}.</p>"
+        "</div>"
     )
 
 

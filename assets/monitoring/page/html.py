@@ -23,7 +23,7 @@ _MARKS: Mapping[LineState, tuple[str, str]] = {
 }  # fmt: skip
 _SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
     ("alerts", "Alerts", alert_section),
-    ("business", "Business figures", business_section),
+    ("business", "Business", business_section),
     ("performance", "Performance", performance_section),
     ("drift", "Drift", drift_section),
     ("faults", "Data faults", fault_section),

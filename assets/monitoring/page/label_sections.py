@@ -82,7 +82,11 @@ def vintage_section(report: MonitoringReport) -> str:
     for row in rows:
         curves.setdefault(row["vintage"], {})[row["age"]] = row
     shown = sorted(curves.items())[-_CURVES:]
-    ending = [row for row in last_rows(report, VINTAGES) if row["final_bad_rate"] is not None]
+    drawn_of = {vintage for vintage, _ in shown}
+    ending = [
+        row for row in last_rows(report, VINTAGES)
+        if row["final_bad_rate"] is not None and row["vintage"] in drawn_of
+    ]  # fmt: skip
     known = [row["bad_rate"] for _, ages in shown for row in ages.values()]
     oldest = max(age for _, ages in shown for age in ages)
     ends = [row[name] for row in ending for name in ("final_low", "final_high", "final_bad_rate")]
@@ -129,7 +133,9 @@ def groups_section(report: MonitoringReport) -> str:
     parts = sorted({row["part"] for row in rows}, key=lambda part: (part not in protected, part))
     low, high = _range_of(rows)
     axes = Axes(low, high, 0.0, 1.0)
-    drawn = "".join(_part(part, [row for row in rows if row["part"] == part], axes, part in protected) for part in parts)
+    drawn = "".join(
+        _part(part, [row for row in rows if row["part"] == part], axes, part in protected) for part in parts
+    )
     heads = ("part", "group", "rows", "labels", "bad", "AUC", "bad rate", "accepted", "profit")
     table = data_table(heads, [
         (row["part"], row["group"], f"{row['rows']:,}", f"{row['labelled']:,}", f"{row['positives']:,}",
@@ -159,10 +165,14 @@ def _group(row: Mapping[str, Any], axes: Axes) -> str:
     if row["auc"] is not None:
         error = _REACH * auc_error(row["auc"], row["positives"], row["scored"] - row["positives"])
         left, right = axes.x(max(row["auc"] - error, axes.first)), axes.x(min(row["auc"] + error, axes.last))
-        drawn = f'<path class="reach model" d="M{left} 500H{right}"/><path class="model dot" d="M{axes.x(row["auc"])} 500h0"/>'
+        drawn = f'<path class="reach model" d="M{left} 500H{right}"/>'
+        drawn += f'<path class="model dot" d="M{axes.x(row["auc"])} 500h0"/>'
     taken = 100 * (row["acceptance"] or 0.0)
+    name = f'<span title="{escape(str(row["group"]))}">{escape(str(row["group"]).replace("_", " "))}</span>'
+    if row["auc"] is None:
+        return f'<div class="group few">{name}<small>too few final labels ({row["labelled"]:,})</small></div>'
     return (
-        f'<div class="group"><span>{escape(str(row["group"]))}</span>'
+        f'<div class="group">{name}'
         f'<svg role="img" viewBox="0 0 1000 1000" preserveAspectRatio="none"><title>{escape(said)}</title>'
         f'<path class="grid" d="M0 500H1000"/>{drawn}</svg><b>{fixed(row["auc"])}</b>'
         f'<span class="bar" title="accepted {percent(row["acceptance"])}"><i style="width:{taken:.3g}%"></i></span>'

@@ -76,7 +76,8 @@ def _performance_title(days: Sequence[date], auc: Sequence[float | None], approv
     day, value = known[-1]
     if approved is None:
         return f"Realised AUC is {value:.3f} on {day}"
-    return f"Realised AUC is {value:.3f} on {day}, {abs(value - approved):.3f} {'above' if value >= approved else 'below'} approval"
+    side = "above" if value >= approved else "below"
+    return f"Realised AUC is {value:.3f} on {day}, {abs(value - approved):.3f} {side} approval"
 
 
 def _withheld(estimated: Mapping[date, Mapping[str, Any]]) -> str:
@@ -154,5 +155,7 @@ def _row(day: date, realised: Mapping[str, Any] | None, estimated: Mapping[str, 
     real = ("–", "–") if realised is None else (fixed(realised["auc"]), f"{realised['labelled']:,}")
     if estimated is None:
         return (str(day), *real, "–", "–", "")
-    interval = "–" if estimated["auc_low"] is None else f"{fixed(estimated['auc_low'])} to {fixed(estimated['auc_high'])}"
+    interval = (
+        "–" if estimated["auc_low"] is None else f"{fixed(estimated['auc_low'])} to {fixed(estimated['auc_high'])}"
+    )
     return (str(day), *real, fixed(estimated["auc"]), interval, estimated["reason"] or "")

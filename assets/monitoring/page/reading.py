@@ -6,7 +6,7 @@ records (`assets.py`), the monitors' alerts (`pipelines.monitor_alerts`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,9 +15,18 @@ import pyarrow.compute as pc
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import standing_faults
 from assets.monitoring.page.budgets import error_budgets
-from assets.monitoring.page.report import FIGURES, History, LineName, LineState, MonitoringReport, StandingAlert, Training
+from assets.monitoring.page.report import (
+    FIGURES,
+    Heard,
+    History,
+    LineName,
+    LineState,
+    MonitoringReport,
+    StandingAlert,
+    Training,
+)
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
-from assets.monitoring.signals import drift_cause, estimated_cause, kpi_figures, performance_cause
+from assets.monitoring.verdicts import CauseKind
 from assets.product import Product
 from assets.product.names import (
     BATCH_PERFORMANCE,
@@ -36,13 +45,26 @@ from assets.product.names import (
 from assets.rollout.moves import where
 from resources.alerts.life import AlertState
 from resources.lake import Lake
-from resources.notifications import Alert, Severity
+from resources.notifications import Severity
 from resources.objectives import Objective
 from resources.rollout_store.manifest import RolloutManifest
 
-SHOWN_DAYS = 120
+SHOWN_DAYS = 91
 """How many days the pictures show."""
+_LONG = timedelta(days=28)
+_NEWEST = frozenset({GROUP_PERFORMANCE, CONSISTENCY})
+"""The tables of which the last day alone is shown."""
+_COLUMNS: Mapping[str, Sequence[str]] = {
+    DRIFT: ("day", "name", "kind", "horizon", "population", "rows", "since", "psi", "psi_limit", "ks", "ks_limit",
+            "wasserstein", "wasserstein_limit", "missing_share", "missing_limit", "unseen_share", "unseen_limit",
+            "out_of_range_share", "out_of_range_limit", "refused_share", "refused_low", "refused_high", "rows_low",
+            "rows_high", "z", "z_limit", "model_version"),
+    ESTIMATED_PERFORMANCE: ("day", "method", "part", "group", "auc", "auc_low", "auc_high", "bad_rate", "bad_rate_low",
+                            "bad_rate_high", "withheld", "reason", "model_version", "approved_auc"),
+}  # fmt: skip
+"""The columns that are shown of tables that have many more."""
 _GRAVEST: tuple[Severity, ...] = ("error", "warning", "info")
+_LINES: Mapping[CauseKind, LineName] = {"performance": "performance", "estimated": "estimate", "drift": "drift"}
 _STATES: Mapping[str, LineState] = {"none": "good", "retrain": "look", "alert": "look", "unknown": "unknown"}
 
 
@@ -53,7 +75,7 @@ class Recorded:
     Attributes:
         manifest: The rollout; `None` before the first version.
         alerts: Those in the book, by case.
-        watched: Those that the monitors raise now; the daemon may not have seen them yet.
+        heard: What the monitors say; the daemon may not have seen their alerts yet.
         trainings: The latest, the newest first.
         log: The folder of the decision log.
         objectives: The service level objectives.
@@ -61,7 +83,7 @@ class Recorded:
 
     manifest: RolloutManifest | None
     alerts: Mapping[str, AlertState]
-    watched: Sequence[Alert]
+    heard: Heard
     trainings: tuple[Training, ...]
     log: Path
     objectives: Sequence[Objective]
@@ -102,7 +124,7 @@ def report_of(
         champion=champion,
         judged=judged,
         alerts=tuple(sorted(_standing(recorded, product, now), key=_urgency)),
-        causes=_causes(product, lake, champion, clock),
+        causes=_causes(recorded.heard),
         tables={name: table for name, table in tables.items() if name != DATA_FAULTS},
         faults=() if faults is None else _each_once(findings_of(faults)),
         standing=standing.latest,
@@ -116,11 +138,22 @@ def _tables(product: Product, lake: Lake) -> tuple[dict[str, pa.Table], str]:
     """The last days of each table, and the version whose figures they are."""
     found = {}
     for name, stored in stored_tables(product).items():
-        days = _days(lake, product, stored)[-SHOWN_DAYS:]
+        days = _shown(product, name, _days(lake, product, stored))
         if days:
-            found[name] = lake.read(table_name(product.name, stored), days=days)
+            found[name] = lake.read(table_name(product.name, stored), days=days, columns=_COLUMNS.get(name))
     judged = _newest_version(found)
     return {name: _of_version(table, judged) for name, table in found.items()}, judged
+
+
+def _shown(product: Product, name: str, days: Sequence[date]) -> Sequence[date]:
+    """The days of a table that are shown."""
+    if name in _NEWEST:
+        return days[-1:]
+    if name != VINTAGES:
+        return days[-SHOWN_DAYS:]
+    # A curve is as long as labels take: of long ones a day a week is enough.
+    step = 1 if product.label.maturity <= _LONG else 7
+    return days[-(product.label.maturity.days + SHOWN_DAYS) :][::-step][::-1]
 
 
 def _newest_version(tables: Mapping[str, pa.Table]) -> str:
@@ -157,19 +190,11 @@ def _days(lake: Lake, product: Product, name: str) -> tuple[date, ...]:
     return lake.days(table) if lake.exists(table) else ()
 
 
-def _causes(
-    product: Product, lake: Lake, champion: str | None, clock: datetime
-) -> Mapping[LineName, tuple[LineState, tuple[str, ...]]]:
-    realised = performance_cause(product, lake, champion, clock)
-    estimated = estimated_cause(product, lake, champion, clock)
-    drift = drift_cause(product, lake, champion, clock)
-    business = kpi_figures(product, lake, clock).verdict
-    return {
-        "business figures": (_STATES[business.action], business.reasons),
-        "performance": (_STATES[realised.action], realised.reasons),
-        "estimate": (_STATES[estimated.action], estimated.reasons),
-        "drift": (_STATES[drift.action], drift.reasons),
+def _causes(heard: Heard) -> Mapping[LineName, tuple[LineState, tuple[str, ...]]]:
+    found: dict[LineName, tuple[LineState, tuple[str, ...]]] = {
+        _LINES[cause.kind]: (_STATES[cause.action], cause.reasons) for cause in heard.causes
     }
+    return {**found, "business figures": (_STATES[heard.business.action], heard.business.reasons)}
 
 
 def _standing(recorded: Recorded, product: Product, now: datetime) -> Iterable[StandingAlert]:
@@ -180,7 +205,7 @@ def _standing(recorded: Recorded, product: Product, now: datetime) -> Iterable[S
             yield StandingAlert(
                 state.alert, state.owner, state.severity, state.opened_at, _hands(state, now), escalated
             )  # fmt: skip
-    for alert in recorded.watched:
+    for alert in recorded.heard.alerts:
         state = recorded.alerts.get(alert.case)
         if state is None or not state.is_open:
             yield StandingAlert(alert, alert.owner or product.owner, alert.severity)

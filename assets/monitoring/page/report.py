@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.page.budgets import ErrorBudget
-from assets.product import Product
+from assets.monitoring.performance.verdicts import KpiAction
+from assets.monitoring.verdicts import Cause
+from assets.product import Product, Verdict
 from resources.notifications import Alert, Severity
 from resources.rollout_store.manifest import Move
 
@@ -37,6 +39,21 @@ class Line:
     name: LineName
     state: LineState
     text: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the monitors say.
+
+    Attributes:
+        causes: The verdicts on drift, and on realised and estimated performance.
+        business: The verdict on the business figures.
+        alerts: Those that they raise.
+    """
+
+    causes: tuple[Cause, ...]
+    business: Verdict[KpiAction]
+    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ small, .muted { color: var(--muted); font-weight: 400; } h4 small { text-transfo
 p { margin: .4rem 0; max-width: 46rem; } code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 header { padding-top: 2.4rem; } header p { color: var(--muted); }
 nav { position: sticky; top: 0; z-index: 2; background: var(--paper); margin: 0 -1.25rem; padding: .55rem 1.25rem;
-  display: flex; gap: .3rem 1.1rem; overflow-x: auto; white-space: nowrap; border-bottom: 1px solid var(--faint);
+  display: flex; gap: .3rem 1.15rem; overflow-x: auto; white-space: nowrap; border-bottom: 1px solid var(--faint);
   font-size: .88rem; scrollbar-width: none; } nav a { text-decoration: none; color: var(--muted); }
 nav a:hover { color: var(--ink); } nav a.look { color: var(--bad); font-weight: 600; }
 .headline { border-left: .35rem solid var(--good); background: var(--card); border-radius: .5rem; margin: 1.4rem 0;
@@ -65,7 +65,7 @@ svg .limit { stroke: var(--bad); stroke-width: 1.3; stroke-dasharray: 1 4; }
 svg .dot { stroke-width: 7; stroke-linecap: round; } svg .reach { stroke: var(--bad); stroke-width: 1.4; }
 svg .reach.model { stroke: var(--model); opacity: .55; stroke-width: 3; } svg .withheld { fill: var(--faint); }
 svg .alarm { fill: var(--bad-soft); } svg .vintage { stroke: var(--model); stroke-width: 1.5; }
-svg .v1 { opacity: .18; } svg .v2 { opacity: .34; } svg .v3 { opacity: .52; } svg .v4 { opacity: .75; }
+svg .v1 { opacity: .26; } svg .v2 { opacity: .4; } svg .v3 { opacity: .56; } svg .v4 { opacity: .75; }
 svg .hit { fill: transparent; } svg .hit:hover { fill: var(--model-soft); }
 .strips { display: grid; gap: 3px; margin: .4rem 0; } .row { display: grid; align-items: center; gap: .6rem;
   grid-template-columns: 14rem minmax(0, 1fr) 3.2rem; font-size: .84rem; } .row b { font-weight: 400;
@@ -92,13 +92,13 @@ i.past { background: var(--s3); } .faults .row { min-height: 2rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 0 1.5rem; }
 .group { display: grid; grid-template-columns: 9rem minmax(0, 1fr) 3rem 6rem 3.4rem; gap: .6rem; align-items: center;
   font-size: .86rem; } .group svg { width: 100%; height: 1.5rem; } .group b { font-weight: 500; text-align: right; }
-.group > span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.group.few small { grid-column: 2 / -1; } .group > span:first-child { overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
 .bar { display: block; height: .6rem; background: var(--faint); border-radius: .3rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--model); border-radius: .3rem; }
 .budgets { display: grid; gap: .8rem; } .budget { display: grid; grid-template-columns: 1fr auto; gap: .35rem 1rem; }
 .budget .bar, .budget p { grid-column: 1 / -1; margin: 0; font-size: .86rem; color: var(--muted); }
-.budget.spent b { color: var(--bad); } .budget.unknown .bar { background: repeating-linear-gradient(135deg,
-  var(--faint) 0 6px, transparent 6px 12px); } .budget.unknown b { color: var(--muted); font-weight: 400; }
+.budget.spent b { color: var(--bad); } ul.muted { font-size: .88rem; padding-left: 1.1rem; }
 details { margin: .5rem 0; font-size: .88rem; } summary { cursor: pointer; color: var(--muted); }
 .wide { overflow-x: auto; max-height: 26rem; overflow-y: auto; } table { border-collapse: collapse; width: 100%;
   margin: .4rem 0; font-size: .84rem; } th, td { text-align: left; padding: .3rem .7rem .3rem 0; vertical-align: top;

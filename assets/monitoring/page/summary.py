@@ -156,7 +156,9 @@ def _consistency(report: MonitoringReport) -> Line:
     unexplained = max((row["unexplained"] for row in rows), default=0)
     if not differing:
         return Line("consistency", "good", f"{compared:,} decisions have the features that the lake gives")
-    told = f"of {compared:,} decisions {len(differing)} features differ from the lake's; {unexplained:,} without a cause"
+    told = (
+        f"of {compared:,} decisions {len(differing)} features differ from the lake's; {unexplained:,} without a cause"
+    )
     is_bad = unexplained > report.product.monitoring.max_unexplained * compared
     return Line("consistency", "look" if is_bad else "good", told)
 
@@ -165,7 +167,7 @@ def _rollout(report: MonitoringReport) -> Line:
     if report.champion is None:
         return Line("rollout", "unknown", report.history.stands)
     last = report.history.moves[-1]
-    told = f"{report.history.stands}; {last.action.replace('_', ' ')} by {last.by}, {minute(last.at)}"
+    told = f"{report.history.stands}; last change: {last.action.replace('_', ' ')} by {last.by}, {minute(last.at)}"
     return Line("rollout", "look" if report.history.paused else "good", told)
 
 
@@ -196,8 +198,8 @@ def figures_in_words(report: MonitoringReport) -> Iterator[str]:
     if rows and rows[-1]["auc"] is not None:
         row = rows[-1]
         yield (
-            f"Over the {row['labelled']:,} labels that became final in the last {report.product.monitoring.window_days} "
-            f"days version {report.judged} ranks with an AUC of {fixed(row['auc'])}"
+            f"Over the {row['labelled']:,} labels that became final in {report.product.monitoring.window_days} days "
+            f"version {report.judged} ranks with an AUC of {fixed(row['auc'])}"
             + (f", {fixed(row['approved_auc'])} at its approval." if row["approved_auc"] is not None else ".")
         )
     if report.champion is not None and report.judged and report.judged != report.champion:

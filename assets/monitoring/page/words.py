@@ -7,6 +7,7 @@ import math
 from datetime import datetime
 
 _SIZES = ((1e9, "bn"), (1e6, "M"), (1e4, "k"))
+_COUNT = "decisions"
 _SHARES = frozenset({"approval_rate", "review_share", "refused_share"})
 
 
@@ -35,7 +36,9 @@ def fixed(value: float | None) -> str:
 
 
 def business(figure: str, value: float | None) -> str:
-    """A business figure: a share in percent, everything else as a number."""
+    """A business figure: a share in percent, decisions as a whole number, everything else as a number."""
+    if figure == _COUNT and value is not None and math.isfinite(value):
+        return f"{value:,.0f}"
     return percent(value) if figure in _SHARES else number(value)
 
 
