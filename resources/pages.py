@@ -14,6 +14,8 @@ from resources.naming import checked_name, is_day
 from resources.sources.object_stores import is_s3, open_place
 
 _END = ".html"
+_KIND = {"Content-Type": "text/html; charset=utf-8"}
+"""What S3 tells a browser; a folder leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -63,5 +65,5 @@ class Pages:
 
 
 def _write(files: pafs.FileSystem, path: str, page: str) -> None:
-    with files.open_output_stream(path) as stream:
+    with files.open_output_stream(path, metadata=_KIND) as stream:
         stream.write(page.encode())
