@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.materialising import CAUSE_TAG, Stopwatch, asset_key, asset_of, permanent
+from assets.materialising import CAUSE_TAG, REASON_TAG, Stopwatch, asset_key, asset_of, permanent
 from assets.monitoring.page.html import to_html
 from assets.monitoring.page.reading import Recorded, newest_day, report_of, stored_tables
 from assets.monitoring.page.report import Heard, Training, TrainingResult
@@ -31,8 +31,6 @@ from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.slots import end_of
 
-REASON_TAG = "loopline/reason"
-"""Tag of a training that a person started: the reason."""
 _TRAININGS = 12
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 

@@ -110,12 +110,6 @@ def upright(axes: Axes, x: float, low: float, high: float, kind: str) -> str:
     return f'<path class="{kind}" d="M{axes.x(x)} {axes.y(low)}V{axes.y(high)}"/>'
 
 
-def area(axes: Axes, low: float, high: float, kind: str) -> str:
-    """An area across, between two values."""
-    top, bottom = float(axes.y(high)), float(axes.y(low))
-    return f'<rect class="{kind}" x="0" width="{_SIDE}" y="{top:.4g}" height="{max(bottom - top, 0.0):.4g}"/>'
-
-
 def stripes(axes: Axes, xs: Sequence[float], kind: str) -> str:
     """An area from top to bottom over each of these places, neighbours as one."""
     drawn, width = [], 1.0

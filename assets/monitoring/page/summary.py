@@ -4,7 +4,7 @@ Belongs here: sentences on a report, the same for the page and the terminal. Doe
 (`report.py`), its forms.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -207,8 +207,3 @@ def figures_in_words(report: MonitoringReport) -> Iterator[str]:
             f"The figures are those of version {report.judged}; version {report.champion} decides since then, and the "
             "next run makes the figures again for it."
         )
-
-
-def of_states(lines: Sequence[Line], state: LineState) -> tuple[Line, ...]:
-    """The lines of a state."""
-    return tuple(line for line in lines if line.state == state)

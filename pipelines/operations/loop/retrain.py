@@ -7,6 +7,7 @@ Belongs here: the one run that trains, and what became of it. Does not belong he
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assets.materialising import REASON_TAG
 from assets.product import Product
 from pipelines.jobs import STAGES
 from pipelines.operations.loop.product_jobs import ProductJobs
@@ -55,7 +56,7 @@ def retrain(name: str, environment: Environment, *, reason: str) -> Retrained:
     require(environment, "MLflow", "MLflow's files", "records")
     with dagster_instance(environment) as instance:
         jobs = ProductJobs(product, partitions_of(product, environment), instance, Lake(environment.lake), STAGES)
-        jobs.run_model(tags={"loopline/reason": reason.strip()[:200]})
+        jobs.run_model(tags={REASON_TAG: reason.strip()[:200]})
         waiting = waiting_version(instance, name)
     keeper = keeper_of(environment)
     return Retrained(product, keeper.tracking.versions(name)[-1].version, keeper.state(name), waiting)
