@@ -119,7 +119,7 @@ def test_the_worst_strip_is_the_first(report: Callable[..., MonitoringReport]) -
     assert section is not None
     names = re.findall(r'<div class="row"><span title="([^"]+)">', section[0])
     assert names == ["amount", "the score", "purpose"]
-    assert "amount: 0.82 times its limit on 2026-09-30, by PSI" in section[0]
+    assert "amount: 0.8 times its limit on 2026-09-30, by PSI" in section[0]
 
 
 def test_a_day_on_which_nobody_is_needed_says_so(report: Callable[..., MonitoringReport]) -> None:
