@@ -240,10 +240,10 @@ def _all_days(first: date, last: date) -> list[date]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round values within a range, about five."""
+    """Round values within a range, four to six."""
     if not high > low:
         return [low]
-    rough = (high - low) / 5
+    rough = (high - low) / 6
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(one * size for one in _STEPS if one * size >= rough * 0.999)
     first = math.ceil(low / step)

@@ -128,8 +128,8 @@ def groups_section(report: MonitoringReport) -> str:
     for name, (ratio, group) in ratios.items():
         least = report.product.gates.min_selection_ratio
         word = "below" if ratio < least else "within"
-        told.append(f"<li>{escape(name)}: {escape(group)} is accepted {ratio:.2f} times as often as the group that is "
-                    f"most, {word} the limit of {least:g}</li>")  # fmt: skip
+        told.append(f"<li>{escape(name)}: {escape(group)} is accepted {ratio:.2f} times as often as the most "
+                    f"accepted group, {word} the limit of {least:g}</li>")  # fmt: skip
     parts = sorted({row["part"] for row in rows}, key=lambda part: (part not in protected, part))
     low, high = _range_of(rows)
     axes = Axes(low, high, 0.0, 1.0)

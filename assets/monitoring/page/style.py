@@ -25,8 +25,8 @@ small, .muted { color: var(--muted); font-weight: 400; } h4 small { text-transfo
 p { margin: .4rem 0; max-width: 46rem; } code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 header { padding-top: 2.4rem; } header p { color: var(--muted); }
 nav { position: sticky; top: 0; z-index: 2; background: var(--paper); margin: 0 -1.25rem; padding: .55rem 1.25rem;
-  display: flex; gap: .3rem 1.15rem; overflow-x: auto; white-space: nowrap; border-bottom: 1px solid var(--faint);
-  font-size: .88rem; scrollbar-width: none; } nav a { text-decoration: none; color: var(--muted); }
+  display: flex; gap: .3rem .95rem; overflow-x: auto; white-space: nowrap; border-bottom: 1px solid var(--faint);
+  font-size: .86rem; scrollbar-width: none; } nav a { text-decoration: none; color: var(--muted); }
 nav a:hover { color: var(--ink); } nav a.look { color: var(--bad); font-weight: 600; }
 .headline { border-left: .35rem solid var(--good); background: var(--card); border-radius: .5rem; margin: 1.4rem 0;
   padding: 1rem 1.25rem; box-shadow: 0 1px 2px #0001; } .headline.look { border-color: var(--bad); }
@@ -113,5 +113,6 @@ footer { margin-top: 3rem; color: var(--muted); font-size: .86rem; }
   .chart { grid-template-columns: 2.9rem minmax(0, 1fr); } .group { grid-template-columns: 6.5rem minmax(0, 1fr) 2.8rem
   3rem; } .group .bar { display: none; } }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+@media (min-width: 40rem) { nav { flex-wrap: wrap; } }
 @media print { nav { display: none; } h2 { break-after: avoid; } figure, .card, .alert { break-inside: avoid; } }
 """

@@ -143,7 +143,7 @@ def _groups(report: MonitoringReport) -> Line | None:
     if not ratios:
         return Line("groups", "unknown", "no protected attribute has two groups with enough matured decisions")
     name, (ratio, group) = min(ratios.items(), key=lambda item: item[1][0])
-    told = f"{name} {group} is accepted {ratio:.2f} times as often as the group that is most; at least {least:g}"
+    told = f"{name} {group} is accepted {ratio:.2f} times as often as the most accepted group; at least {least:g}"
     return Line("groups", "look" if ratio < least else "good", told)
 
 
