@@ -104,7 +104,7 @@ def budget_section(report: MonitoringReport) -> str:
         for one in report.budgets if one.left is None
     )  # fmt: skip
     told = f"<p>Over {WINDOW_DAYS} days, from the decision log and the lake, by the definitions of the objectives.</p>"
-    unknown = f"<p>Unknown here, and not kept for that:</p><ul class=muted>{unknown}</ul>" if unknown else ""
+    unknown = f"<p>Unknown here, which does not mean kept:</p><ul class=muted>{unknown}</ul>" if unknown else ""
     return f"{told}<div class=budgets>{known}</div>{unknown}{_budget_table(report.budgets)}"
 
 

@@ -9,9 +9,11 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
 from resources.pages import Pages
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
@@ -82,6 +84,9 @@ def test_the_newest_day_has_its_page(demo_home: DemoHome) -> None:
     assert 100_000 < len(page) < 2_000_000
     assert "Realised AUC is " in page, "of the version that decided when the page was made"
     assert "version 1 decides alone" in page
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey([PRODUCT, "monitoring_page"]))
+    with dagster_instance(demo_home.environment) as instance:
+        assert len(instance.fetch_materializations(wanted, limit=10).records) == 1
     now = demo_home.environment.home / "now.html"
     told = demo_home.done("status", PRODUCT, "--page", str(now))
     assert (told["day"], told["champion"], told["page"]) == ("2026-09-30", "2", str(file))
