@@ -22,6 +22,7 @@ from assets.monitoring.distributions.assets import (
     separation_asset,
 )
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
+from assets.monitoring.page.assets import monitoring_page_asset
 from assets.monitoring.performance.assets import (
     batch_performance_asset,
     calibration_asset,
@@ -42,6 +43,7 @@ from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
+from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
@@ -128,4 +130,5 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         kpis_asset(product, partitions),
         retraining_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
+        monitoring_page_asset(product, heard),
     ]

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.faults.holding import late_sources, standing_faults
+from assets.monitoring.page.report import Heard
 from assets.monitoring.performance.verdicts import KpiSignal
 from assets.monitoring.retraining.helped import LOSSES, Retraining, help_verdict
 from assets.monitoring.retraining.table import RecordedDay, recorded_verdict
@@ -76,19 +77,32 @@ def watched(
     Raises:
         LakeError: A table is damaged.
     """
-    causes = [find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause)]
-    return together(
-        [
-            *(of_cause(product, cause) for cause in causes),
-            of_kpis(product, kpi_figures(product, lake, now)),
-            of_faults(product, lake, now),
-            of_retraining(
-                product,
-                recorded_verdict(product, lake),
-                None if last is None else with_causes(last, champion, causes),
-            ),
-        ]
-    )
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    judged = None if last is None else with_causes(last, champion, causes)
+    return _watched(product, lake, causes, kpis, judged, now)
+
+
+def heard(product: Product, lake: Lake, champion: str | None, now: datetime) -> Heard:
+    """The verdicts of the monitors, and the alerts that they raise; `champion` and errors as for `watched`."""
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    return Heard(causes, kpis.verdict, _watched(product, lake, causes, kpis, None, now).alerts)
+
+
+def _causes(product: Product, lake: Lake, champion: str | None, now: datetime) -> tuple[Cause, ...]:
+    return tuple(find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause))
+
+
+def _watched(
+    product: Product,
+    lake: Lake,
+    causes: Iterable[Cause],
+    kpis: KpiFigures,
+    last: Retraining | None,
+    now: datetime,
+) -> Watched:
+    of_causes = (of_cause(product, cause) for cause in causes)
+    of_retrainings = of_retraining(product, recorded_verdict(product, lake), last)
+    return together([*of_causes, of_kpis(product, kpis), of_faults(product, lake, now), of_retrainings])
 
 
 def together(parts: Iterable[Watched]) -> Watched:

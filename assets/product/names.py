@@ -34,6 +34,7 @@ FINGERPRINTS = "fingerprints"
 DATA_FAULTS = "data_faults"
 CONSISTENCY = "consistency"
 RETRAINING = "retraining"
+MONITORING_PAGE = "monitoring_page"
 
 
 def source_name(source: str) -> str:

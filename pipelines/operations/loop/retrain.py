@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.materialising import CAUSE_TAG
+from assets.materialising import CAUSE_TAG, REASON_TAG
 from assets.monitoring.retraining.assets import champion_of, schedule_at, trainings
 from assets.monitoring.retraining.causes import Examination
 from assets.monitoring.retraining.verdict import RetrainSignals, holds_of
@@ -82,7 +82,7 @@ def retrain(name: str, environment: Environment, *, reason: str) -> Retrained:
         tags = {
             CAUSE_TAG: "hand",
             CAUSES_TAG: ",".join(verdict.causes or (hand.key,)),
-            "loopline/reason": reason.strip()[:200],
+            REASON_TAG: reason.strip()[:200],
         }
         jobs = ProductJobs(product, partitions_of(product, environment), instance, lake, STAGES)
         jobs.run_model(tags=tags)
