@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
-from assets.product import PostedReviews, Product
+from assets.product import Product
 from assets.product.names import DECISIONS, FEATURES, table_name, validated_table
 from assets.training.rows import LABEL
 from resources.lake import Lake
@@ -112,10 +112,9 @@ def reviews_of_rows(product: Product, lake: Lake, now: datetime) -> pa.Table | N
     Raises:
         LakeError: A table is damaged.
     """
-    source = next((one.name for one in product.posted if isinstance(one, PostedReviews)), None)
-    if source is None:
+    if not product.reviews:
         return None
-    columns, table = ["decision_id", "outcome", "by", "known_at"], validated_table(product.name, source)
+    columns, table = ["decision_id", "outcome", "by", "known_at"], validated_table(product.name, product.reviews)
     decisions = table_name(product.name, DECISIONS)
     if not lake.exists(table) or not lake.exists(decisions):
         texts = {name: pa.array([], pa.string()) for name in ("row_id", *columns[:-1])}
