@@ -1,7 +1,7 @@
 """Whether a product's rules and reasons agree with its request, its features and the contract of its spine.
 
-Belongs here: the columns that rules may read, and their types; the form of reasons. Does not belong here: a rule that is wrong by itself
-(`rules.py`), applying rules (`assets.bundle.rules`).
+Belongs here: the columns that rules may read, and their types; the form of reasons. Does not belong here: a rule that
+is wrong by itself (`rules.py`), applying rules (`assets.bundle.rules`).
 """
 
 from collections.abc import Collection, Sequence
