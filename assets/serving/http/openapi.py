@@ -134,8 +134,8 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }},
         "/reviews": {"post": {
-            "summary": "A person's word on a decision that neither accepted nor refused, or that is in the review queue; "
-            "it is on disk before it is answered, and counts once",
+            "summary": "A person's word on a decision that neither accepted nor refused, or is in the review queue; it "
+            "is on disk before it is answered, and counts once",
             "requestBody": _body(reviews, {}, told_apart=False),
             "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }, "get": {
