@@ -37,6 +37,7 @@ from assets.monitoring.performance.assets import (
     performance_asset,
     vintages_asset,
 )
+from assets.monitoring.reviews.assets import review_agreement_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -107,6 +108,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         anomalies_asset(product, partitions),
         group_performance_asset(product, partitions),
         review_queue_asset(product, partitions),
+        review_agreement_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),
