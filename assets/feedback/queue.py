@@ -8,6 +8,7 @@ A case leaves the queue by itself: with a word, for a disputed case with one tha
 older than the policy's days.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ QUEUE_SCHEMA = pa.schema(
         pa.field("place", pa.int32(), nullable=False),
         pa.field("decision_id", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
-        pa.field("reasons", pa.list_(pa.string()), nullable=False),
+        pa.field("reasons", pa.string(), nullable=False),
         pa.field("decided_at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("bundle", pa.string(), nullable=False),
         pa.field("outcome", pa.string(), nullable=False),
@@ -89,7 +90,7 @@ def review_queue(
         day: Its end is the moment of the queue.
 
     Returns:
-        A table of QUEUE_SCHEMA in the order of the queue; and the numbers.
+        A table of QUEUE_SCHEMA in the order of the queue, whose `reasons` are a JSON list of texts; and the numbers.
     """
     said = _said(known.words)
     referred = sorted(_referred(known, decision, said), key=_order)
@@ -103,7 +104,7 @@ def review_queue(
     places = len(found) if decision.review_capacity is None else max(1, int(decision.review_capacity))
     rows = [
         {name: case.row[name] for name in _KEPT}
-        | {"day": day, "place": place, "kind": case.kind, "reasons": list(case.reasons)}
+        | {"day": day, "place": place, "kind": case.kind, "reasons": json.dumps(case.reasons)}
         | {"words": len(said.get(case.row["decision_id"], ()))}
         for place, case in enumerate(found[:places], start=1)
     ]

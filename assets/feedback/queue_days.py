@@ -4,6 +4,7 @@ Belongs here: one day's queue with what was read for it, publishing. Does not be
 (`queue.py`), reading (`queue_inputs.py`), writing the table (`assets.py`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -54,7 +55,7 @@ def publish_queue(rollout: RolloutStore, product: str, day: date, rows: pa.Table
         return False
     cases = tuple(
         QueuedCase(
-            decision_id=row["decision_id"], kind=row["kind"], reasons=tuple(row["reasons"]),
+            decision_id=row["decision_id"], kind=row["kind"], reasons=tuple(json.loads(row["reasons"])),
             decided_at=row["decided_at"].isoformat(), bundle=row["bundle"], outcome=row["outcome"],
             score=row["score"], words=row["words"],
         )

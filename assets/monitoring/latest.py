@@ -74,7 +74,7 @@ MEANINGS: Mapping[FigureName, str] = {
     "group_acceptance": "Share of the rows of a group that the champion accepts, over the window of the newest day",
     "group_rows": "Rows of a group in this window",
     "acceptance_ratio_limit": "Lowest acceptance of a group over the highest that the product allows",
-    "reviewers_agreement": "Agreement between reviewers beyond chance in the window of the newest day: value, low, high",
+    "reviewers_agreement": "Agreement of reviewers beyond chance over the window of the newest day: value, low, high",
     "reviewers_cases": "Cases that people reviewed in this window, and those that several did: reviewed, several",
     "review_queue_cases": "Cases in the newest review queue, by kind: referred, disputed, informative",
 }

@@ -1,5 +1,6 @@
 """Which cases are in the review queue of a day, in which order, and why; and when they leave it."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,7 +42,7 @@ def queue(day: int, *, policy: DecisionPolicy = POLICY, review: ReviewPolicy = R
     schemas = {"decisions": _DECISION, "words": _WORD, "labelled": _LABELLED, "shadows": _SHADOW}
     tables = {name: pa.Table.from_pylist(known.get(name, []), schema=schema) for name, schema in schemas.items()}
     rows, left = review_queue(Known(**tables), at(day).date(), decision=policy, review=review)
-    return rows.to_pylist(), left
+    return [{**row, "reasons": json.loads(row["reasons"])} for row in rows.to_pylist()], left
 
 
 def names(rows: list[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def test_reviewers_are_shown_by_their_agreement_and_what_waits_for_them(lake: La
     }
     agreement = [{**row, "day": day, "value": 0.5} for day in days]
     lake.replace("credit_risk/review_agreement", pa.Table.from_pylist(agreement, schema=AGREEMENT_SCHEMA), days=days)
-    case = {"day": days[0], "place": 1, "decision_id": "d", "kind": "referred", "reasons": [], "bundle": "1",
+    case = {"day": days[0], "place": 1, "decision_id": "d", "kind": "referred", "reasons": "[]", "bundle": "1",
             "decided_at": datetime(2026, 9, 1, tzinfo=UTC), "outcome": "review", "words": 0}  # fmt: skip
     lake.replace("credit_risk/review_queue", pa.Table.from_pylist([case], schema=QUEUE_SCHEMA), days=days)
     figures = found(lake)
