@@ -43,7 +43,6 @@ from assets.product.names import (
     validated_name,
 )
 from assets.serving.log.writer import DecisionLogError
-from assets.serving.queued import QueueError
 from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
@@ -203,7 +202,7 @@ def review_queue_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
     ) -> dg.MaterializeResult[Any]:
         watch, slots = begun(context, name, partitions)
         days = days_of(slots)
-        with permanent(DecisionLogError, LakeError, RowsError, RolloutError, QueueError):
+        with permanent(DecisionLogError, LakeError, RowsError, RolloutError):
             made = [made_queue(product, lake, environment.decision_log, day) for day in days]
             rows, newest = pa.concat_tables([queue.rows for queue in made]), made[-1]
             record = {"run_id": context.run.run_id, **made_from(newest.readings)}

@@ -15,7 +15,7 @@ import pyarrow as pa
 from assets.feedback.queue import review_queue
 from assets.feedback.queue_inputs import queue_inputs
 from assets.product import Product
-from assets.serving.queued import CaseKind, QueuedCase, ReviewQueue
+from assets.serving.queued import CaseKind, QueuedCase, QueueError, ReviewQueue
 from resources.lake import Lake
 from resources.lake.origins import Reading
 from resources.rollout_store.store import RolloutStore
@@ -47,11 +47,10 @@ def publish_queue(rollout: RolloutStore, product: str, day: date, rows: pa.Table
     """Publishes the queue of a day, unless that of a later one is published; returns whether it did.
 
     Raises:
-        QueueError: What is published is no queue.
         RolloutUnavailable: The store cannot be reached.
     """
-    data = rollout.read_review_queue(product)
-    if data is not None and ReviewQueue.from_json(product, data).day > day:
+    published = _published_day(rollout, product)
+    if published is not None and published > day:
         return False
     cases = tuple(
         QueuedCase(
@@ -63,3 +62,12 @@ def publish_queue(rollout: RolloutStore, product: str, day: date, rows: pa.Table
     )  # fmt: skip
     rollout.write_review_queue(product, ReviewQueue(product, day, cases).to_json())
     return True
+
+
+def _published_day(rollout: RolloutStore, product: str) -> date | None:
+    """The day of the published queue; `None` where there is none, or a damaged one, which is replaced."""
+    data = rollout.read_review_queue(product)
+    try:
+        return None if data is None else ReviewQueue.from_json(product, data).day
+    except QueueError:
+        return None

@@ -10,10 +10,12 @@ word of another person, who should not be followed.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from assets.bundle.contract import PostedRules, SourceRules
 from assets.serving.decision import Decision, NoDecision
 from assets.serving.earlier.explainer import Explainer
 from assets.serving.live.product import LiveProduct
 from assets.serving.log.posted_log import PostedLog
+from assets.serving.log.writer import DecisionLogError
 from assets.serving.queued import QueuedCase, QueueError, ReviewQueue
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
@@ -52,8 +54,7 @@ class ReviewDesk:
         """For each live product that takes reviews its cases without a word since the queue was made.
 
         Raises:
-            QueueError: A queue cannot be read now, or is damaged.
-            DecisionLogError: A file of posted words is damaged.
+            QueueError: A queue or the words on its cases cannot be read now, or are damaged.
         """
         found = []
         for name, live in sorted(self._live().items()):
@@ -61,10 +62,16 @@ class ReviewDesk:
             if taking is None:
                 continue
             cases = () if queue is None else queue.cases
-            open_cases = [case for case in cases if self._log.count(name, *taking, case.decision_id) <= case.words]
+            open_cases = [case for case in cases if self._words(name, taking, case) <= case.words]
             day = None if queue is None else queue.day.isoformat()
             found.append({"product": name, "day": day, "cases": [_record(case) for case in open_cases]})
         return found
+
+    def _words(self, product: str, taking: tuple[str, SourceRules, PostedRules], case: QueuedCase) -> int:
+        try:
+            return self._log.count(product, *taking, case.decision_id)
+        except DecisionLogError as error:
+            raise QueueError(f"the words on cases of {product} cannot be read: {error}") from error
 
     def case(self, decision_id: str) -> dict[str, Any]:
         """One case, queued or not, as a person sees it.

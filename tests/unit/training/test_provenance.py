@@ -9,6 +9,8 @@ from assets.product import Label
 from assets.training.labels import mature_labels
 from assets.training.provenance import provenance_counts, with_labels, with_reviews, with_versions
 from resources.lake import Lake
+from resources.lake.partitioning import with_slot
+from resources.slots import first_hour, next_slot
 
 TIME = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -71,3 +73,13 @@ def test_a_day_that_is_made_again_with_equal_content_keeps_its_version(tmp_path:
     assert found["features_version"].to_pylist() == [first, first + 2]
     before = with_versions(lake.read("p/features", version=first + 1), lake, "p/features", first + 1)
     assert before["features_version"].to_pylist() == [first, first]
+
+
+def test_rows_by_the_hour_have_the_version_of_their_hour(tmp_path: Path) -> None:
+    lake, hours = Lake(str(tmp_path)), (first_hour(date(2026, 1, 1)),)
+    later = (next_slot(hours[0]),)
+    for slots in (hours, later):
+        lake.replace("p/features", with_slot(pa.table({"row_id": [str(slots[0])]}), slots[0]), days=slots)
+    version = lake.version("p/features")
+    found = with_versions(lake.read("p/features"), lake, "p/features", version)
+    assert found["features_version"].to_pylist() == [version - 1, version]
