@@ -51,7 +51,7 @@ class Known:
             `score`, `threshold`, `refer_threshold`, `fallback`, `erased`.
         words: People's words: `decision_id`, `outcome`, `by`, `known_at`; all words on a decision.
         labelled: Decisions with words or with a revised label, of any age: the columns of `decisions`, `label` (null
-            where unobserved), `matured_at` and `revision`.
+            where unobserved), `matured_at`, and `revision`, above 0 where the label was revised after it was due.
         shadows: The shadows of the day: `shadow_of`, `score`, `outcome`.
     """
 
