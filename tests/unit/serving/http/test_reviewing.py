@@ -120,7 +120,7 @@ def test_a_person_gives_a_word_on_the_page(served: Served, tmp_path: Path) -> No
         page.wait_for_text(WHY)
         page.click_text("Open")
         page.wait_for_text("Give this word")
-        assert str(REQUEST["customer_id"]) not in page.text()
+        assert str(REQUEST["customer_id"]) not in page.text
         page.click("input[value='decline']")
         for label, text in (("your name", "K. Lee"), ("your reason", "the income is not proven")):
             page.click(f"input[aria-label='{label}']")
