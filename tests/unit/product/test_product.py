@@ -89,7 +89,7 @@ def test_rows_that_are_revisions_need_a_contract_that_has_them(source: Source, t
         (HttpEndpoint, {"page_size": 0}, "page_size is 0; write at least 1"),
         (HttpEndpoint, {"page_size": 10, "next_field": "next"}, "and no next_field="),
         (HttpEndpoint, {"most_a_second": 0}, "write a number above 0"),
-        (HttpEndpoint, {"known_after": timedelta(days=1)}, "write whole days, and day_column="),
+        (HttpEndpoint, {"known_after": timedelta(days=1)}, "whole hours, and day_column="),
         (HttpEndpoint, {"known_after": timedelta(minutes=90), "day_column": "at"}, "or by the hour whole hours"),
         (Files, {"rows": "revisions"}, "write 'events' or 'snapshots'"),
     ],
@@ -199,7 +199,7 @@ def test_by_the_day_an_api_is_asked_for_whole_days() -> None:
             load_product("card_fraud"),
             sandbox=False,
             partition="week",
-            sources=(Files("card_transactions", "{week}"), labels),
+            sources=(Files("card_transactions", "{week}.csv", day_column="known_at"), labels),
         )
 
 

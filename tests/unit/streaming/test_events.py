@@ -102,7 +102,8 @@ def test_by_the_hour_an_event_is_held_to_the_hour_of_its_arrival_and_named_by_it
     assert [event.event_id for event in found.events] == ['["e1", "2026-03-01-01:00"]', '["e1", "2026-03-01-02:00"]']
     assert found.quarantined == 1
     by_day = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, sent, key=KEY, consents=None)
-    assert ([event.event_id for event in by_day.events], by_day.quarantined) == (['["e3", "2026-03-01"]'], 2)
+    names = [f'["{key}", "2026-03-01"]' for key in ("e1", "e3")]
+    assert ([event.event_id for event in by_day.events], by_day.quarantined) == (names, 1)
 
 
 def _by_the_hour(source: Source) -> Source:
