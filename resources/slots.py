@@ -8,7 +8,7 @@ comes twice.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -125,6 +125,18 @@ def slot_before(slot: Slot, time_before: timedelta) -> Slot:
     """The slot so long before another: the hour that holds that moment, or the day so many whole days before."""
     found = slot - time_before
     return Hour.holding(found) if isinstance(found, Hour) else found
+
+
+def stretches(slots: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
+    """Slots of one length, in order and each once, as stretches in which each is followed by the next one."""
+    found: list[Slot] = []
+    for slot in sorted(set(slots)):
+        if found and slot != next_slot(found[-1]):
+            yield tuple(found)
+            found = []
+        found.append(slot)
+    if found:
+        yield tuple(found)
 
 
 def slots_between(first: Slot, last: Slot) -> tuple[Slot, ...]:
