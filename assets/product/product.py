@@ -29,8 +29,9 @@ from assets.product.policies import (
 )
 from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
+from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Rollout
-from assets.product.rule_agreement import check_rule_columns, check_rules
+from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
 from assets.product.rules import Rule
 from assets.product.sources import Connected, Source, misfit, row_meaning
 from assets.vocabulary import FeatureSet
@@ -68,6 +69,7 @@ class Product:
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
         alerting: How long people may leave an alert before it is repeated and escalated.
+        reviewing: Which cases people are asked about.
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
@@ -97,6 +99,7 @@ class Product:
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     alerting: AlertPolicy = field(default_factory=AlertPolicy)
+    reviewing: ReviewPolicy = field(default_factory=ReviewPolicy)
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
@@ -151,11 +154,7 @@ class Product:
                 raise ProductError(
                     f"product {self.name}: '{feature}' is not a feature; known: {listed(self.features.names)}"
                 )
-        for feature, words in self.decision.reasons.items():
-            is_number = feature not in self.features.categories
-            if is_number is isinstance(words, str):
-                remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
-                raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
+        check_reasons(self.name, self.decision, self.features)
         check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
         if self.decision.review_capacity is not None and self.model.split == "random":
             raise ProductError(
@@ -183,6 +182,11 @@ class Product:
     def posted(self) -> tuple[Posted, ...]:
         """The sources of rows that are posted to the decision service."""
         return tuple(source for source in self.sources if isinstance(source, Posted))
+
+    @property
+    def reviews(self) -> str:
+        """The source of people's words on decisions; empty where the product takes none."""
+        return next((source.name for source in self.posted if isinstance(source, PostedReviews)), "")
 
     def contract(self, source: str) -> Contract:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
