@@ -33,7 +33,7 @@ from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Rollout
 from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.sources import Connected, Source, row_meaning, without_hours
+from assets.product.sources import Connected, Source, misfit, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
@@ -206,10 +206,12 @@ class Product:
             raise ProductError(
                 f"product {self.name}: partition is {self.partition!r}; write one of {', '.join(PARTITIONS)}"
             )
-        for source in self.sources if self.partition == "hour" else ():
-            lack = without_hours(source)
-            if lack:
-                raise ProductError(f"product {self.name}: partition is 'hour', but source '{source.name}' {lack}")
+        for source in self.sources:
+            why = misfit(source, self.partition)
+            if why:
+                raise ProductError(
+                    f"product {self.name}: partition is '{self.partition}', but source '{source.name}' {why}"
+                )
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
