@@ -32,6 +32,7 @@ from assets.monitoring.performance.assets import (
     performance_asset,
     vintages_asset,
 )
+from assets.monitoring.retraining.assets import retraining_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -49,11 +50,9 @@ from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
     approval_alert,
     dead_runs_sensor,
-    drift_sensor,
-    estimated_sensor,
     failure_alert,
     landing_sensor,
-    performance_sensor,
+    retrain_sensor,
 )
 from resources.dagster.executor import patient_executor
 from resources.environments import Environment
@@ -77,9 +76,7 @@ def build_pipeline(
         jobs=[daily_job(product), load_job(product), retrain_job(product), rollout_job(product), rollback_job(product)],
         schedules=[daily_schedule(product, partitions), retrain_schedule(product)],
         sensors=[
-            drift_sensor(product),
-            performance_sensor(product),
-            estimated_sensor(product),
+            retrain_sensor(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
@@ -131,6 +128,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         calibration_asset(product, partitions),
         estimated_performance_asset(product, partitions),
         kpis_asset(product, partitions),
+        retraining_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
         monitoring_page_asset(product, heard),
     ]

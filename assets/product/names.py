@@ -33,6 +33,7 @@ GROUP_PERFORMANCE = "group_performance"
 FINGERPRINTS = "fingerprints"
 DATA_FAULTS = "data_faults"
 CONSISTENCY = "consistency"
+RETRAINING = "retraining"
 MONITORING_PAGE = "monitoring_page"
 
 

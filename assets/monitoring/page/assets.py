@@ -18,7 +18,7 @@ from assets.monitoring.page.reading import Recorded, newest_day, report_of, stor
 from assets.monitoring.page.report import Heard, Training, TrainingResult
 from assets.monitoring.page.summary import headline, lines_of
 from assets.product import Product
-from assets.product.names import MONITORING_PAGE, REGISTERED_MODEL, TRAINING_SET
+from assets.product.names import MONITORING_PAGE, REGISTERED_MODEL, RETRAINING, TRAINING_SET
 from assets.serving.log import decision_log
 from assets.serving.log.writer import DecisionLogError
 from resources.alerts.book import open_book
@@ -49,7 +49,7 @@ def monitoring_page_asset(product: Product, listen: Listen) -> dg.AssetsDefiniti
     @asset_of(
         product,
         name,
-        deps=[asset_key(product, one) for one in stored_tables(product).values()],
+        deps=[asset_key(product, one) for one in (*stored_tables(product).values(), RETRAINING)],
         group_name="monitoring",
         description="One page on the newest day: what needs a person, and every figure of monitoring over the days.",
         kinds={"html"},

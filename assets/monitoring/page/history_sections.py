@@ -53,7 +53,7 @@ def rollout_section(report: MonitoringReport) -> str:
     # The oldest change is most often long ago: the picture is of the versions that came after the present champion's.
     first, last = moves[0].at, moves[-1].at
     if last - first > timedelta(days=365):
-        moves = [move for move in moves if last - move.at <= timedelta(days=365)]
+        moves = tuple(move for move in moves if last - move.at <= timedelta(days=365))
         first = moves[0].at
     room = max((last - first) * 0.04, timedelta(seconds=1))
     axes = Axes((first - room).timestamp(), (last + room).timestamp(), -0.05, 1.1)

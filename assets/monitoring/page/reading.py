@@ -26,6 +26,7 @@ from assets.monitoring.page.report import (
     Training,
 )
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
+from assets.monitoring.retraining.table import recorded_verdict
 from assets.monitoring.verdicts import CauseKind
 from assets.product import Product
 from assets.product.names import (
@@ -129,6 +130,7 @@ def report_of(
         faults=() if faults is None else _each_once(findings_of(faults)),
         standing=standing.latest,
         fingerprinted=standing.judged,
+        retraining=recorded_verdict(product, lake),
         budgets=error_budgets(product, lake, recorded.log, recorded.objectives, until, clock),
         history=_history(manifest, recorded.trainings),
     )
@@ -206,8 +208,8 @@ def _standing(recorded: Recorded, product: Product, now: datetime) -> Iterable[S
                 state.alert, state.owner, state.severity, state.opened_at, _hands(state, now), escalated
             )  # fmt: skip
     for alert in recorded.heard.alerts:
-        state = recorded.alerts.get(alert.case)
-        if state is None or not state.is_open:
+        known = recorded.alerts.get(alert.case)
+        if known is None or not known.is_open:
             yield StandingAlert(alert, alert.owner or product.owner, alert.severity)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.page.budgets import ErrorBudget
 from assets.monitoring.performance.verdicts import KpiAction
+from assets.monitoring.retraining.table import RecordedDay
 from assets.monitoring.verdicts import Cause
 from assets.product import Product, Verdict
 from resources.notifications import Alert, Severity
@@ -123,6 +124,7 @@ class MonitoringReport:
         faults: The data faults of the days shown; those of one cause once, on their last day.
         standing: Those of them that stand.
         fingerprinted: The last day whose data were judged; `None` for none.
+        retraining: The newest recorded verdict on a retraining; `None` for none.
     """
 
     product: Product
@@ -137,6 +139,7 @@ class MonitoringReport:
     fingerprinted: date | None
     budgets: tuple[ErrorBudget, ...]
     history: History = field(default_factory=History)
+    retraining: RecordedDay | None = None
 
     def last(self, table: str) -> date | None:
         """The last day of a table; `None` where it has none."""

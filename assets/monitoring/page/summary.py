@@ -20,6 +20,11 @@ _ALERTED: Mapping[LineName, tuple[AlertKind, ...]] = {
     "drift": ("drift",), "rollout": ("rollout_paused", "approval_wanted", "rolled_back"), "training": ("run_failed",),
 }  # fmt: skip
 """The kinds of alerts that say the same as a line."""
+_ASKED = {
+    "retrain": "a new model is asked for", "wait": "a new model is asked for and waits", "alert": "people are asked",
+    "unknown": "whether a new model is needed is not known",
+}  # fmt: skip
+"""A verdict on a retraining, in words; "none" needs none."""
 _LEAST_COMPLETE = 0.5
 
 
@@ -178,7 +183,10 @@ def _training(report: MonitoringReport) -> Line:
     last = trainings[0]
     became = f"version {last.version} was registered" if last.version else last.result
     why = f" ({last.why})" if last.why else ""
-    return Line("training", "good" if last.version else "look", f"{became}, {minute(last.at)}{why}")
+    judged = report.retraining
+    words = "" if judged is None else _ASKED.get(judged.action, "")
+    asks = f"; {words}: {judged.reasons[0]}" if judged is not None and words else ""
+    return Line("training", "good" if last.version else "look", f"{became}, {minute(last.at)}{why}{asks}")
 
 
 def _budget(report: MonitoringReport) -> Line:

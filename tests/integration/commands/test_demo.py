@@ -30,7 +30,7 @@ WATCHED = {
     "scores", "distributions", "attributions", "separation", "drift", "drift_limits", "anomalies", "decisions",
     "outcomes", "performance", "batch_outcomes", "batch_performance",
     "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
-    "fingerprints", "data_faults", "consistency", "monitoring_page",
+    "fingerprints", "data_faults", "consistency", "retraining", "monitoring_page",
 }  # fmt: skip
 
 
