@@ -4,8 +4,8 @@ Belongs here: the passes over the blocks, and joining what they find. Does not b
 of `audit.py`, writing what was found (`publication.py`), Spark's tasks (`resources.spark`).
 
 There are three passes. Tasks judge the rows of each block by themselves. Keys, and columns that an expectation calls
-unique, are shuffled by their value, so that equal ones meet in one task (`repeated_rows.py`). This process reads the few
-columns of the rules that need a whole day at once (a mean, a median, the newest event), one day after another. It
+unique, are shuffled by their value, so that equal ones meet in one task (`repeated_rows.py`). This process reads the
+few columns of the rules that need a whole day at once (a mean, a median, the newest event), one day after another. It
 holds, for each rule and block, the set of the rows that fail (`block_sets.py`).
 """
 

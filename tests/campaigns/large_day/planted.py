@@ -7,7 +7,7 @@ No piece depends on another one, so that a day of any size is written within the
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -39,9 +39,11 @@ class PlantedDay:
 
     Attributes:
         rows: How many rows it has, a few thousand or more.
+        lost: Whether all of its rows lack their key, and an amount that can be read.
     """
 
     rows: int
+    lost: bool = False
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The numbers of the rows, int64, in ranges."""
@@ -64,6 +66,8 @@ class PlantedDay:
 
     def texts(self, rows: np.ndarray) -> pa.Table:
         """The rows as they arrive."""
+        if self.lost:
+            return self._lost(rows)
         place = rows % CYCLE
         keys = np.where(self.is_repeated(rows), rows - self.half, np.where(place == BELOW, -rows, rows))
         cards = [f"c{n}" for n in range(CARDS)]
@@ -82,12 +86,21 @@ class PlantedDay:
             }
         )
 
+    def _lost(self, rows: np.ndarray) -> pa.Table:
+        found = replace(self, lost=False).texts(rows)
+        planted = {"transaction_id": pa.nulls(len(rows), pa.string()), "amount": pa.repeat("many", len(rows))}
+        return pa.table({name: planted.get(name, found[name]) for name in found.column_names})
+
     def features(self, rows: np.ndarray) -> pa.Table:
         """The rows of features; those of every KINDS rows are the same ones but for their ids."""
         return with_id(kinds().take(pa.array(rows % KINDS)), rows)
 
-    def write(self, lake: Lake) -> None:
-        """Writes the raw day and its features, a file for each piece and one commit for each table."""
+    def write_features(self, lake: Lake) -> None:
+        """Writes the features of the day, a file for each piece and one commit."""
+        self._write(lake, FEATURES, self.features)
+
+    def write_raw(self, lake: Lake) -> None:
+        """Writes the raw day, a file for each piece and one commit."""
         contract = PRODUCT.contract(SOURCE.name)
 
         def raw(rows: np.ndarray) -> pa.Table:
@@ -95,7 +108,6 @@ class PlantedDay:
             return found.set_column(found.column_names.index(ROW_NUMBER), ROW_NUMBER, pa.array(rows))
 
         self._write(lake, RAW, raw)
-        self._write(lake, FEATURES, self.features)
 
     def _write(self, lake: Lake, table: str, of_piece: Callable[[np.ndarray], pa.Table]) -> None:
         files: list[DataFile] = []

@@ -36,6 +36,8 @@ from tests.support.servers.spark_cluster import Cluster, spark_cluster
 ROWS = int(os.environ.get("LOOPLINE_CAMPAIGN_ROWS", "2200000"))
 HELD_ROWS = 6_000_000
 """Rows of a day up to which one process makes it too."""
+BAD_ROWS = 20_000_000
+"""Most rows of the bad day: its quarantine has two texts for each row."""
 TABLES = {"validate": ("quarantine_card_transactions", "validated_card_transactions"), "score": ("scores",)}
 
 pytestmark = [
@@ -52,7 +54,8 @@ def test_a_large_day_on_a_cluster_has_the_content_that_its_formula_gives(tmp_pat
     tell("rows", ROWS)
     with Watched({"this process": psutil.Process()}) as watched:
         begun = time.monotonic()
-        day.write(lake)
+        day.write_raw(lake)
+        day.write_features(lake)
         tell("written", figures(begun, watched) | {"mb": sizes(lake, (RAW, FEATURES))})
         begun = time.monotonic()
         wanted = wanted_of(day, champion(tmp_path))
@@ -70,6 +73,23 @@ def test_a_large_day_on_a_cluster_has_the_content_that_its_formula_gives(tmp_pat
             tell(f"{stage} on the cluster", found | {"mb": sizes(lake, tables), "files": len(lake.files(tables[-1]))})
     assert contents(lake) == wanted
     assert lake.version("card_fraud/scores") == (1 if ROWS <= HELD_ROWS else 0)
+
+
+def test_a_large_day_of_which_every_row_is_bad_is_blocked_and_quarantined(tmp_path: Path) -> None:
+    """What the driver holds of the bad rows does not grow with them: each breaks two rules, and all have one key."""
+    day = PlantedDay(min(ROWS, BAD_ROWS), lost=True)
+    lake = Lake(load_environment({"LOOPLINE_HOME": str(tmp_path)}).lake)
+    day.write_raw(lake)
+    (tmp_path / "spark-cluster").mkdir()
+    with (
+        spark_cluster(tmp_path / "spark-cluster", workers=1, cores=2) as cluster,
+        pytest.raises(AssertionError, match=r"rows break the contract \(100\.0%") as raised,
+    ):
+        on_cluster(tmp_path, cluster, "validate")
+    assert f"amount: number in the contract, {day.rows:,} of {day.rows:,} texts are none" in str(raised.value)
+    quarantine = lake.files("card_fraud/quarantine_card_transactions")
+    assert sum(file.rows for file in quarantine) == 2 * day.rows
+    assert not lake.exists("card_fraud/validated_card_transactions")
 
 
 def champion(home: Path) -> Bundle:
@@ -111,7 +131,8 @@ def ran(home: Path, master: str, stage: Stage, large_bytes: int, watched: Watche
         )
         watched.add("driver", psutil.Process(driver.pid))
         answer, _ = driver.communicate()
-    assert driver.returncode == 0, (home / f"{stage}.log").read_text()[-3000:]
+    tell(f"processes of {stage}", dict(watched.peak_mb))
+    assert driver.returncode == 0, (home / f"{stage}.log").read_text()[-6000:]
     return {"driver": json.loads(answer.splitlines()[-1]), **figures(begun, watched)}
 
 
