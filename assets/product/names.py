@@ -33,6 +33,10 @@ GROUP_PERFORMANCE = "group_performance"
 FINGERPRINTS = "fingerprints"
 DATA_FAULTS = "data_faults"
 CONSISTENCY = "consistency"
+RETRAINING = "retraining"
+MONITORING_PAGE = "monitoring_page"
+REVIEW_QUEUE = "review_queue"
+REVIEW_AGREEMENT = "review_agreement"
 
 
 def source_name(source: str) -> str:

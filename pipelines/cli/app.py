@@ -18,6 +18,7 @@ import typer
 from pipelines.cli import (
     alerts,
     approvals,
+    backtest,
     console,
     inspect,
     keys,
@@ -69,6 +70,7 @@ for command in (
     services.probe,
     inspect.features,
     inspect.replay,
+    backtest.backtest,
     inspect.tables,
     upkeep.vacuum,
     upkeep.erase,

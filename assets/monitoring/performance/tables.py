@@ -7,7 +7,6 @@ functions (the modules beside this one), writing a table (`assets.py`).
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -33,32 +32,16 @@ from assets.monitoring.performance.matured import calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
 from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
-from assets.monitoring.windows import window_of
+from assets.monitoring.windows import MadeTable, window_of
 from assets.product import Product
 from assets.product.names import CALIBRATION, FEATURES, table_name, validated_name
 from resources.lake import Lake
-from resources.lake.origins import Reading
 
 _MODEL = "model_version"
 
 
-@dataclass(frozen=True)
-class MadeTable:
-    """The content of some days of a table.
-
-    Attributes:
-        table: Its rows.
-        readings: What was read for them.
-        curves: Of vintages, the curves as of the last day.
-    """
-
-    table: pa.Table
-    readings: dict[str, Reading]
-    curves: Mapping[date, Floats] = field(default_factory=dict)
-
-
-def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTable:
-    """The vintages as of each day: neither decisions nor labels of later days count.
+def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> tuple[MadeTable, Mapping[date, Floats]]:
+    """The vintages as of each day: neither decisions nor labels of later days count; and the curves as of the last.
 
     Raises:
         LakeError: A table does not exist or is damaged.
@@ -79,7 +62,7 @@ def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTab
         if day == days[-1]:
             curves = dict(vintage_curves(courses, day))
     readings = {table_name(product.name, tables.decisions): of_rows, table_name(product.name, source): of_events}
-    return MadeTable(pa.concat_tables(made), readings, curves)
+    return MadeTable(pa.concat_tables(made), readings), curves
 
 
 def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
