@@ -87,7 +87,7 @@ class PlantedDay:
         )
 
     def _lost(self, rows: np.ndarray) -> pa.Table:
-        found = replace(self, lost=False).texts(rows)
+        found = replace(self, lost=False).texts(rows - rows % CYCLE)  # no other fault
         planted = {"transaction_id": pa.nulls(len(rows), pa.string()), "amount": pa.repeat("many", len(rows))}
         return pa.table({name: planted.get(name, found[name]) for name in found.column_names})
 
