@@ -6,7 +6,7 @@ scoring make of it (`expected.py`).
 No piece depends on another one, so that a day of any size is written within the memory of one piece.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -131,7 +131,7 @@ def with_id(rows: pa.Table, ids: np.ndarray) -> pa.Table:
     return rows.add_column(0, PRODUCT.spine.row_id, pa.array(ids, pa.int64()))
 
 
-def _planted(usual: list[str], which: np.ndarray, place: np.ndarray, planted: dict[int, str | None]) -> pa.Array:
+def _planted(usual: list[str], which: np.ndarray, place: np.ndarray, planted: Mapping[int, str | None]) -> pa.Array:
     """Texts by their number among the usual ones; at some places of a cycle others."""
     texts = pa.array([*usual, *planted.values()], pa.string())
     chosen = which.copy()
