@@ -60,7 +60,7 @@ def build_pipeline(
         assets=assets_of(product, environment),
         asset_checks=[check for check in (unused_features_check(product), shared_features_check(product)) if check],
         jobs=[daily_job(product), load_job(product), retrain_job(product), rollout_job(product), rollback_job(product)],
-        schedules=[daily_schedule(product, partitions), retrain_schedule(product)],
+        schedules=[daily_schedule(product, partitions, environment), retrain_schedule(product, environment)],
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
@@ -68,8 +68,8 @@ def build_pipeline(
             failure_alert(product, environment),
             approval_alert(product),
             dead_runs_sensor(product),
-            rollout_sensor(product),
-            online_store_sensor(product, partitions),
+            rollout_sensor(product, environment),
+            online_store_sensor(product, partitions, environment),
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.

@@ -10,7 +10,7 @@ from typing import Any
 from assets.governance.audit_database import open_audit
 from assets.product import Files, Product
 from pipelines.sandbox_sources import sandbox_of, source_systems
-from resources.clock import Clock, HistoryClock, WallClock
+from resources.clock import Clock, HistoryClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
 from resources.keys import Keys
@@ -42,9 +42,12 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
 
 
 def clock_of(product: Product, environment: Environment) -> Clock:
-    """The machine's clock; at the end of the sandbox's data or of the product's history, a clock that stands still."""
-    clock: Clock = WallClock()
-    if sandbox_of(product, environment) is not None:
+    """The machine's clock, or that of a simulation.
+
+    At the end of the sandbox's data, or of the product's history, it is a clock that stands still.
+    """
+    clock: Clock = environment.clock
+    if environment.simulated_clock is None and sandbox_of(product, environment) is not None:
         files = next((source.name for source in product.sources if isinstance(source, Files)), None)
         clock = SandboxClock(environment.bank / "landing", files)
     return clock if product.end is None else HistoryClock(product.end, clock)

@@ -87,7 +87,9 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         unfinished = [reader.unfinished(days) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))
-        return request_partition(context.instance, product, partitions, day, why="landed", moment=datetime.now(UTC))
+        return request_partition(
+            context.instance, product, partitions, day, why="landed", moment=environment.clock.now()
+        )
 
     return landing
 
@@ -164,10 +166,11 @@ def _retraining_sensor(
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         clock: dg.ResourceParam[Clock],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.RunRequest | dg.SkipReason:
         now, manifest = clock.now(), rollout.read_manifest(product.name)
         champion = None if manifest is None else manifest.champion.version
         cause = find(product, lake, champion, now)
-        return request_retraining(context.instance, product, cause, now, moment=datetime.now(UTC))
+        return request_retraining(context.instance, product, cause, now, moment=environment.clock.now())
 
     return retraining

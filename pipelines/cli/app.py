@@ -18,6 +18,7 @@ import typer
 from pipelines.cli import (
     approvals,
     console,
+    gameday,
     inspect,
     keys,
     loop,
@@ -58,6 +59,7 @@ for command in (
     approvals.approve,
     approvals.reject,
     approvals.repair,
+    gameday.gameday,
     services.up,
     services.down,
     services.status,

@@ -1,0 +1,94 @@
+"""The customers of a day: they call the decision service, and the bank hears its answers.
+
+Belongs here: a day's rows as requests, bounded, in the order of time, and what the service answered. Does not belong
+here: `loopline traffic` (`pipelines.operations.traffic`), what follows from an answer (`resources.sandbox.answering`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pyarrow as pa
+
+from assets.product import Product
+from assets.vocabulary.times import AS_OF
+from pipelines.operations.decide import request_fields
+from pipelines.services.decisions import decisions_at
+from resources.environments import Environment
+from resources.errors import LooplineError
+
+_AT_ONCE = 50
+_SECONDS = 20.0
+
+
+class RowRefused(LooplineError):
+    """The service took a made-up row for a wrong one: the bank and the contract contradict each other."""
+
+
+@dataclass
+class Answered:
+    """The answers to one product's requests of a day.
+
+    Attributes:
+        decisions: By row, the whole answer.
+        silent: Rows to which no answer came.
+    """
+
+    decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Callers:
+    """The callers of one product."""
+
+    product: Product
+    environment: Environment
+    _fields: frozenset[str] = frozenset()
+
+    def call(self, rows: pa.Table, events: Mapping[str, pa.Table], answered: Answered) -> None:
+        """Posts what just became known of the rows' entities, then has the rows decided.
+
+        Args:
+            rows: Of the spine's source.
+            events: By source; each row is posted to the service before the decisions.
+        """
+        if not rows.num_rows:
+            return
+        at = decisions_at(self.environment.ports)
+        with httpx.Client(base_url=at.address, headers=at.headers, timeout=_SECONDS, trust_env=False) as client:
+            try:
+                self._fields = self._fields or request_fields(self.environment, self.product.name)
+                for source, table in events.items():
+                    for event in table.to_pylist():
+                        client.post("/events", json={"product": self.product.name, "source": source, "event": event})
+                requests = [self._request(row) for row in rows.to_pylist()]
+                for begin in range(0, len(requests), _AT_ONCE):
+                    self._decide(client, requests[begin : begin + _AT_ONCE], answered)
+            except (httpx.TransportError, LooplineError) as error:
+                if isinstance(error, RowRefused):
+                    raise
+                known = {str(row) for row in rows[self.product.spine.row_id].to_pylist()} - answered.decisions.keys()
+                answered.silent += sorted(known)
+
+    def _decide(self, client: httpx.Client, requests: Sequence[Mapping[str, Any]], answered: Answered) -> None:
+        answer = client.post("/decide/many", json={"product": self.product.name, "requests": requests})
+        row_id = self.product.spine.row_id
+        if answer.status_code != 200:
+            answered.silent += [str(one[row_id]) for one in requests]
+            return
+        for request, result in zip(requests, answer.json()["results"], strict=True):
+            if result["status"] == 400:
+                raise RowRefused(f"{self.product.name}, row {request[row_id]}: {result}")
+            if result["status"] == 200:
+                answered.decisions[str(request[row_id])] = result["decision"]
+            else:
+                answered.silent.append(str(request[row_id]))
+
+    def _request(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        spine = self.product.spine
+        keys = set(self._fields) - {AS_OF}
+        found = {name: row[name] for name in keys | {spine.row_id} if name in row}
+        texts = {name: str(found[name]) for name in self.product.features.key_columns if name in found}
+        return {**found, **texts, AS_OF: row[spine.as_of]}
