@@ -8,13 +8,14 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as of_day
 from pathlib import Path
 from typing import Any
 
 from pipelines.jobs import DATA, daily_name, retrain_name
 from pipelines.operations.gameday.callers import Callers
+from pipelines.operations.gameday.challengers import bring_bad, bring_unfair
 from pipelines.operations.gameday.day import Operation
 from pipelines.operations.gameday.handed_over import rows_of
 from pipelines.operations.gameday.outages import Dependencies
@@ -126,15 +127,32 @@ def _begin(stage: Stage, one: Played) -> None:
 def _operate(
     stage: Stage, dependencies: Dependencies, plan: tuple[PlannedIncident, ...], seed: int, progress: Progress
 ) -> None:
-    """The days of operation. The plan is used to take dependencies away, and for nothing else."""
+    """The days of operation. The plan is used to take dependencies away and to bring challengers, for nothing else."""
     callers = {one.product.name: Callers(one.product, stage.environment) for one in stage.played}
-    operation = Operation(stage, callers, seed)
+    operation, brought = Operation(stage, callers, seed), set[PlannedIncident]()
     for number in range(stage.scenario.days):
         day = stage.scenario.first + timedelta(days=number)
         dependencies.set_down(frozenset(one.dependency for one in plan if one.dependency and one.covers(day)))
+        _bring(stage, plan, brought, day)
         operation.day(day)
         if number % _TELL_EVERY == 0:
             progress(f"{day}: {len(stage.recorder.observations)} observations, {_cpu_seconds():.0f} s of processor")
+
+
+def _bring(stage: Stage, plan: tuple[PlannedIncident, ...], brought: set[PlannedIncident], day: date) -> None:
+    """The challengers that people bring on a day; while another rollout is under way, they come again the next day."""
+    stage.clock.set(datetime.combine(day, of_day(0, 5), UTC))
+    for incident in plan:
+        one = next((one for one in stage.played if one.product.name == incident.product), None)
+        if one is None or incident in brought or not incident.covers(day):
+            continue
+        if incident.kind == "bad_challenger" and bring_bad(one.product, stage.environment, stage.clock.now()):
+            brought.add(incident)
+        if incident.kind == "unfair_challenger":
+            words = bring_unfair(one.product)
+            if words:
+                stage.recorder.refused(one.product, words)
+            brought.add(incident)
 
 
 def _regret(stage: Stage, one: Played, record: Record) -> tuple[Compared, ...]:

@@ -68,6 +68,10 @@ class Recorder:
             elif run.error:
                 self._add("run_failed", product.name, about=run.job, day=day, text=run.error)
 
+    def refused(self, product: Product, words: str) -> None:
+        """Notes a model that was refused before anything ran."""
+        self._add("refused", product.name, text=words)
+
     def waits(self, product: Product, skipped: Mapping[str, str]) -> None:
         """Notes a day that waits for its files, once for each reason."""
         reason = skipped.get(f"{product.name}_landing_sensor", "")

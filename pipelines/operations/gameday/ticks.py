@@ -4,11 +4,14 @@ Belongs here: evaluating a product's real sensors and schedules, their cursors, 
 belong here: what sensors and schedules decide (`pipelines.sensors`, `pipelines.schedules`), one run (`loop.run_job`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from dagster._utils.schedules import cron_string_iterator
 
 from assets.product import Product
@@ -83,16 +86,20 @@ class Ticker:
         """Evaluates a schedule that is due, and runs what it asks for."""
         schedule = self._repository.get_schedule_def(name)
         with dg.build_schedule_context(
-            self.instance, scheduled_execution_time=moment, repository_def=self._repository
-        ) as context:
+            self.instance, scheduled_execution_time=moment, repository_def=self._repository,
+            resources=self._resources(schedule.required_resource_keys),
+        ) as context:  # fmt: skip
             found = schedule.evaluate_tick(context)
         self.skipped[name] = found.skip_message or ""
         return [self._run(name, schedule.job_name, request) for request in found.run_requests or ()]
 
     def _sensor(self, sensor: dg.SensorDefinition) -> list[Started]:
-        with dg.build_sensor_context(
-            self.instance, cursor=self._cursors.get(sensor.name), repository_def=self._repository,
-            sensor_name=sensor.name,
+        # As the daemon's code server makes it: the alert for failed runs asks of which code location a run is.
+        with dg.SensorEvaluationContext(
+            None, instance=self.instance, cursor=self._cursors.get(sensor.name), repository_def=self._repository,
+            repository_name=SINGLETON_REPOSITORY_NAME, sensor_name=sensor.name,
+            resources=self._resources(sensor.required_resource_keys),
+            code_location_origin=RegisteredCodeLocationOrigin(self.product.name),
         ) as context:  # fmt: skip
             found = sensor.evaluate_tick(context)
         self._cursors[sensor.name] = found.cursor
@@ -106,6 +113,9 @@ class Ticker:
             self._answered.add(key)
             started.append(self._run(sensor.name, sensor.job_name, request))
         return started
+
+    def _resources(self, keys: Collection[str]) -> dict[str, Any]:
+        return {key: self._repository.get_top_level_resources()[key] for key in keys}
 
     def _run(self, by: str, job: str, request: dg.RunRequest) -> Started:
         tags = {**request.tags}
