@@ -201,6 +201,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
     name = variables.get("LOOPLINE_ENV", "local")
     if name not in get_args(EnvironmentName):
         raise UnknownEnvironment(f"LOOPLINE_ENV is {name!r}; set it to one of {', '.join(get_args(EnvironmentName))}")
+    clock = _simulated_clock(name, variables)
     home = (
         Path(variables.get("LOOPLINE_HOME") or (CHECKOUT if is_checkout() else Path.home()) / ".loopline")
         .expanduser()
@@ -225,7 +226,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         values[key] = _with_driver(values[key])
     values["connections"] = connections
     values["records"] = values["records"] or _dagster_database(variables)
-    values["simulated_clock"] = _simulated_clock(name, variables)
+    values["simulated_clock"] = clock
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
 

@@ -1,7 +1,7 @@
 """Challengers that people bring: a bad one, and an unfair one.
 
-Belongs here: making them as a person would, past the training job, and beginning their rollout. Does not belong here: what
-the loop does about them, when they come (the plan).
+Belongs here: making them as a person would, past the training job, and beginning their rollout. Does not belong here:
+what the loop does about them, when they come (the plan).
 """
 
 from dataclasses import replace
