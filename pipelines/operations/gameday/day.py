@@ -10,7 +10,7 @@ what a tick is (`ticks.py`), the incidents.
 """
 
 import time as machine
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from pipelines.operations.gameday.callers import Answered, Callers
 from pipelines.operations.gameday.stage import Played, Stage
+from pipelines.operations.gameday.ticks import Started
 from resources.sandbox.answering.bank import Morning
 from resources.sandbox.world.keyed import uniform
 
@@ -37,18 +38,23 @@ class Operation:
     callers: Mapping[str, Callers]
     seed: int
 
-    def day(self, day: date) -> None:
-        """Lives through one day."""
+    def day(self, day: date, restore: Callable[[], None]) -> None:
+        """Lives through one day.
+
+        Args:
+            restore: Called in the evening, before the bank delivers: what was taken away is there again.
+        """
         stage, start = self.stage, datetime.combine(day, time(), UTC)
         morning = stage.bank.open(day)
         self._night(day, start)
         answered = {one.product.name: Answered() for one in stage.played}
         for begin, end in zip((0, *_WINDOWS[:-1]), _WINDOWS, strict=True):
             window = (start + timedelta(hours=begin), start + timedelta(hours=end))
-            stage.clock.set(window[1] - timedelta(minutes=1))
+            stage.clock.set(window[1] - timedelta(milliseconds=1))
             for one in stage.played:
                 self._call(one, morning, window, answered[one.product.name])
         accepted = {one.product.name: self._accepted(one, answered[one.product.name], day) for one in stage.played}
+        restore()
         stage.bank.close(day, accepted)
         self._evening(day, answered, accepted)
 
@@ -67,14 +73,24 @@ class Operation:
         for moment, product, name in due:
             stage.clock.set(moment)
             one = by_name[product]
-            stage.recorder.ran(one.product, one.ticker.schedule(name, moment))
+            started = one.ticker.schedule(name, moment)
+            stage.recorder.ran(one.product, started)
+            self._made(one, started)
             self._sensors(one)
 
     def _sensors(self, one: Played, *, only: str = "") -> None:
-        self.stage.recorder.ran(one.product, one.ticker.sensors(only=only))
+        started = one.ticker.sensors(only=only)
+        self.stage.recorder.ran(one.product, started)
+        self._made(one, started)
         self.stage.recorder.moves(one.product, self.stage.rollout)
         if not only:
             self.stage.recorder.waits(one.product, one.ticker.skipped)
+
+    def _made(self, one: Played, started: Sequence[Started]) -> None:
+        """Notes what was set aside of the days that runs have made."""
+        for run in started:
+            if run.partition and not run.error:
+                self.stage.recorder.quarantined(one.product, self.stage.lake, date.fromisoformat(run.partition))
 
     def _call(self, one: Played, morning: Morning, window: tuple[datetime, datetime], answered: Answered) -> None:
         is_credit = one.product.spine.source == "applications"
@@ -108,10 +124,9 @@ class Operation:
     def _evening(self, day: date, answered: Mapping[str, Answered], accepted: Mapping[str, Mapping[str, bool]]) -> None:
         for one in self.stage.played:
             name, state = one.product.name, self.stage.rollout.read_manifest(one.product.name)
-            rows = self.stage.bank.truth(name).rows
+            rows = self.stage.bank.truth(name, of_last_day=True).rows
             champion = "" if state is None else state.champion.version
             self.stage.recorder.decided(one.product, day, rows, answered[name], accepted[name], champion)
-            self.stage.recorder.quarantined(one.product, self.stage.lake, day - timedelta(days=1))
 
 
 def _within(rows: pa.Table, window: tuple[datetime, datetime]) -> pa.Table:

@@ -134,7 +134,7 @@ def _operate(
         day = stage.scenario.first + timedelta(days=number)
         dependencies.set_down(frozenset(one.dependency for one in plan if one.dependency and one.covers(day)))
         _bring(stage, plan, brought, day)
-        operation.day(day)
+        operation.day(day, lambda: dependencies.set_down(frozenset()))
         if number % _TELL_EVERY == 0:
             progress(f"{day}: {len(stage.recorder.observations)} observations, {_cpu_seconds():.0f} s of processor")
 

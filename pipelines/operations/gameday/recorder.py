@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assets.product import Product
 from pipelines.jobs import retrain_name
@@ -119,7 +118,7 @@ class Recorder:
             accepted: By row, whether the bank went on with it.
         """
         stakes = STAKES[product.name]
-        listed: list[dict[str, Any]] = rows.filter(pc.equal(rows["day"], pa.scalar(day, pa.date32()))).to_pylist()
+        listed: list[dict[str, Any]] = rows.to_pylist()
         profit = sum(
             stakes.worth(accepted=accepted[one["row_id"]], bad=bool(one["bad"]), stake=one["stake"]) for one in listed
         )

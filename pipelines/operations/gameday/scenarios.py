@@ -44,7 +44,7 @@ class Scenario:
     applications_a_day: float = 25.0
     payments_a_day: float = 250.0
     cards: int = 300
-    terminals: int = 200
+    terminals: int = 800
     transactions_a_day: float = 400.0
     trials: int = 4
 
@@ -91,7 +91,7 @@ _BOTH = ("card_fraud", "credit_risk")
 _SCENARIOS = (
     Scenario(
         name="tiny", title="A few days of cards, for tests", first=date(2026, 3, 1), days=4, history=60,
-        products=("card_fraud",), plan="few", customers=400, payments_a_day=200.0, cards=150, terminals=80,
+        products=("card_fraud",), plan="few", customers=400, payments_a_day=200.0, cards=150, terminals=400,
         transactions_a_day=10.0, applications_a_day=0.2, trials=1,
     ),
     Scenario(

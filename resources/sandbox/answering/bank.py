@@ -183,9 +183,9 @@ class AnsweringBank:
             self.places.add(one.source, one.day, one.rows)
         self._held = [held for held in self._held if held.on > day]
 
-    def truth(self, product: str) -> Truth:
-        """What would have become of each row of a product up to now."""
-        rows = pa.concat_tables(self._truth)
+    def truth(self, product: str, *, of_last_day: bool = False) -> Truth:
+        """What would have become of each row of a product up to now, or of the day that was closed last."""
+        rows = pa.concat_tables(self._truth[-1:] if of_last_day else self._truth)
         return Truth(rows.filter(pc.equal(rows["product"], product)).drop_columns(["product"]))
 
     def _of_day(self, day: date) -> np.ndarray:
