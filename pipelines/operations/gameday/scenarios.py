@@ -71,8 +71,11 @@ class Scenario:
     def played(self, product: Product) -> Product:
         """The product as it takes part: the service decides its rows, and its rollouts suit the traffic.
 
-        A rollout has sandbox-like guards and steps of so many requests as come within a week or two.
+        A rollout has sandbox-like guards and steps of so many requests as come within a week or two. Three gates are
+        wider than those of the product: with some dozens of frauds among the rows of a small bank, two honest samples
+        differ by more than its limits, and one tampered terminal explains much of all frauds.
         """
+        gates = replace(product.gates, max_score_psi=1.0, max_single_feature_auc=0.98, max_label_information=0.7)
         steps = (
             Step(0.0, 60, timedelta(hours=1)),
             Step(0.25, 20, timedelta(hours=1)),
@@ -80,7 +83,7 @@ class Scenario:
         )
         rollout = Rollout(steps=steps, guards=SANDBOX_GUARDS, outcomes="watched", deadline=timedelta(days=21))
         found = replace(
-            product, start=self.start, rollout=rollout, model=replace(product.model, trials=self.trials),
+            product, start=self.start, rollout=rollout, model=replace(product.model, trials=self.trials), gates=gates,
             monitoring=replace(product.monitoring, judged="answered"),
         )  # fmt: skip
         found.check()
