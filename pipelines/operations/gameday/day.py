@@ -9,6 +9,7 @@ what a tick is (`ticks.py`), the incidents.
     in the evening the bank closes: answers have their consequences, and rows are delivered
 """
 
+import json
 import time as machine
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ from resources.sandbox.world.keyed import uniform
 
 _ARRIVED = time(0, 45)
 _WINDOWS = (6, 12, 18, 24)
-_GUARD_SECONDS = 1.3
-"""The guard looks once a second of this machine: only then is its evidence of the present simulated moment."""
+_LONGEST_LOOK = 10.0
+"""The guard looks once a second of this machine; seconds after which nobody waits for its look any longer."""
 _BUREAU = "bureau_reports"
 
 
@@ -98,9 +99,18 @@ class Operation:
         events = {_BUREAU: _within(morning.bureau_reports, window)} if is_credit else {}
         self.callers[one.product.name].call(rows, events, answered)
         state = self.stage.rollout.read_manifest(one.product.name)
-        if state is not None and state.rollout:
-            machine.sleep(_GUARD_SECONDS)
+        if state is not None and state.rollout and rows.num_rows:
+            self._await_guard(one.product.name, state.rollout)
             self._sensors(one, only="_rollout_sensor")
+
+    def _await_guard(self, product: str, rollout: str) -> None:
+        """Returns once the guard has judged what was decided at this simulated moment; then the steward may look."""
+        moment, deadline = self.stage.clock.now().isoformat(), machine.monotonic() + _LONGEST_LOOK
+        while machine.monotonic() < deadline:
+            records = self.stage.rollout.read_evidence(product, rollout).values()
+            if any(json.loads(record)["at"] == moment for record in records):
+                return
+            machine.sleep(0.1)
 
     def _accepted(self, one: Played, answered: Answered, day: date) -> dict[str, bool]:
         """By row of the day, whether the bank goes on with it.

@@ -30,6 +30,7 @@ class Scenario:
         products: Which products are operated.
         plan: Which incidents happen.
         customers, applications_a_day, payments_a_day, cards, terminals: The size of the bank.
+        keenness: Of the fraudsters, a multiple of what is usual: a small bank has too few frauds to learn from.
         trials: Settings that each training tries.
     """
 
@@ -46,6 +47,7 @@ class Scenario:
     cards: int = 300
     terminals: int = 800
     transactions_a_day: float = 400.0
+    keenness: float = 3.0
     trials: int = 4
 
     @property
@@ -93,12 +95,12 @@ class Scenario:
 _BOTH = ("card_fraud", "credit_risk")
 _SCENARIOS = (
     Scenario(
-        name="tiny", title="A few days of cards, for tests", first=date(2026, 3, 1), days=4, history=60,
+        name="tiny", title="A few days of cards, for tests", first=date(2026, 3, 1), days=4, history=100,
         products=("card_fraud",), plan="few", customers=400, payments_a_day=200.0, cards=150, terminals=400,
         transactions_a_day=10.0, applications_a_day=0.2, trials=1,
     ),
     Scenario(
-        name="one_month", title="A month of cards with three faults", first=date(2026, 3, 1), days=30, history=75,
+        name="one_month", title="A month of cards with three faults", first=date(2026, 3, 1), days=30, history=110,
         products=("card_fraud",), plan="few",
     ),
     Scenario(

@@ -91,7 +91,7 @@ def staged(
         environment.bank / "bureau",
     )  # fmt: skip
     recorder = Recorder(clock)
-    bank = AnsweringBank(scenario.settings(seed), plan, places)
+    bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
     with dagster_on(clock), dagster_instance(environment) as instance:
         played = tuple(_played(scenario, name, environment, instance, recorder) for name in scenario.products)
         yield Stage(scenario, environment, clock, bank, instance, played, recorder)

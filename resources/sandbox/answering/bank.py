@@ -70,11 +70,16 @@ class _Day:
 
 @dataclass
 class AnsweringBank:
-    """A bank; the same settings, plan and answers give the same bytes."""
+    """A bank; the same settings, plan and answers give the same bytes.
+
+    Attributes:
+        keenness: How much fraudsters do, as a multiple of what is usual.
+    """
 
     settings: BankSettings
     plan: Sequence[PlannedIncident]
     places: Places
+    keenness: float = 1.0
     _labels: dict[date, list[pa.Table]] = field(default_factory=dict)
     _held: list[Delivered] = field(default_factory=list)
     _truth: list[pa.Table] = field(default_factory=list)
@@ -97,7 +102,7 @@ class AnsweringBank:
         )  # fmt: skip
         self._feeds: dict[str, Feed] = {feed.source: feed for feed in feeds}
         self._payments, cards = honest_payments(world, people, world.rng("cards"))
-        self._fraudsters = Fraudsters(world.seed, cards, world.terminals, self.plan)
+        self._fraudsters = Fraudsters(world.seed, cards, world.terminals, self.keenness, self.plan)
         none = payments_of(self._payments, world.first_day - timedelta(days=1))
         self._no_labels = labels_feed(none, first=world.first_day, last=world.first_day).table
         self._open: _Day | None = None

@@ -25,7 +25,7 @@ _DAYS = {"terminal": 28, "card": 14, "amount": 1}
 _A_DAY = {"terminal": 0.0002, "card": 0.0006, "amount": 0.0008}
 _GIVEN_UP = 3
 _MEMORY = 0.9
-_KEENNESS = 3.0
+_MOVES = 3.0
 _RAISED = 5
 _MOST_A_DAY = 12
 
@@ -55,12 +55,14 @@ class Fraudsters:
         seed: Of their moves.
         cards: int64 [m], the numbers of the cards.
         terminals: How many terminals there are.
+        keenness: How much they do, as a multiple of the usual compromises.
         plan: Waves, and changes of the concept, after which they spread small amounts over many cards.
     """
 
     seed: int
     cards: np.ndarray
     terminals: int
+    keenness: float = 1.0
     plan: Sequence[PlannedIncident] = ()
     compromises: list[Compromise] = field(default_factory=list)
     passing: dict[str, float] = field(default_factory=lambda: dict.fromkeys(WAYS, 1.0))
@@ -103,9 +105,9 @@ class Fraudsters:
 
     def _begin(self, day: date) -> None:
         """The compromises that begin on a day."""
-        weight = np.exp([_KEENNESS * self.passing[way] for way in WAYS])
+        weight = np.exp([_MOVES * self.passing[way] for way in WAYS])
         share = dict(zip(WAYS, len(WAYS) * weight / weight.sum(), strict=True))
-        pressure = 1.0 + sum(one.strength for one in self.plan if one.kind == "fraud_wave" and one.covers(day))
+        pressure = self.keenness + sum(one.strength for one in self.plan if one.kind == "fraud_wave" and one.covers(day))
         for way in WAYS:
             count = self.terminals if way == "terminal" else len(self.cards)
             expected = (
