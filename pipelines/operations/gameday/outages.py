@@ -16,7 +16,7 @@ from resources.processes.identity import ProcessIdentity
 from resources.processes.table import ProcessTable, wait_until_answers
 from resources.sandbox.planned.incidents import Dependency
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
 _SERVICES: tuple[ServiceName, ...] = ("bureau", "decisions")
 
 

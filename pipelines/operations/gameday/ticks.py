@@ -111,7 +111,7 @@ class Ticker:
             if request.run_key and key in self._answered:
                 continue
             self._answered.add(key)
-            started.append(self._run(sensor.name, sensor.job_name, request))
+            started.append(self._run(sensor.name, str(sensor.job_name), request))
         return started
 
     def _resources(self, keys: Collection[str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def added_log_odds(seed: int, first: date, days: int) -> np.ndarray:
     """
     number = np.arange(days)
     # The sum of twelve uniform draws less six is normal enough, and needs no tables.
-    shocks = sum(uniforms(seed, f"economy {part}", number) for part in range(12)) - 6.0
+    shocks = np.sum([uniforms(seed, f"economy {part}", number) for part in range(12)], axis=0) - 6.0
     course, level = np.empty(days), 0.0
     for day in range(days):
         level = _MEMORY * level + np.sqrt(1 - _MEMORY**2) * _SPREAD * float(shocks[day])

@@ -107,7 +107,9 @@ class Fraudsters:
         """The compromises that begin on a day."""
         weight = np.exp([_MOVES * self.passing[way] for way in WAYS])
         share = dict(zip(WAYS, len(WAYS) * weight / weight.sum(), strict=True))
-        pressure = self.keenness + sum(one.strength for one in self.plan if one.kind == "fraud_wave" and one.covers(day))
+        pressure = self.keenness + sum(
+            one.strength for one in self.plan if one.kind == "fraud_wave" and one.covers(day)
+        )
         for way in WAYS:
             count = self.terminals if way == "terminal" else len(self.cards)
             expected = (

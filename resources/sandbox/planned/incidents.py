@@ -37,7 +37,7 @@ class Expectation:
 
 
 # A fault of the data asks for people, never for a model; a change of the world asks for a model.
-_DATA = ("retrain", "roll_back")
+_DATA: tuple[Action, ...] = ("retrain", "roll_back")
 EXPECTED: Mapping[Kind, Expectation] = {
     "covariate_drift": Expectation(42, ("retrain", "alert"), ("roll_back",)),
     "concept_drift": Expectation(35, ("retrain",), ("roll_back",)),
