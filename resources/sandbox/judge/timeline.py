@@ -4,8 +4,8 @@ Belongs here: which observations speak of which incident, the verdict on each, a
 belong here: the plan (`resources.sandbox.planned`), what the incidents cost (`regret.py`), pages.
 
 An observation speaks of an incident if it is of its product, lies within its time, and names what the incident touches:
-a fault of the data its source or its day, an outage its day, a change of the world any training or alert that is not on
-schedule. An incident that nothing speaks of was not noticed, and the timeline says so.
+a fault of the data its source, and its day if it names any; an outage what is down; a change of the world is told by any
+training or alert that is not on schedule. An incident that nothing speaks of was not noticed, and the timeline says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from resources.sandbox.judge.record import Observation, Record, Seen
-from resources.sandbox.planned.incidents import OF_THE_WORLD, Action, PlannedIncident
+from resources.sandbox.planned.incidents import OF_THE_WORLD, Action, Dependency, PlannedIncident
 
 Verdict = Literal["right", "late", "wrong", "not noticed"]
 _ACTIONS: Mapping[Seen, Action] = {
@@ -23,6 +23,12 @@ _ACTIONS: Mapping[Seen, Action] = {
 }  # fmt: skip
 # A fault's consequences are seen for some days after its last day; a model's until it has left.
 _AFTERMATH = timedelta(days=3)
+# What a message says that speaks of a dependency that is down.
+_DOWN: Mapping[Dependency, tuple[str, ...]] = {
+    "landing": ("no file", "lacks files", "landing"), "database": ("database", "bank.db"), "bureau": ("bureau",),
+    "stream": ("stream",), "decisions": ("decision service", "decisions do"), "online_store": ("online store", "lmdb"),
+    "tracking": ("mlflow", "registry"),
+}  # fmt: skip
 _CHALLENGERS = ("bad_challenger", "unfair_challenger")
 
 
@@ -96,9 +102,10 @@ def speaks_of(one: Observation, incident: PlannedIncident) -> bool:
         return one.seen in ("refused", "roll_back")
     if one.seen == "retrain":  # no answer to a fault; only where nothing else of the world explains it is it wrong
         return one.cause in ("drift", "performance")
-    if incident.source and incident.source not in f"{one.about} {one.text}":
-        return False
-    return one.seen != "quarantine" or one.day is None or incident.covers(one.day)
+    said = f"{one.about} {one.text}"
+    if incident.dependency is not None:
+        return any(word in said.lower() for word in _DOWN[incident.dependency])
+    return incident.source in said and (one.day is None or incident.covers(one.day))
 
 
 def _late(incident: PlannedIncident) -> timedelta:

@@ -71,3 +71,25 @@ def test_a_bad_challenger_is_taken_out_by_a_rollback_alone() -> None:
 def test_a_rollback_without_an_incident_is_told() -> None:
     moved = seen("roll_back", date(2026, 3, 20))
     assert judge([], Record(first=FIRST, last=FIRST, observations=(moved,), figures=())).unexplained == (moved,)
+
+
+def test_the_words_about_another_day_of_the_source_are_not_about_this_one() -> None:
+    """A day that failed before is still tried again, and still told."""
+    late = PlannedIncident(
+        kind="late_feed", day=FEED.day + timedelta(days=1), last_day=FEED.day + timedelta(days=1),
+        product="card_fraud", source="card_transactions", strength=2.0,
+    )  # fmt: skip
+    about = "validated_card_transactions"
+    before = seen("alert", late.day + timedelta(days=1), about=about, day=FEED.day, text="too many rows")
+    own = seen("alert", late.day + timedelta(days=1), about=about, day=late.day, text="no file")
+    assert verdict(late, before).verdict == "not noticed"
+    assert verdict(late, before, own).words == "no file"
+
+
+def test_an_outage_is_noticed_by_words_about_what_is_down() -> None:
+    outage = PlannedIncident(
+        kind="outage", day=date(2026, 3, 20), last_day=date(2026, 3, 20), product="card_fraud", dependency="landing"
+    )
+    other = seen("alert", outage.day, about="evaluation", text="refused by auc")
+    assert verdict(outage, other).verdict == "not noticed"
+    assert verdict(outage, other, seen("waits", outage.day, text="2026-03-19 lacks files: a")).done == ("wait",)
