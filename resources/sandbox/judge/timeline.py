@@ -4,8 +4,9 @@ Belongs here: which observations speak of which incident, the verdict on each, a
 belong here: the plan (`resources.sandbox.planned`), what the incidents cost (`regret.py`), pages.
 
 An observation speaks of an incident if it is of its product, lies within its time, and names what the incident touches:
-a fault of the data its source, and its day if it names any; an outage what is down; a change of the world is told by any
-training or alert that is not on schedule. An incident that nothing speaks of was not noticed, and the timeline says so.
+a fault of the data its source, and its day if it names any; an outage what is down; a change of the world is told by
+any training or alert that is not on schedule. An incident that nothing speaks of was not noticed, and the timeline says
+so.
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,8 +16,8 @@ CHALLENGER = PlannedIncident(
 )
 
 
-def seen(what: Seen, day: date, *, product: str = "card_fraud", **terms: object) -> Observation:
-    at = datetime.combine(day, time(3), UTC)
+def seen(what: Seen, on: date, *, product: str = "card_fraud", **terms: object) -> Observation:
+    at = datetime.combine(on, time(3), UTC)
     return Observation(at=at, seen=what, product=product, **terms)  # type: ignore[arg-type]
 
 
