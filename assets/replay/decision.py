@@ -1,6 +1,6 @@
 """Replay of a recorded decision.
 
-Belongs here: comparing score and outcome with those computed again. Does not belong here: computing them from the
+Belongs here: comparing arm, score and outcome with those computed again. Does not belong here: computing them from the
 logged features (`assets.serving.earlier.recorded`), the features from the lake (`features.py`), finding the record
 (`assets.serving.log.decision_log`), fetching the bundle (`resources.rollout_store`).
 """
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.scorer import Scorer
+from assets.rollout.assignment import CHAMPION, assigned
 from assets.serving.decision import Decision
 from assets.serving.earlier.recorded import judged_again
+from assets.vocabulary.base import WHOLE
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Difference:
 
 
 def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tuple[Difference, ...]:
-    """Recomputes rules, score, exploration, outcome and reasons from the record and compares them to the last bit.
+    """Recomputes arm, rules, score, exploration, outcome and reasons from the record; compares them to the last bit.
 
     Inputs and features are those of the record. A decision that fell back to the scorecard or to the policy is
     recomputed with the same fallback.
@@ -50,5 +52,17 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tu
         "explored": (record.explored, computed.explored),
         "reasons": (record.reasons, computed.reasons),
         "fallback": (record.fallback, computed.fallback),
+        **_assignment(record),
     }
     return tuple(Difference(name, old, new) for name, (old, new) in compared.items() if old != new)
+
+
+def _assignment(record: Decision) -> dict[str, tuple[object, object]]:
+    """The recorded assignment, and what follows from rollout, entity and shares; nothing where none was asked."""
+    if not record.arms:
+        return {}
+    keys = {name: value for name, value in record.keys.items() if name != WHOLE}
+    number, share = assigned(f"{record.product}/{record.rollout}", list(keys.values()) or [record.row_id], record.arms)
+    role = "champion" if number == CHAMPION else "challenger"
+    version = record.bundle if number == CHAMPION else record.arms[number].version
+    return {"role": (record.role, role), "share": (record.share, share), "bundle": (record.bundle, version)}

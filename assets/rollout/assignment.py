@@ -7,9 +7,36 @@ Belongs here: the assignment, the same in every process. Does not belong here: t
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 CHAMPION = -1
 """The arm of the champion; challengers have their numbers, from 0."""
+
+
+class Arm(NamedTuple):
+    """A challenger at the time of a decision.
+
+    Attributes:
+        version: Version of its bundle.
+        share: The share of entities that are assigned to it.
+        decides: Whether it was loaded; if not, the champion decided for its entities.
+    """
+
+    version: str
+    share: float
+    decides: bool
+
+
+def assigned(rollout: str, key: Sequence[object], arms: Sequence[Arm]) -> tuple[int, float]:
+    """Who decides for an entity: the number of a challenger, or `CHAMPION`; and the share for which that one decides.
+
+    The champion decides for the entities of a challenger that does not. `rollout` and `key` as for `arm_of`.
+    """
+    deciding = [arm.share for arm in arms if arm.decides]
+    number = arm_of(rollout, key, [arm.share for arm in arms]) if deciding else CHAMPION
+    if number == CHAMPION or not arms[number].decides:
+        return CHAMPION, 1.0 - sum(deciding)
+    return number, arms[number].share
 
 
 def arm_of(rollout: str, key: Sequence[object], shares: Sequence[float]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Self
 
+from assets.rollout.assignment import Arm
 from resources.errors import LooplineError
 from resources.moments import EPOCH
 from resources.rollout_store.manifest import Role
@@ -55,11 +56,13 @@ class Assignment:
         role: The arm; a shadow's decision is recorded but never answered.
         rollout: Id of the rollout under way; empty for none.
         share: The share of entities for which this bundle decided then: the propensity of the arm.
+        arms: The challengers then, in their order, from which arm and share follow; none where none was asked.
     """
 
     role: Role = "champion"
     rollout: str = ""
     share: float = 1.0
+    arms: tuple[Arm, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ class Decision:
     Attributes:
         id: A UUID of version 7: it begins with the time, so the id alone gives the day.
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
-        role, rollout, share: See `Assignment`.
+        role, rollout, share, arms: See `Assignment`.
         as_of: The as-of time, UTC: only events known by then were used.
         score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one, or a
             knock-out decided.
@@ -98,6 +101,7 @@ class Decision:
     role: Role = "champion"
     rollout: str = ""
     share: float = 1.0
+    arms: tuple[Arm, ...] = ()
     row_id: str | int
     keys: Mapping[str, str | int]
     as_of: datetime
@@ -159,6 +163,7 @@ class Decision:
             "exploration": self.exploration,
             "void": self.void,
             "erased": self.erased,
+            **({"arms": self.arms} if self.arms else {}),
             # Last, and only where there is one: `earlier.repeats` finds it at the end of a line.
             **({} if self.mark is None else {"mark": self.mark}),
         }
@@ -180,6 +185,7 @@ class Decision:
                 # Decisions from before there were rules have none.
                 rules=tuple(fields.pop("rules", ())),
                 shadow_rules=tuple(fields.pop("shadow_rules", ())),
+                arms=tuple(Arm(*arm) for arm in fields.pop("arms", ())),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -166,6 +166,7 @@ class Engine:
             role=assignment.role,
             rollout=assignment.rollout,
             share=assignment.share,
+            arms=assignment.arms,
             shadow_of=None if shadow_of is None else shadow_of.id,
             row_id=checked.row_id,
             keys=checked.keys,

@@ -24,13 +24,13 @@ from pipelines.cli import (
     loop,
     products,
     quarantine,
-    render,
     rollout,
     services,
     serving,
     traffic,
     upkeep,
 )
+from pipelines.cli.render.failures import failure_json, show_failure
 from resources.errors import LooplineError
 from resources.outages import outage_of
 from resources.processes.collecting import collect_rarely, end_without_collection
@@ -97,7 +97,7 @@ def main() -> None:
         sys.exit(1)
     except LooplineError as error:
         _tell(error, str(error))
-        render.show_failure(error)
+        show_failure(error)
         sys.exit(1)
     except Exception as error:
         # A server that dies within a command is met by the libraries, each with errors of its own.
@@ -113,4 +113,4 @@ def main() -> None:
 def _tell(error: Exception, message: str) -> None:
     """Prints the JSON object of a failure, if the command line asks for JSON."""
     if "--json" in sys.argv[1:]:
-        console.print_json(render.failure_json(error, message))
+        console.print_json(failure_json(error, message))

@@ -3,7 +3,7 @@
 Belongs here: tables and progress lines for the terminal, and the one JSON object of `--json`. Standard output holds
 only the result, as text or as JSON; progress and errors go to standard error, and with `--json` so does the text of the
 result. Output may contain any characters, so none is interpreted as markup. Does not belong here: commands, the form of
-a result (`render.py`).
+a result (`render`).
 """
 
 import json

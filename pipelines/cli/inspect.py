@@ -1,7 +1,7 @@
 """The commands that read the lake, the registry and the decision log: `export`, `features`, `replay`, `tables`.
 
 Belongs here: their arguments, output and exit status. They change no record. Does not belong here: the reading
-(`pipelines.operations`), the form of a result (`render.py`).
+(`pipelines.operations`), the form of a result (`render`).
 """
 
 from datetime import UTC, datetime
@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import console, render, render_features
+from pipelines.cli import console
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.render.features import show_features, show_search
+from pipelines.cli.render.replay import show_replay
+from pipelines.cli.render.tables import show_tables
 from pipelines.products import product_names
 from resources.dependencies import require
 from resources.environments import load_environment
@@ -66,14 +69,14 @@ def features(
         if product is not None or page is not None:
             raise typer.BadParameter("--search goes through all products: give it alone")
         report = search_features(search, load_environment())
-        render_features.show_search(report, console.results(json_))
+        show_search(report, console.results(json_))
         if json_:
             console.print_json(report.to_dict())
         return
     if product is None:
         raise typer.BadParameter("name a product, or a word that all are searched for: --search WORD")
     found = catalogue_of(load_product(product), load_environment())
-    render_features.show_features(found, console.results(json_))
+    show_features(found, console.results(json_))
     if page is not None:
         write_page(found, page)
         console.say(f"  {page}", console.results(json_))
@@ -101,7 +104,7 @@ def replay(
         report = replay_decision(environment, name, decision, console.say)
     else:
         report = replay_day(environment, name, None if day is None else checked_day(day), console.say)
-    render.show_replay(report, console.results(json_))
+    show_replay(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
     if not report.same:
@@ -123,7 +126,7 @@ def tables(
     environment = load_environment()
     require(environment, "lake")
     found = product_tables(Lake(environment.lake), load_product(product).name)
-    render.show_tables(found, console.results(json_))
+    show_tables(found, console.results(json_))
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
 

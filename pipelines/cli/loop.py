@@ -1,15 +1,18 @@
 """The commands that run the loop: `demo`, `run`, `retrain`, `backfill`, `load`.
 
 Belongs here: their arguments, output and exit status. Does not belong here: the work (`pipelines.operations`), the form
-of a result (`render.py`).
+of a result (`render`).
 """
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli import console, render, render_backfill
+from pipelines.cli import console
 from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName
+from pipelines.cli.render.backfill import show_backfill, show_plan
+from pipelines.cli.render.runs import decision_json, report_json, show_decision, show_loaded, show_next, show_report
+from pipelines.cli.render.services import show_waiting
 from pipelines.cli.rollout import show_rehearsal
 from pipelines.products import product_names
 from resources.environments import load_environment
@@ -35,16 +38,14 @@ def demo(json_: Json = False) -> None:
     report = run_loop(_DEMONSTRATED, environment, progress=console.say)
     decision = decide_example(report.product, environment)
     to = console.results(json_)
-    render.show_report(report, to)
-    render.show_decision(decision, to)
+    show_report(report, to)
+    show_decision(decision, to)
     steps = rehearse(report.product, environment, console.say)
     show_rehearsal(steps, to)
-    render.show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
+    show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
     if json_:
         rollout = [vars(step) for step in steps]
-        console.print_json(
-            {**render.report_json(report), "decision": render.decision_json(decision), "rollout": rollout}
-        )
+        console.print_json({**report_json(report), "decision": decision_json(decision), "rollout": rollout})
 
 
 def run(
@@ -67,13 +68,13 @@ def run(
         product, environment, first=_day(first), last=_day(last), through=_stage(through), missing=missing,
         progress=console.say,
     )  # fmt: skip
-    render.show_report(report, console.results(json_))
-    found = render.report_json(report)
+    show_report(report, console.results(json_))
+    found = report_json(report)
     exemplified = report.product.request_example and environment.sandbox
     if report.champion is not None and through == "feedback" and exemplified:
         decision = decide_example(report.product, environment)
-        found["decision"] = render.decision_json(decision)
-        render.show_decision(decision, console.results(json_))
+        found["decision"] = decision_json(decision)
+        show_decision(decision, console.results(json_))
     if json_:
         console.print_json(found)
 
@@ -92,7 +93,7 @@ def retrain(
     stands = "" if found.state is None else found.state.stage
     console.say(f"{product}: version {found.version} is registered", to, mark="done")
     if found.waiting is not None:
-        render.show_waiting({product: found.waiting}, to)
+        show_waiting({product: found.waiting}, to)
     console.say(f"  where it stands: loopline rollout {product}", to)
     if json_:
         waiting = None if found.waiting is None else dict(found.waiting)
@@ -128,13 +129,13 @@ def backfill(
     to = console.results(json_)
     if plan:
         planned = operation.plan_backfill(product, load_environment(), wanted, console.say)
-        render_backfill.show_plan(planned, to)
+        show_plan(planned, to)
         if json_:
             console.print_json(planned.to_dict())
         return
     console.heading(f"Backfill of {product}, {first} to {last}")
     report = operation.backfill(product, load_environment(), wanted, console.say)
-    render_backfill.show_backfill(report, to)
+    show_backfill(report, to)
     if json_:
         console.print_json(report.to_dict())
     if report.failed:
@@ -147,7 +148,7 @@ def load(product: ProductName, json_: Json = False) -> None:
     from pipelines.operations.loop.load_store import load_online_store
 
     found = load_online_store(product, load_environment())
-    render.show_loaded(found, console.results(json_))
+    show_loaded(found, console.results(json_))
     if json_:
         console.print_json(vars(found))
 

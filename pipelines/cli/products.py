@@ -1,7 +1,7 @@
 """The commands that begin a product: `new`, `check`.
 
 Belongs here: their arguments, output and exit status. Does not belong here: the work (`pipelines.operations`), the form
-of a result (`render.py`).
+of a result (`render`).
 """
 
 import re
@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli import console, render
+from pipelines.cli import console
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.render.descriptions import check_json, new_json, show_check, show_new
 from resources.environments import load_environment
 
 Template = Literal["events", "table"]
@@ -54,9 +55,9 @@ def new(
         name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet,
         encoding=encoding,
     )  # fmt: skip
-    render.show_new(product, console.results(json_))
+    show_new(product, console.results(json_))
     if json_:
-        console.print_json(render.new_json(product))
+        console.print_json(new_json(product))
 
 
 def check(product: ProductName, json_: Json = False) -> None:
@@ -64,9 +65,9 @@ def check(product: ProductName, json_: Json = False) -> None:
     from pipelines.operations.check_product import check_product
 
     report = check_product(product, load_environment(), console.say)
-    render.show_check(report, console.results(json_))
+    show_check(report, console.results(json_))
     if json_:
-        console.print_json(render.check_json(report))
+        console.print_json(check_json(report))
     if not report.passed:
         raise typer.Exit(1)
 

@@ -11,8 +11,16 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import console, render
+from pipelines.cli import console
 from pipelines.cli.arguments import Json
+from pipelines.cli.render.services import (
+    elsewhere_json,
+    services_json,
+    show_elsewhere,
+    show_findings,
+    show_service,
+    show_waiting,
+)
 from pipelines.services.probes import Probed
 from resources.dependencies import dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment, part_of
@@ -33,25 +41,25 @@ def up(json_: Json = False) -> None:
     elsewhere = dependencies_of(environment)
     problems = problems_of(elsewhere)
     if elsewhere:
-        render.show_elsewhere([service.name for service in services_of(environment)], elsewhere, problems, to)
+        show_elsewhere([service.name for service in services_of(environment)], elsewhere, problems, to)
     # Without its storage Dagster would be waited for during minutes; the other services wait for their servers.
     require(environment, "Dagster's storage")
     check_ports(environment)
     prepare_sandbox(environment, console.say)
     with dagster_instance(environment):
         pass  # the runs whose process is gone are ended: the daemon looks for them only after a minute
-    found = start(environment, report=partial(render.show_service, to=to))
+    found = start(environment, report=partial(show_service, to=to))
     if json_:
-        console.print_json({**render.services_json(found), "elsewhere": render.elsewhere_json(elsewhere, problems)})
+        console.print_json({**services_json(found), "elsewhere": elsewhere_json(elsewhere, problems)})
 
 
 def down(json_: Json = False) -> None:
     """Stop the local services and all processes that they started."""
     from pipelines.services.lifecycle import down as stop
 
-    found = stop(load_environment(), report=partial(render.show_service, to=console.results(json_)))
+    found = stop(load_environment(), report=partial(show_service, to=console.results(json_)))
     if json_:
-        console.print_json(render.services_json(found))
+        console.print_json(services_json(found))
 
 
 def status(json_: Json = False) -> None:
@@ -64,11 +72,11 @@ def status(json_: Json = False) -> None:
     environment, to = load_environment(), console.results(json_)
     found = ask(environment)
     for service in found:
-        render.show_service(service, to)
+        show_service(service, to)
     waiting = _waiting(environment)
-    render.show_waiting(waiting, to)
+    show_waiting(waiting, to)
     if json_:
-        console.print_json({**render.services_json(found), "waiting": waiting})
+        console.print_json({**services_json(found), "waiting": waiting})
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
@@ -101,10 +109,10 @@ def probe(
 
 def doctor(json_: Json = False) -> None:
     """What is missing on this machine, and the command that fixes it."""
-    from pipelines.operations.doctor import diagnose
+    from pipelines.operations.doctor.diagnosis import diagnose
 
     found = diagnose(load_environment(part=part_of(os.environ)))
-    render.show_findings(found, console.results(json_))
+    show_findings(found, console.results(json_))
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
     if not all(finding.ok for finding in found):

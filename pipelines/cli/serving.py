@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import console, render
+from pipelines.cli import console
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.render.runs import show_decision
 from resources.environments import load_environment
 
 
@@ -24,6 +25,6 @@ def decide(
     from pipelines.operations.decide import ask_service, read_request
 
     decision = ask_service(load_environment(), product, read_request(request), explain=explain)
-    render.show_decision(decision, console.results(json_))
+    show_decision(decision, console.results(json_))
     if json_:
         console.print_json(decision)

@@ -1,7 +1,7 @@
 """The command that sends many requests to the decision service: `traffic`.
 
 Belongs here: its arguments, output and exit status. Does not belong here: the sending (`pipelines.operations.traffic`),
-the form of the result (`render_traffic.py`), one request (`serving.py`).
+the form of the result (`render.traffic`), one request (`serving.py`).
 """
 
 import re
@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import console, render_traffic
+from pipelines.cli import console
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.render.traffic import show_counts, show_plan, show_traffic
 from resources.dependencies import require
 from resources.environments import load_environment
 from resources.naming import checked_day
@@ -52,10 +53,10 @@ def traffic(
         pace,
         choice,
         timeout=timeout,
-        begin=lambda rows: render_traffic.show_plan(described.name, pace, rows, again=again),
-        tell=render_traffic.show_counts,
+        begin=lambda rows: show_plan(described.name, pace, rows, again=again),
+        tell=show_counts,
     )
-    render_traffic.show_traffic(report, console.results(json_))
+    show_traffic(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
     if not report.whole:

@@ -27,9 +27,17 @@ if TYPE_CHECKING:
 
 _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
 # A session lives for minutes and mostly moves bytes: the JVM's optimising compiler costs more time than it saves.
-_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
+# What it says of an archive of classes that does not fit is no concern of whoever runs a job.
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -Xlog:disable -Xlog:all=error:stderr"
 LARGE_BYTES = 256 * 2**20
 """Size of data files from which on a session pays: some ten million rows, more than one process should hold as text."""
+
+
+def class_archive() -> Path:
+    """Where this environment's archive of Spark's classes lies, or would lie."""
+    import pyspark
+
+    return Path(sys.prefix) / "share" / "loopline" / f"spark-{pyspark.__version__}.jsa"
 
 
 class SparkSessions:
@@ -37,10 +45,14 @@ class SparkSessions:
 
     Args:
         large_bytes: Size of data files that are worth a session, for work that one process could do too.
+        java_options: Further options of the virtual machines; of themselves they read the archive of classes.
     """
 
-    def __init__(self, master: str, home: Path, *, large_bytes: int = LARGE_BYTES) -> None:
+    def __init__(
+        self, master: str, home: Path, *, large_bytes: int = LARGE_BYTES, java_options: str | None = None
+    ) -> None:
         self._master, self._home, self._large_bytes = master, home, large_bytes
+        self._java_options = java_options
 
     def is_worth(self, files: Iterable[DataFile]) -> bool:
         """Whether the rows of these files are read in Spark tasks, and not in this process."""
@@ -60,6 +72,8 @@ class SparkSessions:
         os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
         address = _address_toward(self._master) if cluster else "127.0.0.1"
         os.environ.setdefault("SPARK_LOCAL_IP", address)
+        # Without such a file, or of another Java, a virtual machine starts as if it had not been named.
+        java_options = f"{_JAVA_OPTIONS} {self._java_options or f'-XX:SharedArchiveFile={class_archive()}'}"
         local = self._home / "spark"
         local.mkdir(parents=True, exist_ok=True)
         builder = (
@@ -75,8 +89,8 @@ class SparkSessions:
             .config("spark.driver.host", address)
             .config("spark.driver.bindAddress", address)
             .config("spark.driver.memory", "4g")
-            .config("spark.driver.extraJavaOptions", f"{_JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{_LOGGING}")
-            .config("spark.executor.extraJavaOptions", _JAVA_OPTIONS)
+            .config("spark.driver.extraJavaOptions", f"{java_options} -Dlog4j2.configurationFile=file:{_LOGGING}")
+            .config("spark.executor.extraJavaOptions", java_options)
             .config("spark.local.dir", str(local))
             .config("spark.sql.warehouse.dir", str(local / "warehouse"))
             .config("spark.hadoop.parquet.page.write-checksum.enabled", "true")

@@ -98,7 +98,7 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
     try:
         yield run_demo(variables)
     finally:
-        run_loopline(["down"], variables)
+        run_loopline(["down", "--json"], variables)
     if not request.session.testsfailed:
         shutil.rmtree(folder)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from assets.bundle.contract import PostedRules, Route, SourceRules
 from assets.product.rollout_policy import Rollout
-from assets.rollout.assignment import CHAMPION, arm_of
+from assets.rollout.assignment import CHAMPION, Arm, assigned
 from assets.rollout.moves import policy_of
 from assets.serving.decision import Assignment
 from assets.serving.engine import Engine
@@ -124,13 +124,11 @@ class LiveProduct:
         It is the same for the same entity as long as the share does not shrink. Another rollout has other entities on
         the challenger's side.
         """
-        shares = [challenger.share for challenger in self.manifest.challengers]
-        loaded = [share for share, engine in zip(shares, self.challengers, strict=True) if engine is not None]
-        by_champion = Assignment(rollout=self.manifest.rollout, share=1.0 - sum(loaded))
-        if not loaded:
-            return self.champion, by_champion
-        arm = arm_of(f"{self.product}/{self.manifest.rollout}", self.entity(request), shares)
-        engine = None if arm == CHAMPION else self.challengers[arm]
-        if engine is None:
-            return self.champion, by_champion
-        return engine, Assignment(role="challenger", rollout=self.manifest.rollout, share=shares[arm])
+        arms = tuple(
+            Arm(challenger.release.version, challenger.share, engine is not None)
+            for challenger, engine in zip(self.manifest.challengers, self.challengers, strict=True)
+        )
+        number, share = assigned(f"{self.product}/{self.manifest.rollout}", self.entity(request), arms)
+        engine = None if number == CHAMPION else self.challengers[number]
+        role: Role = "champion" if engine is None else "challenger"
+        return engine or self.champion, Assignment(role=role, rollout=self.manifest.rollout, share=share, arms=arms)

@@ -1,7 +1,7 @@
 """What became of the requests.
 
 Belongs here: reading an answer, counting answers, the summary. Does not belong here: sending (`drive.py`), text for the
-terminal (`pipelines.cli.render_traffic`).
+terminal (`pipelines.cli.render.traffic`).
 """
 
 import json

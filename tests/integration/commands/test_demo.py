@@ -1,6 +1,7 @@
 """The demonstration: the whole loop of a product from nothing, again, backwards, and read out.
 
-All tests share one home; those of its services and pages are in `test_demo_up.py`, which pytest runs afterwards.
+All tests share one home; those of its services and pages are in `test_demo_services.py` and
+`test_demo_up.py`, which pytest runs afterwards.
 """
 
 import shutil

@@ -12,7 +12,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from pipelines.operations.doctor import runs
+from pipelines.operations.doctor.running import runs
 from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.products import load_product
 from pipelines.sensors import dead_runs_sensor

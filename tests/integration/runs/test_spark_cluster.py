@@ -47,6 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     use_java(variables, tmp_path)
     variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
+    variables["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1"  # they live for a minute
     (tmp_path / "cluster").mkdir()
     port = free_ports(2)
     site = f"http://127.0.0.1:{port + 1}/json/"

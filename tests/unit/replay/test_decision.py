@@ -7,9 +7,11 @@ import pytest
 
 from assets.bundle.bundle import BundleParts
 from assets.replay.decision import Difference, replay
-from assets.serving.decision import CannotReplay, Decision
+from assets.rollout.assignment import CHAMPION, Arm, assigned
+from assets.serving.decision import Assignment, CannotReplay, Decision
 from assets.serving.engine import Engine
 from resources.online_store.lmdb.store import LmdbStore
+from resources.rollout_store.manifest import Role
 from tests.support.serving_samples import NOW, REQUEST, bundle_of
 
 
@@ -46,6 +48,28 @@ def test_a_replay_names_the_altered_values(engine: Engine, parts: BundleParts) -
     )
     touched = replace(decision, features={**decision.features, "amount_to_income": 30.0})
     assert replay(touched, bundle_of(parts))
+
+
+def test_a_replay_computes_the_arm_of_the_entity_again(engine: Engine, parts: BundleParts) -> None:
+    bundle = bundle_of(parts)
+    arms = (Arm("8", 0.2, True), Arm(bundle.version, 0.3, True), Arm("9", 0.1, False))
+    seen = set()
+    for number in range(60):
+        request = REQUEST | {"customer_id": f"C{number}"}
+        arm, share = assigned("loans/r1", [f"C{number}"], arms)
+        role: Role = "champion" if arm == CHAMPION else "challenger"
+        if arm != 0:
+            chosen = Assignment(role=role, rollout="r1", share=share, arms=arms)
+            decision = engine.decide(request, now=NOW, assignment=chosen)
+            read_back = Decision.from_record(json.loads(json.dumps(decision.to_record())))
+            assert replay(read_back, bundle) == ()
+            other = replace(read_back, role="champion" if role == "challenger" else "challenger", share=0.25)
+            assert {difference.name for difference in replay(other, bundle)} == {"role", "share"}
+        else:
+            stolen = engine.decide(request, now=NOW, assignment=Assignment(rollout="r1", share=0.5, arms=arms))
+            assert {difference.name for difference in replay(stolen, bundle)} == {"role", "share", "bundle"}
+        seen.add((role, share))
+    assert seen == {("champion", 0.5), ("challenger", 0.2), ("challenger", 0.3)}
 
 
 def test_a_replay_needs_the_bundle_that_decided(engine: Engine, parts: BundleParts) -> None:

@@ -80,6 +80,16 @@ def test_up_brings_up_down_leaves_nothing(environment: Environment, two: tuple[S
     assert [status.state for status in lifecycle.status(environment)] == ["stopped", "stopped"]
 
 
+def test_a_decision_service_without_a_champion_runs_and_says_so(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (small("decisions", environment.ports.decisions),)
+    monkeypatch.setattr(lifecycle, "services_of", lambda _environment: found)
+    (status,) = lifecycle.up(environment)
+    assert status.state == "running"
+    assert "no champion is rolled out yet" in status.detail
+
+
 def test_up_leaves_alone_what_runs(environment: Environment, two: tuple[Service, ...]) -> None:
     first = lifecycle.up(environment)
     assert lifecycle.up(environment) == first

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.operations.doctor import services
+from pipelines.operations.doctor.running import services
 from pipelines.services.temporary import needed
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.table import ProcessTable

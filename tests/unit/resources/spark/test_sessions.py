@@ -5,13 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from resources.spark.class_archive import make_class_archive
+from resources.spark.sessions import class_archive
+
 _START = """
 import sys
 from pathlib import Path
 from resources.spark.sessions import SparkSessions
 sessions = SparkSessions("local[1]", Path(sys.argv[1]))
 print("before", file=sys.stderr)
-print(sessions.session().range(3).count())
+spark = sessions.session()
+print(spark.range(3).count())
+Path(sys.argv[1], "maps").write_text(Path(f"/proc/{spark.sparkContext._gateway.proc.pid}/maps").read_text())
 sessions.stop()
 print("after", file=sys.stderr)
 """
@@ -28,6 +33,15 @@ def test_java_and_spark_are_quiet(tmp_path: Path) -> None:
     done = start(tmp_path)
     assert (done.stdout, done.stderr) == ("3\n", "before\nafter\n")
     assert (tmp_path / "spark" / "spark.log").read_text(encoding="utf-8")
+
+
+def test_java_starts_from_the_archive_of_classes(tmp_path: Path) -> None:
+    """`make test` has made it; what a Java of another version says of it is no error."""
+    archive = class_archive()
+    if not archive.is_file():
+        make_class_archive()
+    assert start(tmp_path).returncode == 0
+    assert str(archive) in (tmp_path / "maps").read_text(encoding="utf-8")
 
 
 def test_what_java_says_is_shown_when_it_does_not_start(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.gates import GateSignals, evaluate
 from assets.materialising import TRY_AGAIN
 from assets.product import GatePolicy
-from pipelines.cli import render
+from pipelines.cli.render.failures import failure_json, show_failure
 from pipelines.jobs import PRODUCT_TAG
 from pipelines.operations.loop.run_job import RunFailed, RunInterrupted, dagster_instance, run_job
 from resources.dagster.executor import patient_executor
@@ -102,7 +102,7 @@ def test_a_gate_that_was_not_asked_is_shown_as_that(
     gates = {gate["name"]: (gate["passed"], gate["value"]) for gate in failure.value.gates.results}
     not_asked = ("champion_comparison", "slice_auc", "selection_ratio", "odds_gap")
     assert [gates[name] for name in (*not_asked, "auc")] == [(None, None)] * 4 + [(False, None)]
-    render.show_failure(failure.value)
+    show_failure(failure.value)
     lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert "odds_gap ≤ 0.2 not asked" in lines
     assert "champion_comparison ≤ 0.02 not asked" in lines
@@ -129,9 +129,9 @@ def test_a_refused_gate_comes_with_every_gate_and_the_report(
     assert gates["auc"] == {
         "name": "auc", "value": 0.6, "comparison": "at_least", "threshold": 0.7, "passed": False
     }  # fmt: skip
-    render.show_failure(failure.value)
+    show_failure(failure.value)
     said = capsys.readouterr().err
     assert [line.split()[0] for line in said.splitlines() if line.endswith(("passed", "failed"))] == list(gates)
     assert "unknown" in said
     assert "report: http://127.0.0.1:4701/#/experiments/1/runs/ab" in said
-    assert render.failure_json(failure.value, "refused")["gates"] == list(failure.value.gates.results)
+    assert failure_json(failure.value, "refused")["gates"] == list(failure.value.gates.results)

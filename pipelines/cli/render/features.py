@@ -1,6 +1,6 @@
 """Features as a terminal shows them: the catalogue of a product, and what a search found.
 
-Belongs here: tables and lines of features. Does not belong here: other results (`render.py`), the catalogue
+Belongs here: tables and lines of features. Does not belong here: other results (`render`), the catalogue
 (`assets.features.catalogue`), the search (`pipelines.operations.shared_features`).
 """
 

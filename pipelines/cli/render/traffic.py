@@ -1,6 +1,6 @@
 """The form of traffic for people: its plan, its counts while it runs, its result.
 
-Belongs here: text for the terminal. Does not belong here: other results (`render.py`), JSON, which the values make.
+Belongs here: text for the terminal. Does not belong here: other results (`render`), JSON, which the values make.
 """
 
 from collections.abc import Mapping

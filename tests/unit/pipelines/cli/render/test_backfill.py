@@ -7,7 +7,7 @@ from rich.console import Console
 
 from assets.product import Partitions
 from assets.product.partitions import Partition
-from pipelines.cli.render_backfill import show_backfill, show_plan
+from pipelines.cli.render.backfill import show_backfill, show_plan
 from pipelines.operations.loop.backfill import BackfillReport
 from pipelines.operations.loop.backfill_days import DayResult
 from pipelines.operations.loop.backfill_plan import Plan, PlannedAsset

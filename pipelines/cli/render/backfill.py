@@ -1,6 +1,6 @@
 """The form of a backfill for people: its plan before, and the table of its partitions after.
 
-Belongs here: text for the terminal. Does not belong here: other results (`render.py`), JSON, which the values make.
+Belongs here: text for the terminal. Does not belong here: other results (`render`), JSON, which the values make.
 """
 
 from collections.abc import Mapping, Sequence

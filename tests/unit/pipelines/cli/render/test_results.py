@@ -7,14 +7,16 @@ import pytest
 
 from assets.replay.decision import Difference
 from assets.replay.features import EventGap, Parity
-from pipelines.cli import console, render
+from pipelines.cli import console
+from pipelines.cli.render.replay import show_replay
+from pipelines.cli.render.runs import show_next
 from pipelines.operations.replay import Replayed, ReplayReport
 
 
 def test_the_next_commands_are_of_the_product_and_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     """They can be run as they stand."""
     report = SimpleNamespace(product=SimpleNamespace(name="loans"), last=date(2026, 9, 30))
-    render.show_next(report, ["cards"], console.results(json_=False))  # type: ignore[arg-type]
+    show_next(report, ["cards"], console.results(json_=False))  # type: ignore[arg-type]
     assert capsys.readouterr().out.split("\n")[2:6] == [
         "  loopline up                          Dagster, MLflow and the decision service, with their addresses",
         "  loopline run cards                   another product",
@@ -33,7 +35,7 @@ def test_many_events_of_one_reason_are_one_line(capsys: pytest.CaptureFixture[st
     )
     parity = Parity((Difference("spent", 1.0, 2.0),), gaps)
     decisions = tuple(Replayed(f"d{n}", "1", "different", parity=parity) for n in range(50))
-    render.show_replay(ReplayReport("loans", "2026-03-01", decisions, {}), console.results(json_=False))
+    show_replay(ReplayReport("loans", "2026-03-01", decisions, {}), console.results(json_=False))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) < 60
     assert (

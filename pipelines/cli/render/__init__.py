@@ -1,0 +1,1 @@
+"""The form of results: as text for people, as JSON for scripts."""
