@@ -38,6 +38,7 @@ class Report:
 
     Attributes:
         regret: By product, what the times of its trainings earned beside the best ones.
+        passing: By way of fraud, the share that passed lately; fraudsters move to the larger ones.
         runs: By job, how many runs there were and how many failed.
         seconds: Of this machine; `cpu_seconds` of this process and its ended children.
     """
@@ -48,6 +49,7 @@ class Report:
     record: Record
     timeline: Timeline
     regret: Mapping[str, tuple[Compared, ...]]
+    passing: Mapping[str, float]
     runs: Mapping[str, tuple[int, int]]
     seconds: float
     cpu_seconds: float
@@ -65,6 +67,7 @@ class Report:
             "last": str(self.record.last), "holds": self.holds, "verdicts": verdicts,
             "timeline": [one.to_dict() for one in self.timeline.judged],
             "regret": {name: [one.to_dict() for one in found] for name, found in self.regret.items()},
+            "passing": {way: round(share, 3) for way, share in self.passing.items()},
             "unexplained": [_told(one) for one in self.timeline.unexplained],
             "observations": [_told(one) for one in self.record.observations],
             "figures": [{**vars(one), "day": str(one.day)} for one in self.record.figures],
@@ -97,9 +100,11 @@ def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str]
             _operate(stage, dependencies, plan, seed, progress)
         record = stage.recorder.record(scenario.first, scenario.last)
         regret = {one.product.name: _regret(stage, one, record) for one in stage.played}
+        passing = dict(stage.bank.fraudsters.passing)
         runs = {job: (counts[0], counts[1]) for job, counts in stage.recorder.runs.items()}
     return Report(
-        scenario=scenario, seed=seed, plan=plan, record=record, timeline=judge(plan, record), regret=regret, runs=runs,
+        scenario=scenario, seed=seed, plan=plan, record=record, timeline=judge(plan, record), regret=regret,
+        passing=passing, runs=runs,
         seconds=time.perf_counter() - started, cpu_seconds=_cpu_seconds() - busy,
     )  # fmt: skip
 

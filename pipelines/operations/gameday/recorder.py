@@ -24,7 +24,7 @@ from resources.rollout_store.store import RolloutStore
 from resources.sandbox.judge.record import STAKES, DayFigures, Observation, Record, Seen
 
 _MOVES: Mapping[str, Seen] = {
-    "begin": "rolled_out", "start": "rolled_out", "promote": "promoted", "roll_back": "roll_back", "pause": "pause",
+    "start": "rolled_out", "promote": "promoted", "roll_back": "roll_back", "pause": "pause",
 }  # fmt: skip
 
 
@@ -41,7 +41,6 @@ class Recorder:
     figures: list[DayFigures] = field(default_factory=list)
     runs: dict[str, list[int]] = field(default_factory=dict)
     _generations: dict[str, int] = field(default_factory=dict)
-    _quarantined: dict[tuple[str, str], int] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
 
     def send(self, alert: Alert) -> None:

@@ -130,15 +130,6 @@ class AnsweringBank:
             payments_feed(payments, first=day, last=day).table,
         )
 
-    @property
-    def open_payments(self) -> Cards:
-        """The payments of the day that is open.
-
-        Raises:
-            ValueError: No day is open.
-        """
-        return self._opened().payments
-
     def _opened(self) -> _Day:
         if self._open is None:
             raise ValueError("no day is open; call open() first")

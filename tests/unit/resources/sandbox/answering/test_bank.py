@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resources.sandbox.answering.bank import AnsweringBank, Answers
+from resources.sandbox.answering.bank import AnsweringBank, Answers, Morning
 from resources.sandbox.answering.economy import added_log_odds
 from resources.sandbox.answering.places import Places
 from resources.sandbox.planned.incidents import PlannedIncident
@@ -23,7 +23,7 @@ SETTINGS = BankSettings(
     seed=5, customers=300, first_day=FIRST, last_day=FIRST + timedelta(days=DAYS - 1), applications=240,
     transactions=2_000, cards=120, terminals=40, card_transactions=9_000, card_days=DAYS,
 )  # fmt: skip
-Decide = Callable[[AnsweringBank, date], Answers]
+Decide = Callable[[AnsweringBank, Morning], Answers]
 
 
 class Lived:
@@ -36,8 +36,7 @@ class Lived:
         self.answers: dict[str, dict[str, bool]] = {"credit_risk": {}, "card_fraud": {}}
         for number in range(DAYS):
             day = FIRST + timedelta(days=number)
-            self.bank.open(day)
-            answers = decide(self.bank, day)
+            answers = decide(self.bank, self.bank.open(day))
             for product, rows in answers.items():
                 self.answers[product].update(rows)
             self.bank.close(day, answers)
@@ -56,13 +55,13 @@ class Lived:
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
 
-def every_other(bank: AnsweringBank, day: date) -> Answers:
+def every_other(bank: AnsweringBank, morning: Morning) -> Answers:
     """Accepts every other application, stops every third payment."""
     credit = {row: int(row[1:]) % 2 == 0 for row in bank.becoming("credit_risk")}
     return {"credit_risk": credit, "card_fraud": {row: int(row) % 3 != 0 for row in bank.becoming("card_fraud")}}
 
 
-def everything(bank: AnsweringBank, day: date) -> Answers:
+def everything(bank: AnsweringBank, morning: Morning) -> Answers:
     return {product: dict.fromkeys(bank.becoming(product), True) for product in ("credit_risk", "card_fraud")}
 
 
@@ -111,13 +110,13 @@ def test_no_decision_changes_what_becomes_of_another_row(lived: Lived, generous:
 
 
 def test_an_application_without_an_answer_is_refused_and_a_payment_let_through(tmp_path: Path) -> None:
-    silent = Lived(tmp_path, lambda bank, day: {})
+    silent = Lived(tmp_path, lambda bank, morning: {})
     assert silent.repayments == []
     assert len(silent.files("fraud_labels")) > 7_000
 
 
 def test_fraudsters_leave_what_is_stopped_and_stay_where_they_pass(tmp_path: Path, generous: Lived) -> None:
-    def stops_cards(bank: AnsweringBank, day: date) -> Answers:
+    def stops_cards(bank: AnsweringBank, morning: Morning) -> Answers:
         return {"card_fraud": {row: not bad for row, bad in bank.becoming("card_fraud").items()}}
 
     stopped = Lived(tmp_path, stops_cards)
@@ -129,11 +128,13 @@ def test_fraudsters_leave_what_is_stopped_and_stay_where_they_pass(tmp_path: Pat
 
 
 def test_pressure_moves_to_the_way_that_is_not_stopped(tmp_path: Path) -> None:
-    def stops_stolen_cards(bank: AnsweringBank, day: date) -> Answers:
+    def stops_stolen_cards(bank: AnsweringBank, morning: Morning) -> Answers:
         stolen = {one.key for one in bank.fraudsters.compromises if one.way == "card"}
-        payments = bank.open_payments
-        stopped = np.isin(payments.card, list(stolen))
-        return {"card_fraud": dict(zip(map(str, payments.transaction_id), (~stopped).tolist(), strict=True))}
+        payments = morning.payments
+        stopped = np.isin(payments["card_id"], list(stolen))
+        return {
+            "card_fraud": dict(zip(map(str, payments["transaction_id"].to_pylist()), (~stopped).tolist(), strict=True))
+        }
 
     passing = Lived(tmp_path, stops_stolen_cards).bank.fraudsters.passing
     assert passing["card"] < 0.7 < passing["amount"]
