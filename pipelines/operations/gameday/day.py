@@ -5,6 +5,7 @@ what a tick is (`ticks.py`), the incidents.
 
     00:45          yesterday's rows have arrived; the sensors are asked until none wants anything
     02:00, …       schedules, each at its time
+    05:00          people answer the alerts of the day before
     06, 12, 18, 24 the customers of the last six hours are decided; a rollout that is under way is looked at
     in the evening the bank closes: answers have their consequences, and rows are delivered
 """
@@ -19,12 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.operations.gameday.callers import Answered, Callers
+from pipelines.operations.gameday.people import OnCall
 from pipelines.operations.gameday.stage import Played, Stage
 from pipelines.operations.gameday.ticks import Started
 from resources.sandbox.answering.bank import Morning
 from resources.sandbox.world.keyed import uniform
 
 _ARRIVED = time(0, 45)
+_AT_WORK = time(5, 0)
 _WINDOWS = (6, 12, 18, 24)
 _LONGEST_LOOK = 10.0
 """The guard looks once a second of this machine; seconds after which nobody waits for its look any longer."""
@@ -38,6 +41,7 @@ class Operation:
     stage: Stage
     callers: Mapping[str, Callers]
     seed: int
+    on_call: OnCall
 
     def day(self, day: date, restore: Callable[[], None]) -> None:
         """Lives through one day.
@@ -78,6 +82,10 @@ class Operation:
             stage.recorder.ran(one.product, started)
             self._made(one, started)
             self._sensors(one)
+
+        stage.clock.set(datetime.combine(day, _AT_WORK, UTC))
+        for one in stage.played:
+            self.on_call.react(one)
 
     def _sensors(self, one: Played, *, only: str = "") -> None:
         started = one.ticker.sensors(only=only)

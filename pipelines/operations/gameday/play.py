@@ -19,6 +19,7 @@ from pipelines.operations.gameday.challengers import bring_bad, bring_unfair
 from pipelines.operations.gameday.day import Operation
 from pipelines.operations.gameday.handed_over import rows_of
 from pipelines.operations.gameday.outages import Dependencies
+from pipelines.operations.gameday.people import OnCall
 from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.stage import Played, Stage, staged
 from pipelines.operations.loop.run_job import run_job
@@ -134,7 +135,7 @@ def _operate(
 ) -> None:
     """The days of operation. The plan is used to take dependencies away and to bring challengers, for nothing else."""
     callers = {one.product.name: Callers(one.product, stage.environment) for one in stage.played}
-    operation, brought = Operation(stage, callers, seed), set[PlannedIncident]()
+    operation, brought = Operation(stage, callers, seed, OnCall(stage)), set[PlannedIncident]()
     for number in range(stage.scenario.days):
         day = stage.scenario.first + timedelta(days=number)
         dependencies.set_down(frozenset(one.dependency for one in plan if one.dependency and one.covers(day)))

@@ -66,6 +66,14 @@ class Recorder:
             elif run.error:
                 self._add("run_failed", product.name, about=run.job, day=day, text=run.error)
 
+    def repaired(self, product: Product, day: date) -> None:
+        """Notes a day that people have made again."""
+        self._add("repaired", product.name, day=day, text=f"{day} was delivered again and made")
+
+    def failed_by_hand(self, product: Product, day: date, words: str) -> None:
+        """Notes that a day could not be made by people either."""
+        self._add("run_failed", product.name, day=day, text=words)
+
     def refused(self, product: Product, words: str) -> None:
         """Notes a model that was refused before anything ran."""
         self._add("refused", product.name, text=words)

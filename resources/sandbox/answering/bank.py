@@ -81,6 +81,7 @@ class AnsweringBank:
     places: Places
     keenness: float = 1.0
     _labels: dict[date, list[pa.Table]] = field(default_factory=dict)
+    _spoiled: dict[tuple[str, date], pa.Table] = field(default_factory=dict)
     _held: list[Delivered] = field(default_factory=list)
     _truth: list[pa.Table] = field(default_factory=list)
 
@@ -174,10 +175,24 @@ class AnsweringBank:
             "fraud_labels": self._labels_on(day),
         }
         for source, table in rows.items():
-            self._held.append(delivered(source, day, table, self.plan, self.settings.seed))
+            one = delivered(source, day, table, self.plan, self.settings.seed)
+            self._held.append(one)
+            if one.rows is not table:
+                self._spoiled[source, day] = table
         for one in [held for held in self._held if held.on <= day]:
             self.places.add(one.source, one.day, one.rows)
         self._held = [held for held in self._held if held.on > day]
+
+    def redeliver(self, source: str, day: date) -> bool:
+        """Delivers a day of a source again as it ought to have been; returns whether it had been spoiled.
+
+        Rows of the database and of the stream are not taken back, so only files and the bureau's reports come again.
+        """
+        rows = self._spoiled.pop((source, day), None)
+        if rows is None or source in ("consents", "applications", "repayments"):
+            return False
+        self.places.add(source, day, rows)
+        return True
 
     def truth(self, product: str, *, of_last_day: bool = False) -> Truth:
         """What would have become of each row of a product up to now, or of the day that was closed last."""

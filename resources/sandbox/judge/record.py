@@ -9,11 +9,21 @@ from datetime import date, datetime
 from typing import Literal
 
 Seen = Literal[
-    "alert", "run_failed", "waits", "quarantine", "retrain", "refused", "rolled_out", "promoted", "roll_back", "pause"
+    "alert",
+    "run_failed",
+    "waits",
+    "quarantine",
+    "retrain",
+    "refused",
+    "rolled_out",
+    "promoted",
+    "roll_back",
+    "pause",
+    "repaired",
 ]
 """An alert to people; a failed run; a day that waits for its data; rows set aside; a training that started; a version
 that was refused; a rollout that began; a version that became the champion; a rollback; a rollout that waits for
-people."""
+people; a day that people made again."""
 
 
 @dataclass(frozen=True, kw_only=True)

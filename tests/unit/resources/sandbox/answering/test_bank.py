@@ -14,7 +14,7 @@ import pytest
 from resources.sandbox.answering.bank import AnsweringBank, Answers, Morning
 from resources.sandbox.answering.economy import added_log_odds
 from resources.sandbox.answering.places import Places
-from resources.sandbox.planned.incidents import PlannedIncident
+from resources.sandbox.planned.incidents import Kind, PlannedIncident
 from resources.sandbox.world.keyed import uniforms
 from resources.sandbox.world.settings import BankSettings
 
@@ -161,3 +161,40 @@ def test_the_economy_moves_and_another_seed_moves_it_otherwise() -> None:
     assert np.abs(np.diff(course)).max() < 0.1, "it has a memory"
     assert not np.allclose(course, added_log_odds(2, date(2024, 1, 1), 1_000))
     assert np.array_equal(course[:500], added_log_odds(1, date(2024, 1, 1), 500)), "the past does not know the future"
+
+
+def test_faults_spoil_their_days_alone_and_the_owner_can_deliver_them_again(tmp_path: Path, lived: Lived) -> None:
+    def fault(kind: Kind, number: int, **terms: Any) -> PlannedIncident:
+        day = FIRST + timedelta(days=number)
+        return PlannedIncident(kind=kind, day=day, last_day=day, product="card_fraud", **terms)
+
+    payments = "card_transactions"
+    plan = (
+        fault("bad_feed", 20, source=payments, strength=0.5),
+        fault("unit_change", 25, source=payments, strength=100.0, column="amount"),
+        fault("schema_change", 30, source=payments, column="amount"),
+        fault("poisoned_feedback", 35, source="fraud_labels", strength=0.5),
+        fault("late_feed", 40, source=payments, strength=2.0),
+    )
+    spoiled = Lived(tmp_path, every_other, plan=plan)
+    before, after = lived.bytes(), spoiled.bytes()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        *(f"landing/{payments}/{FIRST + timedelta(days=number)}.csv" for number in (20, 25, 30)),
+        f"landing/fraud_labels/{FIRST + timedelta(days=35)}.csv",
+    }
+    assert before.keys() == after.keys(), "what came late has come"
+    for one in plan[:4]:
+        assert spoiled.bank.redeliver(one.source, one.day)
+    assert spoiled.bytes() == before
+    assert not spoiled.bank.redeliver(payments, plan[0].day), "once"
+
+
+def test_a_doubled_stream_has_each_message_twice(tmp_path: Path, lived: Lived) -> None:
+    day = FIRST + timedelta(days=40)
+    doubled = PlannedIncident(kind="doubled_stream", day=day, last_day=day, product="credit_risk", source="repayments")
+    told = [row["event_id"] for row in Lived(tmp_path, every_other, plan=(doubled,)).repayments]
+    once = [row["event_id"] for row in lived.repayments]
+    twice = [one for one in lived.repayments if one["known_at"].startswith(str(day))]
+    assert twice
+    assert sorted(told) == sorted([*once, *(one["event_id"] for one in twice)])
