@@ -116,17 +116,9 @@ def test_nothing_knows_an_example_by_its_name(folder: str) -> None:
         "infra/dagster/workspace.yaml",
         "pipelines/cli/loop.py",
         "pipelines/operations/gameday/scenarios.py",
-        *(
-            f"resources/sandbox/{name}.py"
-            for name in (
-                "planned/dates",
-                "planned/incidents",
-                "answering/bank",
-                "answering/fraud",
-                "answering/loans",
-                "judge/record",
-            )
-        ),
+        *(f"resources/sandbox/planned/{name}.py" for name in ("dates", "incidents")),
+        *(f"resources/sandbox/answering/{name}.py" for name in ("bank", "fraud", "loans")),
+        "resources/sandbox/judge/record.py",
     }
     found = []
     for file in files:
