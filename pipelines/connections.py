@@ -5,17 +5,20 @@ on its first use. Does not belong here: the connections themselves.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from assets.governance.audit_database import open_audit
 from assets.product import Files, Product
 from pipelines.sandbox_sources import sandbox_of, source_systems
+from resources.alerts.book import open_book
+from resources.alerts.desk import AlertDesk
+from resources.alerts.targets import targets_of
 from resources.clock import Clock, HistoryClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.notifications import notifier_for
 from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
 from resources.sandbox.systems.clock import SandboxClock
@@ -37,8 +40,14 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
         "rollout": RolloutStore.open(environment.rollout, environment.home / "fetched"),
         "online_stores": OnlineStores(environment.online_store),
         "clock": clock_of(product, environment),
-        "notifier": notifier_for(environment),
+        "notifier": alert_desk(product, environment),
     }
+
+
+def alert_desk(product: Product, environment: Environment) -> AlertDesk:
+    """The desk of the product's alerts."""
+    targets, book = partial(targets_of, environment), open_book(environment.records)
+    return AlertDesk(product.name, product.owner, product.alerting, book, targets, environment.clock.now)
 
 
 def clock_of(product: Product, environment: Environment) -> Clock:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from assets.materialising import asset_key, materialised_days
+from assets.materialising import CAUSE_TAG, asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import Partitions, Product
 from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
@@ -51,7 +51,7 @@ def request_retraining(
     attempt = next_attempt(verdict.run_key, _earlier(runs), moment)
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{verdict.run_key}: {attempt.reason}")
-    tags = {"loopline/cause": cause.kind, _CAUSES: ",".join(verdict.causes)}
+    tags = {CAUSE_TAG: cause.kind, _CAUSES: ",".join(verdict.causes)}
     return dg.RunRequest(run_key=attempt.run_key, tags=tags)
 
 

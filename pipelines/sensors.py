@@ -2,7 +2,7 @@
 
 Belongs here: retraining on drift and on performance, a partition whose files have landed, the end of runs whose
 process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not
-belong here: the verdicts (`assets.monitoring.verdicts`).
+belong here: the verdicts (`assets.monitoring.verdicts`), the alerts of the monitors (`alert_sensor.py`).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.ingestion.assets import files_of
 from assets.materialising import asset_key, definition_of
-from assets.monitoring.signals import drift_cause, performance_cause
+from assets.monitoring.signals import drift_cause, estimated_cause, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
@@ -46,6 +46,13 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
     """Retrains when the champion ranks worse than at its approval; once per cause."""
     return _retraining_sensor(
         product, "performance", performance_cause, "Starts a retraining when the realised performance has fallen."
+    )
+
+
+def estimated_sensor(product: Product) -> dg.SensorDefinition:
+    """Retrains when the champion is expected to rank worse than at its approval; once per cause."""
+    return _retraining_sensor(
+        product, "estimated", estimated_cause, "Starts a retraining when the performance expected without labels falls."
     )
 
 

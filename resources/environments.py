@@ -77,6 +77,7 @@ class Environment(BaseModel):
         decision_log: Folder to which the decision service appends.
         dagster_url: Address of Dagster's pages for people, for links; empty if it is not known.
         webhook: Address that alerts are posted to; empty for the console alone.
+        alerts: Further targets of alerts, as JSON (`resources.alerts.targets`); empty for none.
         records: The project's own records, shared by all machines: the audit log, and the locks beside an MLflow
             server. A folder, or `postgresql+psycopg2://…`; LOOPLINE_RECORDS, or else the database of Dagster's storage.
         sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
@@ -105,6 +106,7 @@ class Environment(BaseModel):
     spark_master: str
     dagster_url: str
     webhook: str
+    alerts: str
     records: str
     sandbox: bool
     card_transactions: str

@@ -1,25 +1,34 @@
 """Alerts to people.
 
-Belongs here: the alert as a frozen value, and its channels: the console and a webhook. Does not belong here: when
-to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
+Belongs here: the alert as a frozen value, and its own channels: the console and a webhook. Does not belong here: when
+to alert (`assets.monitoring.verdicts`, `pipelines.alerts`), keeping and telling alerts, other channels
+(`resources.alerts`).
 """
 
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 from urllib.parse import urlsplit
 
 import httpx
 
-from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.loopback import is_loopback
 
 Severity = Literal["info", "warning", "error"]
+AlertKind = Literal[
+    "run_failed", "approval_wanted", "rollout_paused", "rolled_back", "drift", "performance", "estimated", "kpi",
+    "data_fault",
+]  # fmt: skip
+"""What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`."""
+
+REPOSITORY = "https://github.com/loopline/loopline/blob/main"
+"""Where people read the files of this repository."""
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
@@ -34,14 +43,19 @@ class Alert:
     """One message to the people on call.
 
     Attributes:
+        kind: What it is about.
         title: One line.
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
         remedy: What to do once the cause is repaired, most often a command.
-        runbook: The runbook's section on it.
+        runbook: The runbook's section on it: a file of the repository, and after # the heading.
         link: A page of the Dagster UI.
+        subject: What of the product it is about: a job, a version, a table; the title if empty.
+        episode: Tells one occurrence from the next: days, a generation; empty where there can be only one at a time.
+        owner: The address of the people who answer for it; if empty, the product's owner.
     """
 
+    kind: AlertKind
     severity: Severity
     title: str
     product: str
@@ -52,11 +66,25 @@ class Alert:
     remedy: str = ""
     runbook: str = ""
     link: str = ""
+    subject: str = ""
+    episode: str = ""
+    owner: str = ""
+
+    @property
+    def case(self) -> str:
+        """What makes two alerts one: product, kind, subject and episode; a word that a command line takes."""
+        parts = (self.product, self.kind, self.subject or self.title, self.episode)
+        return "/".join(_word(part) for part in parts if part)
 
     @property
     def key(self) -> str:
-        """Identifies the alert: a receiver that gets it twice may drop the second."""
+        """Identifies the message: a receiver that gets it twice may drop the second."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def runbook_url(self) -> str:
+        """The address of that section; empty without one."""
+        return f"{REPOSITORY}/{self.runbook}" if self.runbook else ""
 
     @property
     def text(self) -> str:
@@ -65,12 +93,19 @@ class Alert:
             ("run", self.run_id),
             ("asset", self.asset),
             ("partition", self.partition),
+            ("owner", self.owner),
             ("remedy", self.remedy),
-            ("runbook", self.runbook),
+            ("runbook", self.runbook_url),
             ("look", self.link),
+            ("case", self.case),
         )
         lines = [f"[{self.severity}] {self.product}: {self.title}", self.message]
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in details if value)])
+
+
+def _word(text: str) -> str:
+    """A text as one word: letters, digits, points, underscores and hyphens."""
+    return re.sub(r"[^\w.:]+", "-", text).strip("-").lower()
 
 
 class Notifier(Protocol):
@@ -99,7 +134,7 @@ class ConsoleNotifier:
 
 @dataclass(frozen=True)
 class WebhookNotifier:
-    """Posts JSON: the alert's fields, `text` for chat services, and `key`, which the header `Idempotency-Key` repeats.
+    """Posts JSON: the alert's fields, its case, `text` for chat services, and `key`, the header `Idempotency-Key` too.
 
     An attempt is repeated, with growing pauses, after a timeout and after the statuses 408, 425, 429, 500, 502, 503 and
     504; every other refusal is final. A redirect is not followed: it would give the alert to another receiver.
@@ -109,6 +144,7 @@ class WebhookNotifier:
         timeout: Seconds for each attempt.
         attempts: The largest number of attempts.
         pause: Seconds before the second attempt; doubled for each further one.
+        form: `fields` as above; `text` for chat services that take `text` alone, as Slack's incoming webhooks.
     """
 
     url: str = field(repr=False)
@@ -116,6 +152,7 @@ class WebhookNotifier:
     attempts: int = 3
     pause: float = 0.5
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    form: Literal["fields", "text"] = "fields"
 
     def send(self, alert: Alert) -> None:
         """Posts the alert.
@@ -123,7 +160,9 @@ class WebhookNotifier:
         Raises:
             NotificationFailed: The receiver refused, or did not answer on any attempt.
         """
-        body = {**asdict(alert), "text": alert.text, "key": alert.key}
+        body: dict[str, Any] = {"text": alert.text}
+        if self.form == "fields":
+            body = {**asdict(alert), **body, "key": alert.key, "case": alert.case, "runbook_url": alert.runbook_url}
         problem = ""
         direct = is_loopback(self.url)
         with httpx.Client(timeout=self.timeout, follow_redirects=False, trust_env=not direct) as client:
@@ -148,31 +187,3 @@ class WebhookNotifier:
     def _receiver(self) -> str:
         """The host alone: the path of a webhook is its password."""
         return f"webhook at {urlsplit(self.url).hostname}"
-
-
-@dataclass(frozen=True)
-class EveryNotifier:
-    """Sends to several notifiers; a failure of one does not stop the others."""
-
-    notifiers: tuple[Notifier, ...]
-
-    def send(self, alert: Alert) -> None:
-        """Delivers the alert through each.
-
-        Raises:
-            NotificationFailed: At least one failed; all were tried.
-        """
-        failures = []
-        for notifier in self.notifiers:
-            try:
-                notifier.send(alert)
-            except NotificationFailed as failure:
-                failures.append(str(failure))
-        if failures:
-            raise NotificationFailed("; ".join(failures))
-
-
-def notifier_for(environment: Environment) -> Notifier:
-    """The console, and the environment's webhook if it has one."""
-    console = ConsoleNotifier()
-    return EveryNotifier((console, WebhookNotifier(environment.webhook))) if environment.webhook else console

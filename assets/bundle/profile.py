@@ -1,7 +1,7 @@
 """The reference profile: the distribution of features and scores over the rows on which a model was approved.
 
 Belongs here: summarising the approval rows, small enough for the bundle (`reference.json`), and assigning later values
-to the same bins. Does not belong here: comparing distributions (`assets.monitoring.drift`).
+to the same bins. Does not belong here: comparing distributions (`assets.monitoring.distributions`).
 
 A numeric column is kept twice: counts in bins of about equal size (for the population stability index) and a sorted
 sample of its order statistics (for Kolmogorov-Smirnov). Missing values have a bin of their own.

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
 from numpy.typing import NDArray
 
 from assets.metrics.ranking import EvaluationError, Ranking
@@ -92,6 +91,9 @@ def assess(
     Raises:
         EvaluationError: The arrays differ in length or are empty, or there are bands for values that are not numbers.
     """
+    # Fairlearn brings pandas: processes that need the groups alone are spared both.
+    from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
+
     if not len(values) == len(y) == len(scores) or len(y) == 0:
         raise EvaluationError(
             f"protected '{protected.column}': {len(values)} values, {len(y)} labels, {len(scores)} scores"

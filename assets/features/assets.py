@@ -12,7 +12,8 @@ import dagster as dg
 
 from assets.features.catalogue.entries import catalogue, to_markdown
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import as_stored, is_current, is_loaded, load_name, planned_loads, put_source
+from assets.features.online.load import is_current, planned_loads
+from assets.features.online.loading import Loader, StoreLoad
 from assets.features.online.tile_support import tilings_of, untiled
 from assets.features.online.tiles import CHUNK
 from assets.features.table.feature_table import SpineColumns
@@ -20,6 +21,7 @@ from assets.features.table.inputs import inputs_of
 from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
 from assets.materialising import (
+    CAUSE_TAG,
     TRY_AGAIN,
     Stopwatch,
     asset_key,
@@ -119,34 +121,33 @@ def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
+        loader = Loader(product, kernel, tilings, lake, store)
         validated = {
             source: materialised_days(context.instance, asset_key(product, validated_name(source)), partitions)
             for source in product.features.sources
         }
-        tiled: dict[str, int] = {}
         fault = store.repair()
         if fault is not None:
-            context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
+            context.log.warning(f"{fault}; all of it is loaded again")
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             # A run of days that changed nothing is over sooner.
-            present = None if fault is not None or _is_alone(context) else store.state()
-            current = present is not None and is_current(product, lake, loads, present)
-            version, staged = load_name(product, loads), store.staged()
-            missing = [] if current else [load for load in loads if not is_loaded(staged, version, load)]
-            for load in missing:
-                rows = lake.read(load.table, days=load.days, version=load.table_version)
-                events = as_stored(product, kernel.needs, load.source, rows)
-                tiled[load.source] = put_source(store, version, load, tilings.get((load.source, load.key)), events)
-        state = present if current and present is not None else store.publish(version)
+            present = None if fault is not None or _is_alone(context) else store.settled()
+            if present is not None and is_current(product, lake, loads, present):
+                made = StoreLoad(present, "nothing", gone_on_with=len(loads))
+            else:
+                made = loader.load(loads, whole=fault or _asked_whole(context))
+        state = made.state
+        context.log.info(f"loaded {made.loaded}")
         return watch.result(
             rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values() if CHUNK not in loaded.rows),
             version=state.version,
             pins=state.table_versions,
             watermarks={source: state.sources[source].watermark.isoformat() for source in state.tables},
             lacking={load.source: str(load.lacking) for load in loads if load.lacking is not None},
-            gone_on_with=len(loads) - len(missing),
-            tiled_entities=tiled,
+            loaded=made.loaded,
+            gone_on_with=made.gone_on_with,
+            tiled_entities=made.tiled,
             served_from_events=[name for need in kernel.needs for name in untiled(kernel, need)],
         )
 
@@ -156,6 +157,11 @@ def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
 def _is_alone(context: dg.AssetExecutionContext) -> bool:
     """Whether a run was not asked for the store beside other assets: it is loaded then, whatever it has."""
     return len(context.run.asset_selection or ()) <= 1
+
+
+def _asked_whole(context: dg.AssetExecutionContext) -> str:
+    """Why a run loads everything; empty for one of several assets, and for one that the store's sensor has started."""
+    return "it was asked for" if _is_alone(context) and CAUSE_TAG not in context.run.tags else ""
 
 
 def _lineage(product: Product) -> dict[str, list[tuple[dg.AssetKey, str]]]:

@@ -27,7 +27,8 @@ _DECIDED = (
 )  # fmt: skip
 _READ = ("exploration", "rules", "keys")
 """Columns of decisions that `propensity` and `entity` follow from, besides those that outcomes keep."""
-_WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
+WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
+"""What a text has to be to be the id of a row whose ids are numbers."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _with_spine(product: Product, lake: Lake, rows: pa.Table, columns: Sequence[
     table, own = validated_table(product.name, product.spine.source), product.spine.row_id
     schema, ids = lake.schema(table), pc.unique(rows["row_id"])
     if pa.types.is_integer(schema.field(own).type):  # a row without an id of its own got a text
-        ids = ids.filter(pc.match_substring_regex(ids, _WHOLE_NUMBER))
+        ids = ids.filter(pc.match_substring_regex(ids, WHOLE_NUMBER))
     found = rows_with(lake, table, [own, *columns], {own: ids.cast(schema.field(own).type)})
     place = pc.index_in(rows["row_id"], value_set=found[own].cast(pa.string()).combine_chunks())
     for name in columns:

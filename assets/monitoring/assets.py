@@ -1,22 +1,19 @@
-"""Assets of monitoring: `scores` of every day's rows, `drift`, `performance`, `batch_performance` and `anomalies`.
+"""Assets of monitoring: `scores` of every day's rows and `anomalies`.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
 model; also of a product by the hour, of which a run makes the figures of its day so far. Does not belong here: figures
-(`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them (`verdicts.py`).
+(`anomalies.py`, `performance`), counts and drift (`distributions`), the verdicts on them (`verdicts.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
-from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.profile import ReferenceProfile
+from assets.bundle.bundle import Bundle
 from assets.bundle.released import champion_bundle
 from assets.materialising import (
     asset_key,
@@ -25,22 +22,15 @@ from assets.materialising import (
     permanent,
     same_columns,
     wait_for_champion,
-    with_constant,
 )
 from assets.monitoring.checks import anomaly_check, anomaly_result
-from assets.monitoring.drift import drift_by_day, drift_of_day
-from assets.monitoring.realised import Realised, answered_performance, batch_performance
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
+from assets.monitoring.windows import judged_record
 from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
-    BATCH_OUTCOMES,
-    BATCH_PERFORMANCE,
     DEPLOYMENT,
-    DRIFT,
     FEATURES,
-    OUTCOMES,
-    PERFORMANCE,
     SCORES,
     table_name,
     validated_name,
@@ -55,9 +45,6 @@ from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.slots import days_of
 from resources.spark.sessions import SparkSessions
-
-JUDGED_BY = "bundle"
-"""The key, in a commit's metadata, of the digest of the champion that judged its days."""
 
 
 def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -112,118 +99,6 @@ def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinitio
     return scores
 
 
-def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
-    """`drift`: how far each feature and the score have moved since the approval of the champion."""
-    name, policy = DRIFT, product.monitoring
-
-    @daily_asset_of(
-        product,
-        name,
-        partitions,
-        deps=[asset_key(product, SCORES), asset_key(product, FEATURES)],
-        group_name="monitoring",
-        description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
-        kinds={"deltalake"},
-        output_required=False,
-    )
-    def drift(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.plots import psi_bars, psi_strip
-        from assets.serving.engine import Engine
-
-        watch, slots = begun(context, name, partitions)
-        days = days_of(slots)
-        with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product.name, rollout, keys.signing)
-            if bundle is None:
-                wait_for_champion(context, product, slots)
-                return
-            rows, reading = _window(lake, product, days, FEATURES)
-        profile = ReferenceProfile.from_dict(bundle.parts.reference)
-        # Not read from `scores`: rows of the whole window are scored by the present champion.
-        scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
-        figures = drift_by_day(profile, scored, days, policy.window_days)
-        table = with_constant(figures, "model_version", bundle.version, pa.string())
-        record = _record(context, bundle, table_name(product.name, FEATURES), reading)
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        last = drift_of_day(figures, days[-1])
-        yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version,
-            last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
-            by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows), schema=table.schema,
-        )  # fmt: skip
-
-    return drift
-
-
-def performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
-    """`performance`: realised figures of each bundle and arm over the decisions that it answered."""
-    whose = "of each bundle and arm over the decisions that it answered"
-    return _realised(product, PERFORMANCE, OUTCOMES, whose, partitions, answered_performance)
-
-
-def batch_performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
-    """`batch_performance`: realised figures of each model over its batch scores; `None` where none are asked for."""
-    if product.monitoring.judged != "batch":
-        return None
-    whose = "of each model over the rows that it scored in batch"
-    return _realised(product, BATCH_PERFORMANCE, BATCH_OUTCOMES, whose, partitions, batch_performance)
-
-
-def _realised(
-    product: Product,
-    name: str,
-    source: str,
-    whose: str,
-    partitions: Partitions,
-    figures_of: Callable[[Product, pa.Table, Sequence[date], RolloutStore, bytes], Realised],
-) -> dg.AssetsDefinition:
-    """A table of realised figures by day over the outcomes of another asset."""
-    policy = product.monitoring
-
-    @daily_asset_of(
-        product,
-        name,
-        partitions,
-        deps=[asset_key(product, source)],
-        group_name="monitoring",
-        description=(
-            f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days, {whose}."
-        ),
-        kinds={"deltalake"},
-        output_required=False,
-    )
-    def performance(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.plots import performance_over_time
-
-        watch, slots = begun(context, name, partitions)
-        days = days_of(slots)
-        with permanent(LakeError, RolloutError, BundleError):
-            if not lake.exists(table_name(product.name, source)):
-                wait_for_champion(context, product, slots)
-                return
-            outcomes, reading = _window(lake, product, days, source)
-            found = figures_of(product, outcomes, days, rollout, keys.signing)
-        judged_by = {} if found.judged_by is None else {JUDGED_BY: found.judged_by}
-        record = {"run_id": context.run.run_id, **judged_by, **made_from({table_name(product.name, source): reading})}
-        commit = lake.replace(table_name(product.name, name), found.table, days=days, metadata=record)
-        plot = performance_over_time(found.shown, approved_auc=found.approved_auc, max_auc_loss=policy.max_auc_loss)
-        yield watch.table(
-            rows=commit.rows, version=commit.version, over_time=plot, schema=found.table.schema, **found.facts
-        )
-
-    return performance
-
-
 def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`anomalies`: flags on rows and days that look like nothing before; `None` where the product asks for none."""
     name, policy, spine = ANOMALIES, product.monitoring, product.spine
@@ -273,17 +148,9 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in ("numpy", "scikit-learn")}
 
 
-def _window(lake: Lake, product: Product, days: tuple[date, ...], name: str) -> tuple[pa.Table, Reading]:
-    """The table's rows within the windows that end on these days, and what each day has read of it."""
-    table, before = table_name(product.name, name), product.monitoring.window_days - 1
-    version, first = lake.version(table), days[0] - timedelta(days=before)
-    within = [day for day in lake.days(table, version) if first <= day <= days[-1]]
-    return lake.read(table, days=within, version=version), Reading(version, before)
-
-
 def _record(context: dg.AssetExecutionContext, bundle: Bundle, table: str, reading: Reading) -> dict[str, str]:
     """The record of a commit of days that the bundle has judged."""
-    return {"run_id": context.run.run_id, JUDGED_BY: bundle.digest, **made_from({table: reading})}
+    return judged_record(context.run.run_id, bundle.digest, {table: reading})
 
 
 def _stake(product: Product) -> list[str]:

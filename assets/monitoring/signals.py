@@ -1,32 +1,48 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: reading `drift`, and `performance` or `batch_performance`, into a `Cause` with its verdict. Does not
-belong here: the rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
+Belongs here: reading `drift`, `estimated_performance`, and `performance` or `batch_performance`, into a `Cause` with
+its verdict; reading `kpis`. Does not belong here: the rules of the verdicts (`verdicts.py` and those of the rooms),
+starting a run (`pipelines.sensors`).
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.by_bundle import EVERY_ROLE
-from assets.monitoring.drift import drift_of_day
+from assets.monitoring.distributions.figures import drift_of_day
+from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
+from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
+from assets.monitoring.performance.by_bundle import EVERY_ROLE
+from assets.monitoring.performance.verdicts import (
+    EstimatedSignals,
+    KpiAction,
+    KpiSignal,
+    PerformanceSignals,
+    estimated_verdict,
+    kpi_verdict,
+    performance_verdict,
+)
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
-    DriftSignals,
     MonitoringAction,
-    PerformanceSignals,
     cause_key,
-    drift_verdict,
     episode_start,
-    performance_verdict,
 )
 from assets.product import Product, Verdict
-from assets.product.names import BATCH_PERFORMANCE, DRIFT, PERFORMANCE, table_name
+from assets.product.names import (
+    BATCH_PERFORMANCE,
+    DRIFT,
+    ESTIMATED_PERFORMANCE,
+    KPIS,
+    PERFORMANCE,
+    table_name,
+)
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 60
@@ -45,14 +61,14 @@ class _Table:
 
     Attributes:
         version: The column with the version of the model.
-        role: The role whose figures count; empty for a table without roles.
         why_none: The end of the sentence that says that a version has no figures.
+        only: Columns and the values that rows must have in them to count.
     """
 
     name: str
     version: str = "model_version"
-    role: str = ""
     why_none: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -62,8 +78,16 @@ def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetim
         champion: The version that decides now; `None` without one.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
+        found = drift_of_day(figures, day)
+
+        def without(names: Collection[str]) -> Verdict[MonitoringAction]:
+            kept = tuple(figure for figure in found if figure.name not in names)
+            return drift_verdict(DriftSignals(kept, day), product.monitoring, as_of)
+
+        return held_drift(without(()), day, standing, without)
 
     return _cause(product, lake, "drift", _Table(DRIFT), champion, now, judge)
 
@@ -75,6 +99,8 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
     is judged by batch scores, those of its scores. No figures of another bundle count for it.
     """
 
+    standing = cache(lambda: standing_faults(product, lake))
+
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
         signals = PerformanceSignals(
@@ -85,11 +111,58 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
             approved_auc=row["approved_auc"],
             over=row["over"],
         )
-        return performance_verdict(signals, product.monitoring, as_of)
+        verdict = performance_verdict(signals, product.monitoring, as_of)
+        return held_performance(verdict, day, standing, is_realised=True)
 
     is_batch = product.monitoring.judged == "batch"
-    table = _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", EVERY_ROLE, _NONE_ANSWERED)
+    table = (
+        _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", _NONE_ANSWERED, {"role": EVERY_ROLE})
+    )
     return _cause(product, lake, "performance", table, champion, now, judge)
+
+
+def estimated_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
+    """The cause in the champion's estimated performance, with its verdict; `champion` as for `drift_cause`.
+
+    The estimate is the one that follows the rows (PAPE), over all rows of the window.
+    """
+    standing = cache(lambda: standing_faults(product, lake))
+
+    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
+        (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
+        signals = EstimatedSignals(
+            day=day, rows=row["rows"], auc=row["auc"], low=row["auc_low"], high=row["auc_high"],
+            approved_auc=row["approved_auc"], reason=row["reason"],
+        )  # fmt: skip
+        verdict = estimated_verdict(signals, product.monitoring, as_of)
+        return held_performance(verdict, day, standing, is_realised=False)
+
+    table = _Table(ESTIMATED_PERFORMANCE, only={"method": "pape", "part": "all"})
+    return _cause(product, lake, "estimated", table, champion, now, judge)
+
+
+@dataclass(frozen=True)
+class KpiFigures:
+    """The business figures of the last day that has any (`None` without one), and the verdict on them."""
+
+    day: date | None
+    signals: tuple[KpiSignal, ...]
+    verdict: Verdict[KpiAction]
+
+
+def kpi_figures(product: Product, lake: Lake, now: datetime) -> KpiFigures:
+    """The newest business figures.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
+    name = table_name(product.name, KPIS)
+    days = lake.days(name) if lake.exists(name) else ()
+    day = days[-1] if days else None
+    rows = lake.read(name, days=[day]).to_pylist() if day is not None else []
+    columns = ("figure", "value", "low", "high", "basis", "outside")
+    signals = tuple(KpiSignal(*(row[column] for column in columns)) for row in rows)
+    return KpiFigures(day, signals, kpi_verdict(signals, day, now))
 
 
 def _cause(
@@ -131,7 +204,9 @@ def _figures(product: Product, lake: Lake, table: _Table, champion: str) -> Iter
     for end in range(len(days), 0, -_DAYS_AT_ONCE):
         figures = lake.read(name, days=days[max(0, end - _DAYS_AT_ONCE) : end], version=version)
         own = figures.filter(pc.equal(figures[table.version], champion))
-        yield own.filter(pc.equal(own["role"], table.role)) if table.role else own
+        for column, value in table.only.items():
+            own = own.filter(pc.equal(own[column], value))
+        yield own
 
 
 def _since(

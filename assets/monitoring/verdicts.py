@@ -1,59 +1,25 @@
-"""The verdicts on recorded figures: retrain or not, alert or not.
+"""The verdicts on recorded figures: retrain, ask people, or neither.
 
-Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`,
-`performance.py`), starting a run (`pipelines.sensors`) or sending an alert (`pipelines.alerts`).
+Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring and judging
+figures (`distributions.verdict`, `performance.verdicts`), starting a run (`pipelines.sensors`) or sending an alert
+(`pipelines.alert_sensor`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from assets.monitoring.drift import FeatureDrift
-from assets.monitoring.performance import Over
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy, Verdict
 
-MonitoringAction = Literal["none", "retrain", "unknown"]
-RetrainAction = Literal["none", "retrain", "wait", "unknown"]
-AlertAction = Literal["send", "hold"]
-CauseKind = Literal["performance", "drift", "schedule"]
+MonitoringAction = Literal["none", "retrain", "alert", "unknown"]
+RetrainAction = Literal["none", "retrain", "alert", "wait", "unknown"]
+CauseKind = Literal["performance", "estimated", "drift", "schedule"]
 
-SIGNIFICANCE_Z = 1.645
-"""One-sided 95%: a fall in AUC within this many standard errors may be chance."""
-
-_URGENCY: tuple[CauseKind, ...] = ("performance", "drift", "schedule")
-
-
-@dataclass(frozen=True)
-class DriftSignals:
-    """The latest drift figures of a live model; `day` is the last day of their window, `None` without figures."""
-
-    figures: tuple[FeatureDrift, ...]
-    day: date | None
-
-
-@dataclass(frozen=True)
-class PerformanceSignals:
-    """The latest realised figures of a live model.
-
-    Attributes:
-        day: The last day of their window; `None` without figures.
-        labelled, positives: Rows with a label, and the positive ones among them.
-        auc: Realised AUC; `None` where it could not be computed.
-        approved_auc: AUC at approval over such rows, from the reference profile.
-        over: Whether refused rows have labels too (`all`), or accepted ones alone.
-    """
-
-    day: date | None
-    labelled: int
-    positives: int
-    auc: float | None
-    approved_auc: float | None
-    over: Over = "all"
+_URGENCY: tuple[CauseKind, ...] = ("performance", "estimated", "drift", "schedule")
 
 
 @dataclass(frozen=True)
@@ -85,64 +51,6 @@ class RetrainVerdict(Verdict[RetrainAction]):
     causes: tuple[str, ...] = ()
 
 
-def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[MonitoringAction]:
-    """Whether live rows are still distributed as at the approval of the model.
-
-    A column has drifted when its PSI is above `max_psi`, or its KS distance is above `max_ks` with a p-value below
-    `ks_alpha` over the number of columns (Bonferroni). Drift of the score, or of at least `drifted_share` of the
-    features, asks for a retraining.
-    """
-    stale = _stale("drift figures", signals.day, policy.window_days, now)
-    if stale:
-        return Verdict("unknown", (stale,))
-    tests = sum(figure.ks is not None for figure in signals.figures)
-    judged = [figure for figure in signals.figures if figure.psi is not None and figure.rows >= policy.min_rows]
-    drifted = {f.name: text for f in judged if (text := _drifted(f, policy, tests)) is not None}
-    features = [figure for figure in signals.figures if figure.kind != "score"]
-    moved = [figure.name for figure in features if figure.name in drifted]
-    score_moved = any(figure.kind == "score" and figure.name in drifted for figure in signals.figures)
-    if score_moved or (moved and len(moved) >= policy.drifted_share * len(features)):
-        return Verdict("retrain", tuple(drifted.values()))
-
-    gaps = [_gap(figure, policy) for figure in signals.figures if figure not in judged]
-    if not features:
-        gaps.append("no feature was measured")
-    if not any(figure.kind == "score" for figure in signals.figures):
-        gaps.append("the score was not measured")
-    if gaps:
-        return Verdict("unknown", (*_first(gaps), *drifted.values()))
-    return Verdict("none", (_calm(signals.figures, len(moved), policy), *drifted.values()))
-
-
-def performance_verdict(
-    signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime
-) -> Verdict[MonitoringAction]:
-    """Whether the model still ranks as it did when it was approved.
-
-    A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
-    AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
-    """
-    stale = _stale("realised performance figures", signals.day, policy.window_days, now)
-    if stale:
-        return Verdict("unknown", (stale,))
-    if signals.approved_auc is None:
-        return Verdict("unknown", ("the AUC at approval is not known; the model's reference profile is missing",))
-    if signals.labelled < policy.min_rows:
-        return Verdict("unknown", (f"{signals.labelled} labelled rows; at least {policy.min_rows} are needed",))
-    if signals.auc is None:
-        return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
-    loss = signals.approved_auc - signals.auc
-    chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
-    rows = "rows" if signals.over == "all" else "accepted rows (at approval estimated for such rows)"
-    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} {rows}"
-    if loss <= policy.max_auc_loss:
-        return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
-    if loss <= chance:
-        few = f"with {signals.positives} positives a fall of up to {chance:.3f} may be chance"
-        return Verdict("unknown", (f"{figures}: {few}",))
-    return Verdict("retrain", (f"{figures}: more than {policy.max_auc_loss} lower",))
-
-
 def retrain_verdict(
     causes: Sequence[Cause],
     last_trained_at: datetime | None,
@@ -159,8 +67,9 @@ def retrain_verdict(
         answered: Keys of causes that earlier runs have answered, with whatever result.
 
     Returns:
-        "retrain" if an unanswered cause asks for a training; "wait" if it asks within the cooldown; "unknown" if no
-        cause asks and one is unknown, or if the clock and the record contradict each other.
+        "retrain" if an unanswered cause asks for a training, "wait" if it asks within the cooldown; else "alert" if one
+        needs people, as where a data fault explains it; "unknown" if one is unknown, or if the clock and the record
+        contradict each other.
     """
     asking = [cause for cause in causes if cause.action == "retrain"]
     unanswered = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
@@ -177,28 +86,6 @@ def retrain_verdict(
     return RetrainVerdict(
         "retrain", reasons, run_key=unanswered[0].key, causes=tuple(cause.key for cause in unanswered)
     )
-
-
-def alert_verdict(
-    current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
-) -> Verdict[AlertAction]:
-    """Whether an alert on a verdict is sent: when the action changes, and repeatedly while the action is not "none".
-
-    Args:
-        current: The verdict now.
-        before: The action of the previous verdict; `None` for the first.
-        alerted_at: When the last alert on this verdict was sent; `None` for never.
-        repeat: The time between alerts on an unchanged verdict.
-    """
-    if current.action == "none":
-        if before in (None, "none"):
-            return Verdict("hold", ("nothing to report",))
-        return Verdict("send", (f"no longer '{before}'", *current.reasons))
-    if current.action != before or alerted_at is None:
-        return Verdict("send", current.reasons)
-    if now - alerted_at >= repeat:
-        return Verdict("send", (f"still '{current.action}' after {_span(now - alerted_at)}", *current.reasons))
-    return Verdict("hold", (f"alerted at {alerted_at.isoformat(timespec='minutes')}",))
 
 
 def cause_key(product: str, kind: CauseKind, model_version: str, since: date) -> str:
@@ -224,58 +111,21 @@ def episode_start(history: Sequence[tuple[date, MonitoringAction]]) -> date | No
     return start
 
 
-def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC, by the exponential approximation of Hanley and McNeil (1982).
-
-    Raises:
-        ValueError: One class has no rows.
-    """
-    if positives < 1 or negatives < 1:
-        raise ValueError(f"an AUC needs both classes; there are {positives} positives and {negatives} negatives")
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
-    return math.sqrt(max(variance, 0.0) / (positives * negatives))
-
-
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
+    alerts = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "alert" for reason in cause.reasons]
     unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "unknown" for reason in cause.reasons]
     answered = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
     if not causes:
         return RetrainVerdict("unknown", ("no cause was examined",))
+    if alerts:
+        return RetrainVerdict("alert", (*alerts, *unknown, *answered))
     if unknown:
         return RetrainVerdict("unknown", (*unknown, *answered))
     calm = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "none" for reason in cause.reasons]
     return RetrainVerdict("none", (*answered, *calm))
 
 
-def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str | None:
-    if figure.psi is not None and figure.psi > policy.max_psi:
-        return f"{figure.name}: PSI {figure.psi:.3f} above {policy.max_psi}{_missing(figure)}"
-    if figure.ks is None or figure.p_value is None or figure.ks <= policy.max_ks:
-        return None
-    if figure.p_value >= policy.ks_alpha / max(tests, 1):
-        return None
-    return f"{figure.name}: KS {figure.ks:.3f} above {policy.max_ks}, p {figure.p_value:.1g}{_missing(figure)}"
-
-
-def _missing(figure: FeatureDrift) -> str:
-    """The share of missing values, if any: drift by missing values asks for a fix of the source, not of the model."""
-    return f", {figure.missing_share:.0%} missing" if figure.missing_share else ""
-
-
-def _gap(figure: FeatureDrift, policy: MonitoringPolicy) -> str:
-    return f"{figure.name}: {figure.rows} rows in the window; at least {policy.min_rows} are needed"
-
-
-def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy) -> str:
-    largest = max(figures, key=lambda figure: figure.psi or 0.0)
-    return (
-        f"{moved} features drifted, fewer than {policy.drifted_share:.0%}; "
-        f"largest PSI {largest.psi or 0.0:.3f} ({largest.name}), limit {policy.max_psi}"
-    )
-
-
-def _stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
+def stale_reason(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
     """The reason why figures of that day do not describe today; `None` when they do."""
     if day is None:
         return f"there are no {figures}"
@@ -287,7 +137,7 @@ def _stale(figures: str, day: date | None, window_days: int, now: datetime) -> s
     return None
 
 
-def _first(gaps: list[str], shown: int = 3) -> tuple[str, ...]:
+def first_few(gaps: list[str], shown: int = 3) -> tuple[str, ...]:
     more = len(gaps) - shown
     return (*gaps[:shown], f"and {more} more") if more > 0 else tuple(gaps)
 

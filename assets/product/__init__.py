@@ -5,10 +5,12 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 (`assets.vocabulary`).
 """
 
+from assets.product.accepted import AcceptedChange
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
 from assets.product.lake_sources import IcebergTable, LakeTable
+from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
     DecisionPolicy,
@@ -16,7 +18,6 @@ from assets.product.policies import (
     Freshness,
     GatePolicy,
     ModelSpec,
-    MonitoringPolicy,
     ProductError,
     Profit,
     Protected,
@@ -30,11 +31,15 @@ from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
 from assets.product.verdict import Verdict
+from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "AcceptedChange",
+    "AlertPolicy",
     "AllOf",
     "AnyOf",
+    "BusinessFigure",
     "Column",
     "ColumnType",
     "Compare",

@@ -5,10 +5,12 @@ against the contract of the consents, before any data is read. Does not belong h
 a declaration that is wrong by itself (`assets.vocabulary.history`), corrections (`product.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+from assets.product.accepted import AcceptedChange
 from assets.product.contracts.contract import ColumnType, Contract, ContractError
 from assets.product.contracts.expectations import holds_for_every_row
+from assets.product.policies import ProductError
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 from assets.vocabulary.base import WHOLE
 
@@ -187,3 +189,17 @@ def allowed_values(contract: Contract, column: str) -> tuple[object, ...]:
         if is_set and kwargs.get("column") == column:
             return tuple(kwargs["value_set"])
     return ()
+
+
+def check_accepted(accepted: Sequence[AcceptedChange], contracts: Mapping[str, Contract]) -> None:
+    """Checks that each accepted change is of a column that a source has.
+
+    Raises:
+        ProductError: There is no such column.
+    """
+    for change in accepted:
+        source, _, column = change.column.partition(".")
+        if source not in contracts or column not in contracts[source].names:
+            raise ProductError(
+                f"monitoring: accepted has the column '{change.column}', which no contract has; write SOURCE.COLUMN"
+            )

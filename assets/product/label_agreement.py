@@ -36,6 +36,27 @@ def check_declared_label(product: str, label: Label, spine: Spine, features: Fea
         _check_column_of_row(product, label, spine, features)
 
 
+def check_spine_columns(product: str, spine: Spine, features: FeatureSet) -> None:
+    """Checks that row id and passthrough columns share no name with another column of the feature table.
+
+    Raises:
+        ProductError: One does.
+    """
+    taken = {"as_of": spine.as_of, "sequence": spine.sequence, "day": None, "utc_hour": None}
+    computed = {feature.name for feature in (*features.history, *features.derived)}
+    for column in (spine.row_id, *spine.passthrough):
+        if taken.get(column, column) != column:
+            raise ProductError(
+                f"product {product}: the spine's row_id or passthrough column '{column}' has the name of a column that "
+                f"the feature table adds; rename the column of '{spine.source}'"
+            )
+        if column in computed:
+            raise ProductError(
+                f"product {product}: the spine's column '{column}' has the name of a feature; give the feature another "
+                "name="
+            )
+
+
 def check_spine(spine: Spine, contract: Contract) -> None:
     """Checks that the conditions of the spine read columns that its contract has, in their type.
 

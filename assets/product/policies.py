@@ -1,7 +1,8 @@
-"""The policies of a product, as frozen values: decision, model, gates, monitoring, freshness, retraining.
+"""The policies of a product, as frozen values: decision, model, gates, freshness, retraining.
 
 Belongs here: the thresholds, times and words that people answer for. Does not belong here: applying them (the stages),
-the problem itself (`problem.py`), the product that holds them (`product.py`).
+the policies of monitoring (`monitoring_policy.py`) and of rollout (`rollout_policy.py`), the problem itself
+(`problem.py`), the product that holds them (`product.py`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from resources.errors import LooplineError
 WhenStale = Literal["fallback", "refuse"]
 SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
-Judged = Literal["answered", "batch"]
 ExploreBy = Literal["accept", "refer"]
 
 
@@ -208,46 +208,6 @@ class GatePolicy:
     max_latency_ms: float = 10.0
     max_bundle_mb: float = 50.0
     min_group_rows: int = 100
-
-
-@dataclass(frozen=True)
-class MonitoringPolicy:
-    """How far live rows, or the model's results on them, may depart from those at approval.
-
-    Attributes:
-        window_days: Days of the trailing window of each figure.
-        min_rows: With fewer rows than this the verdict is "unknown".
-        max_psi: Population stability index of a feature or of the score.
-        max_ks: Kolmogorov-Smirnov distance; it counts only together with its p-value below `ks_alpha`.
-        ks_alpha: Significance of the KS test, before Bonferroni's correction over features.
-        drifted_share: Share of features that must drift to ask for a retraining (drift of the score asks alone).
-        max_auc_loss: How far the realised AUC may fall below the one at approval.
-        anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
-            day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
-        judged: Whose realised figures ask for a retraining. `answered`: those of the decisions that the service has
-            answered, by the bundle that decided; until enough of these have a label the verdict is "unknown". `batch`,
-            for a product whose rows are not decided by the service, or not yet: those of `scores`, which score every
-            row of a day once more, rows that the model was trained on included. The product then has the tables
-            `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
-    """
-
-    window_days: int = 28
-    min_rows: int = 200
-    max_psi: float = 0.25
-    max_ks: float = 0.15
-    ks_alpha: float = 0.01
-    drifted_share: float = 0.2
-    max_auc_loss: float = 0.05
-    anomaly_share: float | None = None
-    judged: Judged = "answered"
-
-    def __post_init__(self) -> None:
-        if self.judged not in get_args(Judged):
-            raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
-        if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
-            raise ProductError(
-                f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
-            )
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from assets.product.agreement import check_agreement, check_consents, check_references
+from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
-from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
+from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
+from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
     GatePolicy,
     ModelSpec,
-    MonitoringPolicy,
     ProductError,
     Protected,
     RetrainPolicy,
@@ -34,6 +34,7 @@ from assets.product.rule_agreement import check_rule_columns, check_rules
 from assets.product.rules import Rule
 from assets.product.sources import Connected, Source, row_meaning, without_hours
 from assets.vocabulary import FeatureSet
+from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
 from resources.naming import checked_name
 
@@ -66,6 +67,7 @@ class Product:
         freshness: How old the events behind a decision may be.
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
+        alerting: How long people may leave an alert before it is repeated and escalated.
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
@@ -94,6 +96,7 @@ class Product:
     freshness: Freshness = field(default_factory=Freshness)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
+    alerting: AlertPolicy = field(default_factory=AlertPolicy)
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
@@ -132,7 +135,7 @@ class Product:
         for kind in (PostedOutcomes, PostedReviews):
             if len(alike := [source.name for source in self.posted if isinstance(source, kind)]) > 1:
                 raise ProductError(f"product {self.name}: {kind.__name__} is declared twice, {alike}; declare one")
-        self._check_spine_columns()
+        check_spine_columns(self.name, self.spine, self.features)
         check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
             if protected.column not in self.spine.passthrough:
@@ -142,6 +145,7 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
                 raise ProductError(
@@ -214,29 +218,12 @@ class Product:
 
     def _check_tuples(self) -> None:
         """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
-        values = {
-            "sources": self.sources, "protected": self.protected, "spine.passthrough": self.spine.passthrough,
-        }  # fmt: skip
+        passed = self.spine.passthrough
+        values = {"sources": self.sources, "protected": self.protected, "spine.passthrough": passed}
         for name, value in values.items():
             if not isinstance(value, (tuple, list)):
                 raise ProductError(
                     f"product {self.name}: {name} is {value!r} and not a tuple; write a comma after it: ({value!r},)"
-                )
-
-    def _check_spine_columns(self) -> None:
-        """Checks that row id and passthrough columns share no name with another column of the feature table."""
-        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None, "utc_hour": None}
-        computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
-        for column in (self.spine.row_id, *self.spine.passthrough):
-            if taken.get(column, column) != column:
-                raise ProductError(
-                    f"product {self.name}: the spine's row_id or passthrough column '{column}' has the name of a "
-                    f"column that the feature table adds; rename the column of '{self.spine.source}'"
-                )
-            if column in computed:
-                raise ProductError(
-                    f"product {self.name}: the spine's column '{column}' has the name of a feature; give the feature "
-                    "another name="
                 )
 
     def check(self) -> None:
@@ -252,6 +239,7 @@ class Product:
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         check_consents(contracts)
         check_references(contracts)
+        check_accepted(self.monitoring.accepted, contracts)
         check_spine(self.spine, contracts[self.spine.source])
         check_rule_columns(self.rules, self.features, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])

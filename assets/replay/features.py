@@ -38,6 +38,7 @@ from assets.vocabulary.times import SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
 Holder = Literal["lake", "store"]
+GapCause = Literal["not_in_lake_yet", "not_in_lake", "late_event", "past_decision", "other_table_version"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class EventGap:
     Attributes:
         waiting: Whether the event's day is not in the lake yet.
         why: The cause, in a sentence.
+        cause: `late_event`: known after the store's events end, and not posted; `past_decision`: older than the store's
+            lookback; `other_table_version`: the store was loaded from other rows of its day than the lake has now.
     """
 
     source: str
@@ -69,6 +72,7 @@ class EventGap:
     held_by: Holder
     waiting: bool
     why: str
+    cause: GapCause
 
 
 @dataclass(frozen=True)
@@ -229,15 +233,20 @@ def _store_gap(source: str, key: str | int, row: Mapping[str, Any], last_day: da
         why = f"not in the lake yet: its {source} end on {last_day or 'no day'}"
     else:
         why = "the lake has that day without it: it never came from its source, broke its contract or lacks consent"
-    return EventGap(source, key, row["event_time"], row["known_at"], "store", waiting, why)
+    cause: GapCause = "not_in_lake_yet" if waiting else "not_in_lake"
+    return EventGap(source, key, row["event_time"], row["known_at"], "store", waiting, why, cause)
 
 
 def _lake_gap(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
     until = store.watermarks[need.source]
+    cause: GapCause
     if row["known_at"] >= until:
+        cause = "late_event"
         why = f"it became known after the store's events end ({until.isoformat()}) and was not posted"
     elif need.lookback is not None and row["known_at"] <= until - timedelta(microseconds=need.lookback):
+        cause = "past_decision"
         why = f"older than the store's lookback (its events end {until.isoformat()}): this decision was as of the past"
     else:
+        cause = "other_table_version"
         why = f"the store's events end {until.isoformat()}, but it lacks this one"
-    return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why)
+    return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why, cause)

@@ -45,11 +45,12 @@ class Decider:
         """Returns when every waiting shadow is scored."""
         self._shadows.close()
 
-    def decide(self, body: bytes, mark: Mark | None = None) -> Answer:
+    def decide(self, body: bytes, mark: Mark | None = None, *, writes: bool = False) -> Answer:
         """Decides the request in a body `{"product": …, "request": {…}, "explain": false}`.
 
         Args:
             mark: The mark of a request with an idempotency key; the record keeps it.
+            writes: The caller writes the log itself, by `write_log`.
 
         Raises:
             RequestError: The body or the request in it is invalid.
@@ -59,7 +60,11 @@ class Decider:
         """
         call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._products.find(call["product"])
-        return self._answer(live, call["request"], explain=call.get("explain", False), mark=mark)
+        return self._answer(live, call["request"], explain=call.get("explain", False), mark=mark, writes=writes)
+
+    def write_log(self) -> None:
+        """Writes the decisions that wait for the log, in this thread if it can."""
+        self._log.write()
 
     def read_batch(self, body: bytes) -> tuple[LiveProduct, Batch]:
         """The requests in a body `{"product": …, "requests": [{…}, …], "explain": false}`, and their product.
@@ -107,7 +112,15 @@ class Decider:
         """Records that a decision is void: it was not logged in time, and its caller is told so."""
         self._log.append(replace(answer.decision, void=True))
 
-    def _answer(self, live: LiveProduct, request: Mapping[str, object], *, explain: bool, mark: Mark | None) -> Answer:
+    def _answer(
+        self,
+        live: LiveProduct,
+        request: Mapping[str, object],
+        *,
+        explain: bool,
+        mark: Mark | None,
+        writes: bool = False,
+    ) -> Answer:
         request = live.identified(request)
         engine, assignment = live.choose(request)
         started = time.perf_counter()
@@ -128,7 +141,7 @@ class Decider:
             decision = replace(decision, mark=str(mark))
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        return Answer(decision, self._log.append(decision), request, live, seconds)
+        return Answer(decision, self._log.append(decision, wake=not writes), request, live, seconds)
 
     def _decided(
         self, live: LiveProduct, engine: Engine, request: Mapping[str, object], assignment: Assignment, *, explain: bool

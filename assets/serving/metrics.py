@@ -55,8 +55,8 @@ class Metrics:
         self.refused = Counter(
             "loopline_requests_refused_total",
             "Requests without an answer: invalid, no_champion, overload, stale, unknown_product, unlogged, disk_full, "
-            "other_body, unknown_decision, unexplained; refused for their caller: unauthenticated, forbidden, rate; by "
-            "their connection: slow, body_too_large, head_too_large, not_http, connections",
+            "other_body, unknown_decision, unexplained, timeout; refused for their caller: unauthenticated, forbidden, "
+            "rate; by their connection: slow, body_too_large, head_too_large, not_http, connections",
             ("why",),
             registry=self.registry,
         )
@@ -90,6 +90,12 @@ class Metrics:
             ("product", "rule", "mode"), registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
+        self.expected = Gauge(
+            "loopline_decision_expected_seconds",
+            "After how long a decision asked for now would be answered; beyond half of the smallest latency "
+            "budget of the live products it is refused",
+            registry=self.registry,
+        )
 
     def count(self, decision: Decision) -> None:
         """Counts a decision that is logged."""

@@ -26,7 +26,7 @@ from uvicorn.config import HTTP_PROTOCOLS, LOOP_FACTORIES
 
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
-from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
+from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready, latency_budget
 from assets.serving.http.under_way import UnderWay
 from assets.serving.observing.logs import log_as_json
 from assets.serving.settings import log_format_of
@@ -50,6 +50,7 @@ def _open() -> "Application":
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open(addresses=listening_addresses())
     application.start(_supervisor_watch(os.getppid()))
+    application.metrics.expected.set_function(under_way.expected)
     return application
 
 
@@ -71,12 +72,18 @@ if log_format_of(os.environ) == "json":
     log_as_json()
 
 app = http_app(_open)
+under_way = UnderWay(partial(latency_budget, app))
 
 # BentoML starts uvicorn without a word on its protocol and loop, so what uvicorn takes by itself is named here.
+# A request of our own routes goes past BentoML's layers, which look for BentoML's routes, and start a task and a timer.
 # uvloop accepts one connection each time it looks, so new clients of a busy service would wait for seconds.
 cast(Any, LOOP_FACTORIES)["auto"] = "uvicorn.loops.asyncio:asyncio_loop_factory"
 cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
-    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app), under_way=UnderWay()
+    BoundedProtocol,
+    refused=partial(count_refusal, app),
+    draining=partial(is_draining, app),
+    under_way=under_way,
+    own=PlainErrors(app),
 )
 
 

@@ -100,6 +100,33 @@ def mature_labels(
     )
 
 
+def labels_so_far(
+    spine: pa.Table,
+    label_events: pa.Table,
+    label: Label,
+    now: datetime,
+    *,
+    row_id: str = "row_id",
+    as_of: str = "as_of",
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """What is known of each row's label at `now`, final or not.
+
+    Arguments as for `mature_labels`; `row_id` may occur more than once.
+
+    Returns:
+        The state, int8 [n]: 1 for bad, 0 for nothing bad yet, -1 where the label source has said nothing; and the days
+        from the decision to the time since which it is so, float64 [n], NaN where it never changed.
+
+    Raises:
+        RowsError: As `mature_labels`.
+    """
+    decided_at = micros_of(spine, as_of, "the spine")
+    counted = _counted(spine, label_events, label, _aware_micros(now), row_id=row_id, decided_at=decided_at)
+    state, since = _last_state(counted, label, len(decided_at))
+    days = np.where(since == _ALWAYS, np.nan, (since - decided_at) / DAY_US)
+    return state.astype(np.int8), days
+
+
 def days_to_label(
     spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str = "row_id"
 ) -> NDArray[np.float64]:

@@ -5,8 +5,10 @@ time. Does not belong here: anything that reads features.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +139,25 @@ def split_at_random(
         for name, part in parts.items()
     }
     return Split(**rows, train_window=window, calibrate_window=window, test_window=window)
+
+
+def rows_tested(
+    row_ids: NDArray[np.generic], as_of: NDArray[np.datetime64], windows: Mapping[str, Any]
+) -> NDArray[np.int64]:
+    """Positions of the rows that a split tested, from what `Split.to_dict` recorded of it.
+
+    Args:
+        row_ids, as_of: As for `split_at_random`, of the rows that were split.
+        windows: The recorded split; the parts of a random one have the same window.
+    """
+    test, train = (
+        Window(*(np.datetime64(windows[part][end][:-1], "us") for end in ("first", "end")))
+        for part in ("test", "train")
+    )
+    within = test.rows(as_of)
+    if test != train:
+        return within
+    return within[np.array([_fraction(str(row_id)) < _TEST_SHARE for row_id in row_ids[within].tolist()], bool)]
 
 
 def _fraction(text: str) -> float:

@@ -91,6 +91,6 @@ PRODUCT = Product(
     gates=GatePolicy(
         min_auc=0.75, max_auc=0.995, max_calibration_error=0.02, min_profit_gain=-0.01, max_single_feature_auc=0.95
     ),
-    monitoring=MonitoringPolicy(window_days=7, min_rows=500, anomaly_share=0.01, judged="batch"),
+    monitoring=MonitoringPolicy(window_days=7, min_rows=500, anomaly_share=0.01, judged="batch", slices=("is_night",)),
     request_example={"transaction_id": 2_000_000_000, "card_id": "596", "terminal_id": "3156", "amount": 57.16},
 )

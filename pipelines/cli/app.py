@@ -16,6 +16,7 @@ import click
 import typer
 
 from pipelines.cli import (
+    alerts,
     approvals,
     console,
     gameday,
@@ -60,6 +61,9 @@ for command in (
     approvals.reject,
     approvals.repair,
     gameday.gameday,
+    alerts.alerts,
+    alerts.silence,
+    alerts.acknowledge,
     services.up,
     services.down,
     services.status,

@@ -190,7 +190,7 @@ PRODUCT = Product(
         ),
     ),
     gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62),
-    monitoring=MonitoringPolicy(judged="batch"),
+    monitoring=MonitoringPolicy(judged="batch", slices=("channel", "purpose")),
     protected=(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),

@@ -54,7 +54,16 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),
-    ("In production", (product.MonitoringPolicy, product.Freshness, product.RetrainPolicy)),
+    (
+        "In production",
+        (
+            product.MonitoringPolicy,
+            product.AcceptedChange,
+            product.Freshness,
+            product.RetrainPolicy,
+            product.AlertPolicy,
+        ),
+    ),
 )
 _WORDS: tuple[tuple[str, tuple[Callable[..., Any], ...]], ...] = (
     (

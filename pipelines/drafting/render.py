@@ -257,6 +257,7 @@ and systems.
 | `source …, day …: no file …` | ask the owner named in `contracts/`, then `loopline backfill {name} --from D --to D` |
 | `… rows break the contract` | fix the source or the contract, then backfill the day |
 | `evaluation: refused by …` | a gate refused the candidate: read the checks and plots of `evaluation` |
+| the alert `data fault: …` | ask the owner that it names; once the source is mended, backfill its days |
 | answers with `"fallback": "policy"` | `loopline load {name}`; the log of the service says why |
 | anything else | `loopline doctor`, `loopline check {name}` |
 """

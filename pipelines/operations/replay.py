@@ -7,19 +7,17 @@ belong here: the comparison (`assets.replay.decision` for score and outcome, `as
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
-
-import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.released import released_bundle
 from assets.bundle.scorer import Scorer
-from assets.features.table.entity_events import events_of_entities
 from assets.product.names import validated_name, validated_table
 from assets.replay.decision import Difference, replay
 from assets.replay.features import Parity, compare_with_lake, explain
-from assets.replay.lake_events import EntityIndex, LakeEvents
+from assets.replay.lake_events import EntityIndex
+from assets.replay.reading import lake_index
 from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
 from assets.serving.log.decision_log import days, find_decision, scan_day
@@ -235,26 +233,10 @@ class _BundleReplays:
         return explained
 
     def _index(self, records: Sequence[Decision]) -> EntityIndex:
-        """The lake's events of the decisions' entities, within the longest window before the first decision."""
-        kernel, product, lake = self._bundle.parts.kernel, self._bundle.product, self._lake
-        moments = [record.as_of for record in records]
-        lookback = kernel.features.lookback
-        first = date.min if lookback is None else (min(moments) - lookback - timedelta(days=1)).date()
-        entities = {
-            key: pa.array(sorted({str(record.keys[key]) for record in records})) for key in kernel.features.keys
-        }
-        tables = events_of_entities(
-            lake, kernel, lambda source: validated_table(product, source), entities,
-            sequence=self._bundle.policy.sequence, days=(first, max(moments).date()),
-            row_id=self._bundle.policy.row_id, versions=self._versions,
-        )  # fmt: skip
-        ends = {
-            source: max(lake.days(validated_table(product, source), self._versions[source]), default=None)
-            for source in kernel.features.sources
-        }
-        rows = sum(table.num_rows for table in tables.values())
+        index = lake_index(self._lake, self._bundle, records, self._versions)
+        rows = sum(table.num_rows for table in index.events.tables.values())
         self._ticker.say(f"{rows:,} events of {len(records):,} decisions read from the lake")
-        return LakeEvents(tables, ends).by_entity(kernel)
+        return index
 
 
 class _Ticker:

@@ -24,6 +24,7 @@ from assets.validation.rules.expectations import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems
+from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import PortTaken, StreamHealth, Why, serve_health
 from pipelines.workspace import served_products
 from resources.environments import Environment, load_environment
@@ -205,7 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=environment.ports.stream)
     parser.add_argument("products", nargs="*", help="by default those of the workspace")
     options = parser.parse_args(arguments)
-    following = Following(environment, [load_product(name) for name in options.products or served_products()])
+    products = [load_product(name) for name in options.products or served_products()]
+    following, figures = Following(environment, products), FigureMetrics(products, Lake(environment.lake))
 
     def end(_number: int, _frame: FrameType | None) -> None:
         following.stop()
@@ -213,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        with serve_health(following, options.host, options.port):
+        with serve_health(following, options.host, options.port, figures):
             following.run()
     except PortTaken as error:
         _LOG.error("%s", error)

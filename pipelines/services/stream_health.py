@@ -21,6 +21,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from assets.serving.metrics import LoopMetrics
+from pipelines.services.figures import FigureMetrics
 from resources.errors import LooplineError
 from resources.processes.loops import LoopHealth
 
@@ -125,15 +126,20 @@ class StreamMetrics(Collector):
 
 
 @contextmanager
-def serve_health(followed: Followed, host: str, port: int) -> Iterator[None]:
+def serve_health(followed: Followed, host: str, port: int, figures: FigureMetrics | None = None) -> Iterator[None]:
     """Within the block, `/livez`, `/readyz` and `/metrics` are answered on the port.
+
+    Args:
+        figures: Shown on `/metrics` too; read in a thread of their own within the block.
 
     Raises:
         PortTaken: The port cannot be used.
     """
     registry = CollectorRegistry()
     registry.register(StreamMetrics(followed.health))
-    registry.register(LoopMetrics(lambda: [followed.loop_health()]))
+    registry.register(LoopMetrics(lambda: [followed.loop_health(), *([figures.loop.health()] if figures else [])]))
+    if figures is not None:
+        registry.register(figures)
     try:
         server = ThreadingHTTPServer((host, port), partial(_Pages, followed, registry))
     except (OSError, OverflowError) as error:
@@ -143,9 +149,13 @@ def serve_health(followed: Followed, host: str, port: int) -> Iterator[None]:
         ) from error
     thread = threading.Thread(target=server.serve_forever, name="stream-health", daemon=True)
     thread.start()
+    if figures is not None:
+        figures.loop.start()
     try:
         yield
     finally:
+        if figures is not None:
+            figures.loop.stop()
         server.shutdown()
         thread.join()
         server.server_close()

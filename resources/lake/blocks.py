@@ -19,8 +19,9 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
 from resources.lake.content import streamed_hash
+from resources.lake.fragments import fragment_of
 from resources.lake.lake import Lake
-from resources.lake.parquet import CHECKED, write_parquet
+from resources.lake.parquet import write_parquet
 from resources.lake.partitioning import partition_expression, partition_folder
 from resources.lake.reading import read_files
 from resources.lake.values import DAY, HOUR, Commit, DataFile
@@ -42,6 +43,7 @@ class Block:
         day: The slot of the file, a day or an hour.
         first: The position of its first row in the file.
         start: The position of its first row among the rows of all blocks.
+        bytes: The size of the file.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Block:
     first: int
     start: int
     rows: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ class Blocks:
             OSError: The file cannot be reached.
         """
         files, _ = open_place(block.path)
-        whole = CHECKED.make_fragment(
-            block.path.removeprefix("s3://"), filesystem=files, partition_expression=partition_expression(block.day)
+        whole = fragment_of(
+            files, block.path.removeprefix("s3://"), size=block.bytes, partition=partition_expression(block.day)
         )
         part, before = _row_groups(whole, block)
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
@@ -118,7 +121,7 @@ def blocks_of(lake: Lake, table: str, *, days: Sequence[Slot], version: int, row
         assert file.day is not None
         for first in range(0, file.rows, rows):
             count = min(rows, file.rows - first)
-            found.append(Block(len(found), address, file.day, first, start, count))
+            found.append(Block(len(found), address, file.day, first, start, count, file.bytes))
             start += count
     return Blocks(table, lake.schema(table, version), tuple(found))
 
@@ -135,8 +138,7 @@ def write_rows(rows: pa.Table, target: str, name: str, day: Slot) -> DataFile:
     if isinstance(files, pafs.LocalFileSystem):
         files.create_dir(full.rpartition("/")[0], recursive=True)
     body = rows.drop_columns([column for column in _PARTITION if column in rows.column_names])
-    write_parquet(body, full, files)
-    return DataFile(path, day, body.num_rows, files.get_file_info(full).size)
+    return DataFile(path, day, body.num_rows, write_parquet(body, full, files))
 
 
 def day_hashes(lake: Lake, table: str, schema: pa.Schema, files: Sequence[DataFile]) -> Mapping[Slot, str]:
@@ -153,9 +155,7 @@ def day_hashes(lake: Lake, table: str, schema: pa.Schema, files: Sequence[DataFi
 
     def hash_of(day: Slot) -> str:
         def column(name: str) -> Iterator[pa.Array]:
-            fragments = {
-                file.path: CHECKED.make_fragment(f"{root}/{file.path}", filesystem=system) for file in by_day[day]
-            }
+            fragments = {file.path: fragment_of(system, f"{root}/{file.path}", size=file.bytes) for file in by_day[day]}
             wanted = {name: pc.field(name)}
             for batch in read_files(table, fragments, body, system, wanted, day_of=lambda _: day):
                 yield batch[0]

@@ -24,9 +24,10 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from resources.lake.content import ordered_hash
-from resources.lake.delta import CONTENT, DeltaLogs, schema_of
+from resources.lake.delta import CONTENT, DeltaLogs
 from resources.lake.errors import DamagedPartition, LakeError, SchemaConflict
-from resources.lake.parquet import CHECKED, write_parquet
+from resources.lake.fragments import fragment_of
+from resources.lake.parquet import write_parquet
 from resources.lake.partitioning import (
     by_slot,
     contents_of,
@@ -39,6 +40,7 @@ from resources.lake.reading import damaged, read_files
 from resources.lake.values import HOUR, Commit, DataFile
 from resources.slots import Slot, day_of, days_of
 from resources.sources.object_stores import is_s3
+from resources.sources.objects import sizes_of
 
 
 class Lake:
@@ -71,7 +73,15 @@ class Lake:
         Raises:
             MissingTable: The table has never been written.
         """
-        return self._logs.opened(table).version()
+        return self._logs.opened(table).version
+
+    def identity(self, table: str) -> str:
+        """Identifies a table: one that was removed and made again has another, though it may have the same versions.
+
+        Raises:
+            MissingTable: The table has never been written.
+        """
+        return self._logs.opened(table).identity
 
     def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, each with the metadata that its writer recorded."""
@@ -79,7 +89,7 @@ class Lake:
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
         """The table's columns, the partition columns last."""
-        return self._logs.schema(table, version)
+        return self._logs.opened(table, version).schema
 
     def files(self, table: str, *, days: Iterable[Slot] | None = None, version: int | None = None) -> list[DataFile]:
         """The data files of a version, of all slots or of the given ones, in the order of their slot.
@@ -87,7 +97,7 @@ class Lake:
         Args:
             days: Slots of the table, or days of a table whose slots are hours: each stands for all of its hours.
         """
-        return data_files_of(self._logs.data_files(table, self._logs.opened(table, version)), days)
+        return data_files_of(self._logs.opened(table, version).files, days)
 
     def paths(self, table: str, *, days: Iterable[Slot] | None = None, version: int | None = None) -> list[str]:
         """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
@@ -140,9 +150,9 @@ class Lake:
             LakeError: The version lacks a wanted column.
         """
         opened = self._logs.opened(table, version)
-        files = data_files_of(self._logs.data_files(table, opened), days)
+        files = data_files_of(opened.files, days)
         self._check_present(table, files, version)
-        schema = schema_of(opened)
+        schema = opened.schema
         lacking = sorted(set(columns or ()) - set(schema.names))
         if lacking:
             raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {schema.names}")
@@ -159,23 +169,24 @@ class Lake:
 
     def _fragment(self, table: str, file: DataFile) -> ds.Fragment:
         expression = None if file.day is None else partition_expression(file.day)
-        return CHECKED.make_fragment(
-            f"{self._logs.root}/{table}/{file.path}", filesystem=self._logs.files, partition_expression=expression
+        return fragment_of(
+            self._logs.files, f"{self._logs.root}/{table}/{file.path}", size=file.bytes, partition=expression
         )
 
     def _check_present(self, table: str, files: Sequence[DataFile], version: int | None) -> None:
-        paths = [f"{self._logs.root}/{table}/{file.path}" for file in files]
-        infos = self._logs.files.get_file_info(paths) if files else []
-        for file, info in zip(files, infos, strict=True):
-            if info.type is not pafs.FileType.File and version is not None and version < self.version(table):
+        root = f"{self._logs.root}/{table}"
+        sizes = sizes_of(self._logs.files, [f"{root}/{file.path}" for file in files])
+        for file in files:
+            size = sizes.get(f"{root}/{file.path}")
+            if size is None and version is not None and version < self.version(table):
                 raise DamagedPartition(
                     f"table {table}: data file {file.path} of its version {version} is missing: `loopline vacuum` "
                     f"removes old versions that nothing pins; read a newer version, or restore the file from a backup"
                 )
-            if info.type is not pafs.FileType.File:
+            if size is None:
                 raise damaged(table, file.path, file.day, "is missing")
-            if info.size != file.bytes:
-                raise damaged(table, file.path, file.day, f"has {info.size} bytes, not {file.bytes}")
+            if size != file.bytes:
+                raise damaged(table, file.path, file.day, f"has {size} bytes, not {file.bytes}")
 
     # ------------------------------------------------------------------ writing
 
@@ -261,9 +272,9 @@ class Lake:
         full = f"{self._logs.root}/{table}/{path}"
         if not is_s3(self.uri):  # S3 has no folders
             self._logs.files.create_dir(full.rpartition("/")[0], recursive=True)
-        write_parquet(data, full, self._logs.files)
+        size = write_parquet(data, full, self._logs.files)
         content = "" if day is None else ordered_hash(data)
-        return DataFile(path, day, data.num_rows, self._logs.files.get_file_info(full).size, content)
+        return DataFile(path, day, data.num_rows, size, content)
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
         """Deletes files that no version refers to."""

@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from resources.lake.delta import CONTENT, DAYS
+from resources.lake.errors import MissingTable
 from resources.lake.lake import Lake
 from resources.slots import Hour, Slot, checked_slot, day_of, first_hour, last_hour, slots_between
 
@@ -56,7 +57,7 @@ def source_origins(lake: Lake, table: str) -> dict[Slot, Mapping[str, Any]]:
         LakeError: A log cannot be read.
     """
     found: dict[Slot, Mapping[str, Any] | None] = {}
-    for commit, days in _commits(lake, table) if lake.exists(table) else ():
+    for commit, days in _commits(lake, table):
         recorded: Mapping[str, Mapping[str, Any]] = json.loads(commit.get(_SOURCE, "{}"))
         for day in days:
             found.setdefault(day, recorded.get(str(day)))
@@ -148,9 +149,10 @@ def version_before(lake: Lake, table: str, runs: Collection[str]) -> int | None:
     Raises:
         LakeError: The log cannot be read.
     """
-    if not lake.exists(table):
+    try:
+        history = lake.history(table)
+    except MissingTable:
         return None
-    history = lake.history(table)
     theirs = [int(commit["version"]) for commit in history if commit.get("run_id") in runs]
     found = min(theirs) - 1 if theirs else max(int(commit["version"]) for commit in history)
     return found if found >= 0 else None
@@ -236,7 +238,11 @@ def _contents(commits: Iterable[_Commit]) -> dict[Slot, list[tuple[int, str]]]:
 
 def _commits(lake: Lake, table: str) -> Iterator[_Commit]:
     """The commits that replaced days, newest first, each with its days."""
-    for commit in lake.history(table) if lake.exists(table) else ():
+    try:
+        history = lake.history(table)
+    except MissingTable:
+        return
+    for commit in history:
         if DAYS in commit:
             first, last = str(commit[DAYS]).split("/")
             yield commit, slots_between(checked_slot(first), checked_slot(last))

@@ -9,6 +9,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 import pyarrow as pa
 
@@ -16,7 +17,10 @@ from resources.online_store.errors import EventError, StoreError, StoreUnavailab
 from resources.online_store.event_blocks import decode, prepared
 from resources.online_store.positions import watermarks
 from resources.online_store.protocol import checked_name, checked_version
-from resources.online_store.state import EntityEvents, Snapshot, SourceState, StoreState
+from resources.online_store.source_state import Basis, EntityEvents, SourceState
+from resources.online_store.state import Change, NewBlock, Snapshot, StoreState
+
+_PART = 500
 
 
 def load_displaced(version: str) -> StoreError:
@@ -50,13 +54,15 @@ class StoreBase(ABC):
         lookback: timedelta | None = None,
         table_version: int | None = None,
         corrected: bool = False,
+        basis: Basis | None = None,
     ) -> int:
         """See `OnlineStore.put_events`."""
         checked_name(source, "source")
         checked_name(key_column, "key column")
         checked_version(version)
         table = prepared(table, source=source, key_column=key_column, watermark=watermark, lookback=lookback)
-        loaded = SourceState({}, table.schema.remove_metadata(), watermark, table_version, lookback, corrected)
+        schema = table.schema.remove_metadata()
+        loaded = SourceState({}, schema, watermark, table_version, lookback, corrected, basis=basis)
         self._fill(version, source, key_column, table, loaded)
         return len(table)
 
@@ -64,13 +70,58 @@ class StoreBase(ABC):
     def _fill(self, version: str, source: str, key_column: str, table: pa.Table, loaded: SourceState) -> None:
         """Writes the blocks of a prepared table into the version that is being filled, then the source's state."""
 
+    def update(self, version: str, changes: Iterable[Change], *, upon: StoreState) -> StoreState:
+        """See `OnlineStore.update`."""
+        staged = self._begin_update(checked_version(version), upon)
+        filled = staged
+        for change in changes:
+            rows, blocks = change.loaded.rows[change.key_column], iter(change.blocks)
+            more = True
+            while more:
+                part = list(islice(blocks, _PART))
+                self._put_blocks(staged, change.source, change.key_column, part)
+                rows, more = rows + sum(one.more for one in part), len(part) == _PART
+            filled = filled.with_source(change.source, change.key_column, rows=rows, loaded=change.loaded)
+        self._publish_update(filled, upon)
+        settled = self.settled()
+        return filled if settled is None else settled
+
+    @abstractmethod
+    def _begin_update(self, version: str, upon: StoreState) -> StoreState:
+        """The state of a new version of two layers, its own and that of the version beneath; raises as `update`."""
+
+    @abstractmethod
+    def _put_blocks(self, staged: StoreState, source: str, key_column: str, blocks: Sequence[NewBlock]) -> None:
+        """Writes blocks into the upper layer; an empty one stands for a removed one."""
+
+    @abstractmethod
+    def _publish_update(self, filled: StoreState, upon: StoreState) -> None:
+        """Makes the filled version the one that is read, if the other one still is; raises as `update`."""
+
+    @abstractmethod
+    def settled(self) -> StoreState | None:
+        """See `OnlineStore.settled`."""
+
+    def _layered(
+        self, version: str, upon: StoreState, current: StoreState | None, staged: StoreState | None
+    ) -> StoreState:
+        """The first state of an update.
+
+        Raises:
+            VersionReplaced: The version beneath is not the one that is read, or events were erased from it.
+        """
+        if current != upon or upon.is_erased:
+            raise self._replaced()
+        serial = max(state.serial for state in (upon, staged) if state) + 1
+        return StoreState(version=version, serial=serial, writer=self._writer, layers=(serial, upon.base))
+
     def _publishable(self, staged: StoreState | None, version: str) -> StoreState:
         """The state that is being filled.
 
         Raises:
             StoreError: Another version, or none, is being filled, or another process took the load over.
         """
-        if staged is None or staged.version != version:
+        if staged is None or staged.version != version or staged.layers:
             found = f"'{staged.version}' is being filled" if staged else "none is being filled"
             raise StoreError(f"version '{version}' cannot be published: {found}; fill it with put_events")
         if staged.writer != self._writer:
@@ -155,4 +206,4 @@ class StoreBase(ABC):
         return StoreUnavailable(f"{self._label} is empty; load it: loopline load {self._product}")
 
     def _replaced(self) -> VersionReplaced:
-        return VersionReplaced(f"{self._label}: another version was published meanwhile")
+        return VersionReplaced(f"{self._label}: another version was published meanwhile, or events were erased")

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from resources.online_store.errors import EventError
 from resources.online_store.event_blocks import block_table, rows_with, without
 from resources.online_store.event_records import entities_of, key_text
-from resources.online_store.state import EntityEvents, StoreState
+from resources.online_store.source_state import EntityEvents
+from resources.online_store.state import StoreState
 
 Place = tuple[bytes, bytes]
 """Where a store keeps one record: the place of the entity's records, and the id of the event."""
@@ -61,7 +62,7 @@ def erase(entries: Entries, states: Iterable[StoreState | None], key_column: str
     """Removes an entity's events of every source in every version; returns how many.
 
     Args:
-        states: The versions; each is read after the previous one was processed.
+        states: The versions, of one layer each; each is read after the previous one was processed.
 
     Raises:
         EventError: The key cannot be the key of an entity, or events of other entities are damaged.
@@ -84,7 +85,7 @@ def _erase_entity(entries: Entries, state: StoreState, erased: EntityEvents) -> 
     others = set(loaded.rows) - {erased.key_column}
     removed = _erase_records(entries, erased, others)
     try:
-        own = block_table(entries.block(state.serial, erased), loaded.schema)
+        own = block_table(entries.block(state.base, erased), loaded.schema)
     except EventError:
         # A damaged block does not tell which other entities hold its events.
         removed += _erase_everywhere(entries, state, erased, others)
@@ -93,7 +94,7 @@ def _erase_entity(entries: Entries, state: StoreState, erased: EntityEvents) -> 
         for other in others:
             for key in pc.unique(own[other]).drop_null().to_pylist():
                 _erase_within(entries, state, EntityEvents(erased.source, other, key), erased)
-    entries.put_block(state.serial, erased, None)
+    entries.put_block(state.base, erased, None)
     return removed
 
 
@@ -118,7 +119,7 @@ def _erase_everywhere(entries: Entries, state: StoreState, erased: EntityEvents,
     """Removes the entity's events from all entities of its source by these key columns; returns how many."""
     loaded, removed = state.sources[erased.source], 0
     for key_column in key_columns:
-        for key, block in entries.blocks(state.serial, erased.source, key_column):
+        for key, block in entries.blocks(state.base, erased.source, key_column):
             found = rows_with(block, loaded.schema, erased.key_column, erased.key)
             if found:
                 _erase_within(entries, state, EntityEvents(erased.source, key_column, key), erased)
@@ -131,7 +132,7 @@ def _erase_everywhere(entries: Entries, state: StoreState, erased: EntityEvents,
 
 def _erase_within(entries: Entries, state: StoreState, holder: EntityEvents, erased: EntityEvents) -> None:
     """Removes the entity's rows from another entity's block."""
-    block = entries.block(state.serial, holder)
+    block = entries.block(state.base, holder)
     if block is not None:
         schema = state.sources[holder.source].schema
-        entries.put_block(state.serial, holder, without(block, schema, erased.key_column, erased.key))
+        entries.put_block(state.base, holder, without(block, schema, erased.key_column, erased.key))

@@ -46,10 +46,14 @@ def prepared(
     until = pa.scalar(watermark, TIMESTAMP)
     keep = pc.and_kleene(pc.less(table["known_at"], until), pc.is_valid(table[key_column]))
     if lookback is not None:
-        edge = pa.scalar(watermark - lookback, TIMESTAMP)
-        recent = pc.or_kleene(pc.greater(table["known_at"], edge), pc.greater(table["event_time"], edge))
-        keep = pc.and_kleene(keep, recent)
+        keep = pc.and_kleene(keep, is_within(table, watermark - lookback))
     return table.filter(keep).sort_by([(key_column, "ascending"), ("known_at", "ascending")])
+
+
+def is_within(table: pa.Table, edge: datetime) -> pa.ChunkedArray:
+    """Whether one of the two times of each event is after an edge."""
+    since = pa.scalar(edge, TIMESTAMP)
+    return pc.or_kleene(pc.greater(table["known_at"], since), pc.greater(table["event_time"], since))
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -81,7 +85,8 @@ def blocks(table: pa.Table, key_column: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _packed(batch: pa.RecordBatch) -> bytes:
-    content = batch.serialize()
+    # The buffers of a part reach up to 63 bytes into the rows behind it, which are another entity's.
+    content = pa.concat_batches([batch]).serialize()
     packed: bytes = pa.compress(content, codec=_CODEC, asbytes=True)
     return sealed(packed, content.size)
 
@@ -124,6 +129,16 @@ def block_table(block: bytes | None, schema: pa.Schema) -> pa.Table:
         EventError: The bytes are damaged.
     """
     return decode(block, (), schema, since=EPOCH)
+
+
+def blocks_table(found: Sequence[bytes | None], schema: pa.Schema) -> tuple[pa.Table, list[int]]:
+    """The events of several blocks, one after the other, and how many each has; none without a block.
+
+    Raises:
+        EventError: The bytes of one are damaged.
+    """
+    tables = [block_table(block, schema) for block in found]
+    return pa.concat_tables([schema.empty_table(), *tables]), [len(table) for table in tables]
 
 
 def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> bytes | None:

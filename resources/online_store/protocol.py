@@ -1,19 +1,20 @@
 """The online store: the recent events of each entity, ready for a decision.
 
 Belongs here: the protocol of every online store (`OnlineStore`), and the checks of names. Does not belong here: the
-values that a store takes and returns (`state.py`, `positions.py`), opening a store (`opening.py`), LMDB
-(`lmdb`), Redis (`redis`), features.
+values that a store takes and returns (`state.py`, `source_state.py`, `positions.py`), opening a store (`opening.py`),
+LMDB (`lmdb`), Redis (`redis`), features.
 
 A store holds the events of one product. It is loaded in versions: `put_events` fills a version that readers do not see,
 and `publish` makes it the version that they read, all its sources at once. A source is loaded from one version of its
 table, up to the end of the last day in that table: its `watermark`. Events that arrive later are added one by one
 (posted to the service, or read from a stream) and are read together with the version. The next version is loaded from
-the lake, includes those events and replaces them. The events of a source are known until its `watermark`, or until
+the lake, includes those events and replaces them. It is loaded whole, or by `update`, which takes over the events of
+all entities but those that it names. The events of a source are known until its `watermark`, or until
 the moment up to which its stream was read, whichever is later. The product declares how old that moment may be for a
 decision; a store only reports it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,10 +24,14 @@ from resources import naming
 from resources.online_store.errors import StoreError, StoreUnavailable, VersionReplaced
 from resources.online_store.event_records import NewEvent
 from resources.online_store.positions import StreamPosition
-from resources.online_store.state import EntityEvents, Snapshot, SourceState, StoreState
+from resources.online_store.source_state import Basis, EntityEvents, SourceState
+from resources.online_store.state import Change, NewBlock, Snapshot, StoreState
 
 __all__ = [
+    "Basis",
+    "Change",
     "EntityEvents",
+    "NewBlock",
     "OnlineStore",
     "Snapshot",
     "SourceState",
@@ -54,6 +59,7 @@ class OnlineStore(Protocol):
         lookback: timedelta | None = None,
         table_version: int | None = None,
         corrected: bool = False,
+        basis: Basis | None = None,
     ) -> int:
         """Fills an unpublished version with the events of a source by one entity key; returns how many were kept.
 
@@ -67,6 +73,7 @@ class OnlineStore(Protocol):
             lookback: Older events are left out; `None` keeps all.
             table_version: The version of the lake's table that the events were read from.
             corrected: Whether later events of the source may be revisions of earlier ones.
+            basis: What a later load of changes must know of these events; `None` if there can be none.
 
         Raises:
             StoreError: A name, a column or the order of calls is wrong.
@@ -79,6 +86,40 @@ class OnlineStore(Protocol):
 
         Raises:
             StoreError: The version was not filled, or another load took its place.
+            StoreUnavailable: The store cannot be reached.
+        """
+        ...
+
+    def settled(self) -> StoreState | None:
+        """The version that is read, after an update that was interrupted behind its publication was ended.
+
+        Raises:
+            StoreUnavailable: The store cannot be reached.
+        """
+        ...
+
+    def loaded_blocks(
+        self, state: StoreState, source: str, key_column: str, keys: Sequence[str]
+    ) -> Sequence[bytes | None]:
+        """The stored block of each entity key in a settled version, without later events; `None` where there is none.
+
+        Raises:
+            StoreUnavailable: The store cannot be reached.
+        """
+        ...
+
+    def update(self, version: str, changes: Iterable[Change], *, upon: StoreState) -> StoreState:
+        """Publishes a version that has the blocks of another one but for the changes.
+
+        Readers see the version before, or all changes at once. Other writers wait for some hundred blocks at most.
+
+        Args:
+            changes: One for each source and key column of the new version.
+            upon: The settled version that is read, whose blocks stay.
+
+        Raises:
+            VersionReplaced: It is no longer read, or events were erased from it; nothing was published.
+            StoreError: Another load took this one's place.
             StoreUnavailable: The store cannot be reached.
         """
         ...
@@ -184,9 +225,10 @@ class OnlineStore(Protocol):
         """Verifies the files of an embedded store and removes damaged ones, so that a load fills them anew.
 
         Call it before a load. Events that were posted since the last load, and came by no stream, are lost with them.
+        Of a server it is asked whether it still has all sources of the version that is read.
 
         Returns:
-            The fault of the removed files; None for sound files.
+            The fault, which only a load of everything mends; None for a sound store.
         """
         ...
 

@@ -1,100 +1,21 @@
-"""The values of an online store: its versions, their sources, and the events that a fetch returns.
+"""The versions of an online store, the changes between two of them, and the events that a fetch returns.
 
 Belongs here: these values, their JSON, and pure functions of them. Does not belong here: the methods of a store
-(`protocol.py`), where it keeps the values, the positions of streams (`positions.py`).
+(`protocol.py`), where it keeps the values, one loaded source (`source_state.py`), the positions of streams
+(`positions.py`).
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
-from resources.moments import micros
-from resources.online_store.errors import EventError, StoreError, StoreUnavailable
-from resources.online_store.event_blocks import schema_from_text, schema_text
-from resources.online_store.event_records import NewEvent, arrival_micros, encode_event, is_expired, is_superseded
-
-_SECOND = timedelta(seconds=1)
-
-
-class EntityEvents(NamedTuple):
-    """The events of one entity by one key: `EntityEvents("transactions", "customer_id", "C17")`.
-
-    Attributes:
-        optional: If the source was not loaded, a fetch returns a table without columns instead of an error.
-    """
-
-    source: str
-    key_column: str
-    key: str | int
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class SourceState:
-    """The state of one loaded source.
-
-    Attributes:
-        rows: For each key column, how many events were loaded by it.
-        schema: Columns of the events.
-        watermark: Events known before this moment were loaded.
-        table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
-        lookback: How far back events are kept; `None` keeps all.
-        corrected: Whether later events of the source may be revisions of earlier ones.
-        lookbacks: For each key column, how far back events are kept by it; `lookback` is the longest of them.
-    """
-
-    rows: Mapping[str, int]
-    schema: pa.Schema
-    watermark: datetime
-    table_version: int | None = None
-    lookback: timedelta | None = None
-    corrected: bool = False
-    lookbacks: Mapping[str, timedelta | None] = field(default_factory=dict)
-
-    def kept_from(self, key_column: str) -> datetime | None:
-        """The moment from which the loaded events are complete by a key column; None where all are kept."""
-        lookback = self.lookbacks.get(key_column, self.lookback)
-        return None if lookback is None else self.watermark - lookback
-
-    def holders(self, source: str, row: Mapping[str, object]) -> tuple[EntityEvents, ...]:
-        """The entities under which an event is kept: one for each key column that is not null in its row."""
-        return tuple(EntityEvents(source, name, row[name]) for name in self.rows if row[name] is not None)  # type: ignore[arg-type]
-
-
-def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes:
-    """The record of an event that was posted to the service.
-
-    Raises:
-        EventError: The event does not fit the source's columns, has no entity, or is older than the load.
-    """
-    record = encode_event(event, loaded.schema, source=source)
-    if not loaded.holders(source, event.row):
-        raise EventError(f"event of {source}: {' and '.join(loaded.rows)} are null; name the entity whose event it is")
-    if arrival_micros(record) < micros(loaded.watermark):
-        raise EventError(
-            f"event of {source}: known_at is before {loaded.watermark.isoformat()}, up to which the store was "
-            f"loaded from the lake; an older event must arrive through its source"
-        )
-    return record
-
-
-def encode_streamed(
-    events: Sequence[NewEvent], loaded: SourceState, *, source: str
-) -> Iterator[tuple[NewEvent, bytes]]:
-    """Each event of a stream that arrived at or after the end of the load, with its record.
-
-    Raises:
-        EventError: An event does not fit the source's columns.
-    """
-    since = micros(loaded.watermark)
-    for event in events:
-        record = encode_event(event, loaded.schema, source=source)
-        if arrival_micros(record) >= since:
-            yield event, record
+from resources.online_store.errors import StoreError, StoreUnavailable
+from resources.online_store.event_records import is_expired, is_superseded
+from resources.online_store.source_state import EntityEvents, SourceState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,17 +27,38 @@ class StoreState:
         serial: Increases with every version of this store.
         writer: Identifies the process that fills the version. A load stops when it finds another writer here: that
             process took the load over.
+        layers: The serials whose blocks the version reads, the first that has a block of the entity counts; empty where
+            they are all its own. A load of changes alone writes the blocks of the entities that it touches, above those
+            of the version before, and then moves them there.
+        is_erased: Whether events of an entity were removed since the load, which the lake may still have: changes alone
+            cannot be loaded on top of it.
     """
 
     version: str
     serial: int
     writer: str = ""
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    layers: tuple[int, ...] = ()
+    is_erased: bool = False
 
     @property
     def token(self) -> str:
-        """Identifies the version; a version of a store that was emptied meanwhile has another token."""
-        return f"{self.serial}:{self.writer}"
+        """Identifies the version; a version of a store that was emptied meanwhile has another token.
+
+        Layers stand in front: code that knows none cannot read the token, instead of reading a part of the blocks.
+        """
+        own = f"{self.serial}:{self.writer}"
+        return f"/{'+'.join(map(str, self.layers))}/{own}" if self.layers else own
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The serials whose blocks the version reads, in order."""
+        return self.layers or (self.serial,)
+
+    @property
+    def base(self) -> int:
+        """The serial that has the blocks of most entities."""
+        return self.places[-1]
 
     @property
     def table_versions(self) -> dict[str, int | None]:
@@ -174,7 +116,10 @@ class StoreState:
             lookback = None if unbounded else max(before.lookback, lookback)  # type: ignore[type-var]
         every = {**(before.rows if before else {}), key_column: rows}
         lookbacks = {**(before.lookbacks if before else {}), key_column: loaded.lookback}
-        merged = replace(loaded, rows=every, lookback=lookback, lookbacks=lookbacks)
+        basis = loaded.basis
+        if before is not None and set(before.rows) - {key_column}:
+            basis = before.basis.with_other(basis) if before.basis and basis else None
+        merged = replace(loaded, rows=every, lookback=lookback, lookbacks=lookbacks, basis=basis)
         return replace(self, sources={**self.sources, source: merged})
 
     def source(self, name: str, key_column: str) -> SourceState:
@@ -196,19 +141,9 @@ class StoreState:
             "version": self.version,
             "serial": self.serial,
             "writer": self.writer,
-            "sources": {
-                name: {
-                    "rows": dict(state.rows),
-                    "schema": schema_text(state.schema),
-                    # Existing stores have the watermark under this name.
-                    "loaded_until": state.watermark.isoformat(),
-                    "table_version": state.table_version,
-                    "lookback": _seconds(state.lookback),
-                    "corrected": state.corrected,
-                    "lookbacks": {key: _seconds(lookback) for key, lookback in state.lookbacks.items()},
-                }
-                for name, state in self.sources.items()
-            },
+            "layers": list(self.layers),
+            "is_erased": self.is_erased,
+            "sources": {name: state.to_values() for name, state in self.sources.items()},
         }
         return json.dumps(values, sort_keys=True).encode()
 
@@ -221,30 +156,18 @@ class StoreState:
         """
         try:
             values = json.loads(data)
-            sources = {
-                name: SourceState(
-                    rows=state["rows"],
-                    schema=schema_from_text(state["schema"]),
-                    watermark=datetime.fromisoformat(state["loaded_until"]),
-                    table_version=state["table_version"],
-                    lookback=_length(state["lookback"]),
-                    corrected=state.get("corrected", False),
-                    # Stores in use were written without the lookbacks of single keys.
-                    lookbacks={key: _length(lookback) for key, lookback in state.get("lookbacks", {}).items()},
-                )
-                for name, state in values["sources"].items()
-            }
-            return cls(version=values["version"], serial=values["serial"], writer=values["writer"], sources=sources)
+            sources = {name: SourceState.from_values(state) for name, state in values["sources"].items()}
+            return cls(
+                version=values["version"],
+                serial=values["serial"],
+                writer=values["writer"],
+                sources=sources,
+                # Stores in use were written when every load was of everything.
+                layers=tuple(values.get("layers", ())),
+                is_erased=values.get("is_erased", False),
+            )
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid, OSError) as error:
             raise StoreUnavailable(f"the online store's state is damaged: {error!r}; load it again") from error
-
-
-def _seconds(lookback: timedelta | None) -> float | None:
-    return None if lookback is None else lookback / _SECOND
-
-
-def _length(seconds: float | None) -> timedelta | None:
-    return None if seconds is None else seconds * _SECOND
 
 
 def restart_needed(before: StoreState | None, now: StoreState, source: str) -> bool:
@@ -273,3 +196,31 @@ class Snapshot:
     tables: Mapping[EntityEvents, pa.Table]
     watermarks: Mapping[str, datetime]
     loaded: Mapping[str, SourceState] = field(default_factory=dict)
+
+
+class NewBlock(NamedTuple):
+    """The block of one entity in place of the one before; `None` removes it.
+
+    Attributes:
+        key: The text of the entity's key.
+        more: How many events more than before it has; fewer are negative.
+    """
+
+    key: str
+    block: bytes | None
+    more: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A source by one key column in a version that takes over what it does not name.
+
+    Attributes:
+        loaded: The state of the source for this key column alone, with its rows in the version before.
+        blocks: The entities whose blocks are others, each once; read once.
+    """
+
+    source: str
+    key_column: str
+    loaded: SourceState
+    blocks: Iterable[NewBlock]

@@ -53,6 +53,11 @@ class FolderBackend:
         except OSError as error:
             raise RolloutUnavailable(f"rollout store {self.root / path} cannot be read: {error}") from error
 
+    def contents(self, path: str) -> dict[str, bytes]:
+        """The files in the folder; those that are being written have names that begin with a dot."""
+        found = {name: self.read(f"{path}/{name}") for name in sorted(self.names(path)) if not name.startswith(".")}
+        return {name: data for name, data in found.items() if data is not None}
+
     def upload(self, source: Path, path: str) -> None:
         """Copies to a temporary folder beside it, then renames; a folder that is there keeps its place."""
         target = self.root / path

@@ -270,6 +270,10 @@ class Backend(Protocol):
         """The names of the files of a published folder; empty when there is none."""
         ...
 
+    def contents(self, path: str) -> dict[str, bytes]:
+        """The bytes of the files of a folder by name, in the order of names; a file that goes meanwhile is left out."""
+        ...
+
     def upload(self, source: Path, path: str) -> None:
         """Publishes a local folder of files; its manifest becomes visible last or together with the rest.
 

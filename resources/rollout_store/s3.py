@@ -5,7 +5,7 @@ Belongs here: the boto3 calls. Does not belong here: the content of the files (`
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ class S3Backend:
     client: Any
     bucket: str
     prefix: str
+    # Of each folder the content of the objects as they were read last, by tag: another content has another tag.
+    _read: dict[str, dict[str, tuple[str | None, bytes]]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, uri: str) -> Self:
@@ -77,6 +79,24 @@ class S3Backend:
     def names(self, path: str) -> frozenset[str]:
         """The last parts of the keys."""
         return frozenset(key.rsplit("/", 1)[1] for key in self._keys(f"{path}/"))
+
+    def contents(self, path: str) -> dict[str, bytes]:
+        """The objects of the folder: one listing, and a request for each that is new or has changed since."""
+        before = self._read.get(path, {})
+        found: dict[str, tuple[str | None, bytes]] = {}
+        for entry in self._entries(f"{path}/"):
+            name = entry["Key"].rsplit("/", 1)[1]
+            known = before.get(name)
+            if known is None or known[0] != entry["ETag"]:
+                data, tag = self._tagged(f"{path}/{name}")
+                known = None if data is None else (tag, data)
+            if known is not None:
+                found[name] = known
+        beside = path.rpartition("/")[0]
+        for other in [other for other in self._read if other.rpartition("/")[0] == beside]:
+            self._read.pop(other, None)  # of an earlier rollout
+        self._read[path] = found
+        return {name: data for name, (_, data) in found.items()}
 
     def upload(self, source: Path, path: str) -> None:
         """Writes one object for each file, the manifest last: readers ignore a bundle without a manifest."""
@@ -130,7 +150,10 @@ class S3Backend:
             raise self._unavailable(path, error) from error
 
     def _keys(self, path: str) -> list[str]:
-        return [entry["Key"] for page in self._pages(self.prefix + path) for entry in page.get("Contents", ())]
+        return [entry["Key"] for entry in self._entries(path)]
+
+    def _entries(self, path: str) -> list[dict[str, Any]]:
+        return [entry for page in self._pages(self.prefix + path) for entry in page.get("Contents", ())]
 
     def _pages(self, prefix: str) -> list[dict[str, Any]]:
         try:

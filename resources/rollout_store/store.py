@@ -168,10 +168,8 @@ class RolloutStore:
         Raises:
             RolloutUnavailable: The store cannot be reached.
         """
-        path = _evidence_path(product, rollout)
-        names = sorted(name for name in self.backend.names(path) if name.endswith(".json"))
-        found = {name.removesuffix(".json"): self.backend.read(f"{path}/{name}") for name in names}
-        return {name: data for name, data in found.items() if data is not None}
+        found = self.backend.contents(_evidence_path(product, rollout))
+        return {name.removesuffix(".json"): data for name, data in found.items() if name.endswith(".json")}
 
     def _parsed(self, product: str, data: bytes) -> RolloutManifest:
         try:

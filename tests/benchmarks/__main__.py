@@ -23,6 +23,8 @@ BENCHMARKS = (
     "bench_contracts",
     "bench_days",
     "bench_online",
+    "bench_store_load",
+    "bench_monitoring",
     "bench_feast_join",
     "bench_feast_online",
 )

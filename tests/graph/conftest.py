@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from assets.materialising import asset_key
-from assets.monitoring.drift import FeatureDrift, drift_table
-from assets.monitoring.performance import PERFORMANCE_SCHEMA
+from assets.monitoring.distributions.figures import Drift, drift_table
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.products import load_product
@@ -103,8 +103,11 @@ class Ticking:
 _COLUMNS = (("amount", "numeric"), ("score", "score"))
 
 
-def _figure(name: str, kind: Any, psi: float, rows: int) -> FeatureDrift:
-    return FeatureDrift(name=name, kind=kind, psi=psi, ks=0.0, p_value=1.0, rows=rows, missing_share=0.0)
+def _figure(name: str, kind: Any, psi: float, rows: int) -> Drift:
+    return Drift(
+        name=name, kind=kind, psi=psi, ks=0.0, p_value=1.0, rows=rows, missing_share=0.0,
+        psi_limit=0.25, limits_from="tests",
+    )  # fmt: skip
 
 
 RETRIES = yaml.safe_load((CHECKOUT / "infra/dagster/local.yaml").read_text(encoding="utf-8"))["run_retries"]

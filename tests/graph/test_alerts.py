@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.materialising import asset_key
+from assets.monitoring.performance.kpis import KPI_SCHEMA
 from pipelines.jobs import daily_name
 from pipelines.sensors import approval_alert, failure_alert
 from resources.environments import CHECKOUT
@@ -82,7 +84,8 @@ def test_a_run_that_failed_for_good_is_told_once(ticking: Ticking, receiver: Rec
     assert alert["link"] == f"{ticking.environment.dagster_url}/runs/{failed.run_id}"
     assert urlsplit(alert["link"]).hostname == "127.0.0.1"
     assert alert["remedy"] == "loopline backfill card_fraud --from 2026-09-30 --to 2026-09-30"
-    assert (CHECKOUT / alert["runbook"]).is_file()
+    assert (CHECKOUT / alert["runbook"].partition("#")[0]).is_file()
+    assert (alert["kind"], alert["owner"]) == ("run_failed", PRODUCT.contract("card_transactions").owner)
     for told in ("card_fraud", "raw_card_transactions", "2026-09-30", "no file", "RUNBOOK.md"):
         assert told in alert["text"]
 
@@ -198,3 +201,26 @@ def test_a_version_that_waits_for_an_approver_is_an_alert_with_its_card_and_the_
     (alert,) = receiver.alerts
     assert (alert["title"], alert["severity"], alert["link"]) == ("version 4 waits for an approver", "warning", card)
     assert all(word in alert["message"] for word in (card, waiting["approve"], waiting["reject"], waiting["reason"]))
+
+
+def test_a_business_figure_outside_of_the_expected_is_told_once_and_once_that_it_is_over(
+    ticking: Ticking, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tick(value: float) -> str:
+        """What the console has of one tick."""
+        row = {
+            "day": YESTERDAY, "figure": "approval_rate", "value": value, "expected": 0.75, "low": 0.7, "high": 0.8,
+            "rows": 900, "over": "all", "basis": "approval", "outside": not 0.7 <= value <= 0.8,
+        }  # fmt: skip
+        ticking.lake.replace("card_fraud/kpis", pa.Table.from_pylist([row], schema=KPI_SCHEMA), days=[YESTERDAY])
+        ticking.ask(f"{PRODUCT.name}_alerts_sensor")
+        return capsys.readouterr().err
+
+    assert "business figures" not in tick(0.75)
+    first = tick(0.41)
+    assert "business figures: approval rate is not as expected" in first
+    assert f"approval rate 0.41, expected 0.7 to 0.8 (by approval)\nasset: kpis\npartition: {YESTERDAY}" in first
+    assert "card_fraud/kpi/approval_rate" in first
+    assert "business figures" not in tick(0.42)
+    assert "ended: business figures" in tick(0.76)
+    assert "business figures" not in tick(0.77)

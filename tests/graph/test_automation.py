@@ -20,6 +20,7 @@ from resources.environments import load_environment
 from resources.lake import Lake
 from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
 
+ALERTS = f"{PRODUCT.name}_alerts_sensor"
 DRIFT, PERFORMANCE = f"{PRODUCT.name}_drift_sensor", f"{PRODUCT.name}_performance_sensor"
 LANDING = f"{PRODUCT.name}_landing_sensor"
 DAILY, RETRAIN = f"{PRODUCT.name}_daily_schedule", f"{PRODUCT.name}_retrain_schedule"
@@ -68,7 +69,7 @@ def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
     repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
     on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
     on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
-    assert len(on) == 10
+    assert len(on) == 12
     assert set(on.values()) == {"RUNNING"}
 
 
@@ -246,8 +247,22 @@ def test_calm_figures_start_nothing(ticking: Ticking) -> None:
     retrain(ticking, trained_at=NOW - timedelta(days=40))
     ticking.record_drift({YESTERDAY: 0.1})
     ticking.record_performance({YESTERDAY: 0.89})
-    assert str(ticking.ask(DRIFT)).startswith("none: drift: 0 features drifted")
+    assert str(ticking.ask(DRIFT)).startswith("none: drift: nothing is beyond its limit")
     assert str(ticking.ask(PERFORMANCE)).startswith("none: performance: realised AUC 0.890")
+
+
+def test_drift_is_told_once_while_it_lasts_and_its_end_too(
+    ticking: Ticking, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Further ticks have nothing to tell until the drift is gone."""
+    ticking.record_drift({YESTERDAY - timedelta(days=1): 0.6, YESTERDAY: 0.6})
+    assert ticking.ask(ALERTS) == "card_fraud/drift/v3/2026-09-29: open: not told yet"
+    for _ in range(2):
+        assert ticking.ask(ALERTS) == "nothing is due"
+    assert capsys.readouterr().err.count("rows have drifted since 2026-09-29") == 1
+    ticking.record_drift({YESTERDAY: 0.01})
+    assert "resolve: drift is as it should be" in str(ticking.ask(ALERTS))
+    assert ticking.ask(ALERTS) == "nothing is due"
 
 
 def test_drift_without_a_training_on_record_is_a_contradiction(ticking: Ticking) -> None:

@@ -1,7 +1,6 @@
 """What is shipped is whole: the lock, the package, the files of `infra/`, and the rules of who may import whom."""
 
 import ast
-import json
 import os
 import re
 import shutil
@@ -20,9 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
-from assets.serving.metrics import Metrics
 from pipelines.cli.app import app
-from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT, UnknownEnvironment, load_environment
 from tests.support.servers.ports import free_ports
 
@@ -165,18 +162,6 @@ def test_a_chart_template_reads_values_that_there_are(file: Path) -> None:
             found = found[part]
 
 
-def test_every_rule_has_an_owner_and_an_entry_in_a_runbook() -> None:
-    rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
-    text = (INFRA / "prometheus" / "RUNBOOK.md").read_text(encoding="utf-8")
-    entries = {heading.lower() for heading in re.findall(r"^## (\w+)$", text, re.MULTILINE)}
-    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
-        assert rule["labels"]["owner"], rule["alert"]
-        file, _, entry = rule["annotations"]["runbook_url"].rpartition("#")
-        assert file.endswith("/infra/prometheus/RUNBOOK.md")
-        assert entry == rule["alert"].lower()
-        assert entry in entries, f"{rule['alert']} has no entry in infra/prometheus/RUNBOOK.md"
-
-
 def test_commands_in_runbooks_and_alerts_are_commands_of_loopline() -> None:
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     known |= {group.name for group in app.registered_groups if group.name}
@@ -210,20 +195,6 @@ def test_the_decision_service_is_given_what_it_reads_and_no_key_or_password_beyo
         assert load_environment(variables, part="decisions").rollout == "x" * 32
         with pytest.raises(UnknownEnvironment, match="run the command where Dagster runs"):
             load_environment({**variables, "LOOPLINE_PART": "decisions"})
-
-
-def test_what_is_watched_is_what_the_service_counts() -> None:
-    metrics = Metrics()
-    metrics.show(dict, lambda _product: {}, lambda _product: True, lambda _product: False)
-    metrics.show_loops(tuple)
-    counted = {family.name for family in metrics.registry.collect()}
-    counted |= {family.name for family in StreamMetrics(tuple).collect()}
-    rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
-    dashboard = json.loads((INFRA / "grafana" / "dashboards" / "decisions.json").read_text(encoding="utf-8"))
-    expressions = [*strings_under(rules, "expr"), *strings_under(dashboard, "expr")]
-    watched = {name for text in expressions for name in re.findall(r"\bloopline_[a-z_]+", text)}
-    # The failures of a loop are for people who look; its alert is that it does not work.
-    assert {re.sub(r"_(total|bucket)$", "", name) for name in watched} == counted - {"loopline_loop_failures"}
 
 
 def test_every_long_running_process_has_probes_whose_commands_work(

@@ -4,8 +4,10 @@ Belongs here: a bundle over random rows of the product's features, published as 
 belong here: assertions.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +24,22 @@ from resources.rollout_store.store import RolloutStore
 from tests.support.serving_samples import trained
 
 
-def crown(product: Product, environment: Environment, folder: Path, *, version: str = "1", seed: int = 1) -> None:
-    """Publishes a champion whose model knows nothing; another seed gives another model."""
+def crown(
+    product: Product,
+    environment: Environment,
+    folder: Path,
+    *,
+    version: str = "1",
+    seed: int = 1,
+    created_at: datetime | None = None,
+    evaluated: Mapping[str, Any] | None = None,
+) -> None:
+    """Publishes a champion whose model knows nothing; another seed gives another model.
+
+    Args:
+        created_at: When it was made; by default long ago.
+        evaluated: Its `pins` and `metrics`, as of a champion that was evaluated on a training set.
+    """
     rows, rng = 400, np.random.default_rng(seed)
     features = product.features
     columns: dict[str, pa.Array] = {
@@ -43,7 +59,9 @@ def crown(product: Product, environment: Environment, folder: Path, *, version: 
     profile = build_profile(
         table, rng.beta(2, 6, rows), features.numeric, features.categories, positive_rate=0.5, auc=0.8
     )
-    parts = type(parts)(**{**vars(parts), "reference": profile.to_dict(), "rules": product.rules})
+    made = parts.created_at if created_at is None else created_at
+    changed = {"reference": profile.to_dict(), "rules": product.rules, "created_at": made, **(evaluated or {})}
+    parts = type(parts)(**{**vars(parts), **changed})
     digest = write_bundle(parts, folder / f"bundle-{version}", Keys.of(environment.home).signing)
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     rollout.publish_bundle(product.name, version, folder / f"bundle-{version}")

@@ -1,16 +1,29 @@
-"""Rows to be monitored: fixtures of a table of features, of tables of decisions by day, and of a reference profile."""
+"""Rows to be monitored: fixtures of a table of features, of tables of decisions by day, and of a reference profile.
 
-from collections.abc import Callable
+Belongs here too: the counts and the figures of such rows, without a bundle. Does not belong here: assertions.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.bundle.answers import REFUSE
+from assets.bundle.bundle import Policy
 from assets.bundle.profile import ReferenceProfile, build_profile
+from assets.monitoring.distributions.cells import Layout, layout_of
+from assets.monitoring.distributions.counting import Rows as Counted
+from assets.monitoring.distributions.counting import counted
+from assets.monitoring.distributions.figures import Drift, drift_of_days
+from assets.monitoring.distributions.limits import limits_of
+from assets.product import MonitoringPolicy
+from resources.naming import days_between
 
 FIRST = date(2025, 1, 1)
 Rows = Callable[..., pa.Table]
+POLICY = Policy(threshold=0.4, accept="yes", refuse="no", fallback="yes", reasons={}, reasons_shown=1, row_id="id")
 
 
 @pytest.fixture
@@ -58,3 +71,28 @@ def by_day(rows: Rows, scores: Callable[..., np.ndarray]) -> Rows:
         return table.append_column("day", pa.array(day, pa.date32()))
 
     return draw
+
+
+def layout(profile: ReferenceProfile) -> Layout:
+    return layout_of(profile, POLICY)
+
+
+def counts_by_day(profile: ReferenceProfile, table: pa.Table, days: Sequence[date]) -> np.ndarray:
+    """The counts of these days, int64 [days, cells], of rows with `score` and `day`."""
+    stamps, cells = np.array(table["day"]), layout(profile)
+    counts = []
+    for day in days:
+        rows = table.filter(pa.array(stamps == np.datetime64(day)))
+        scores = np.asarray(rows["score"].to_numpy(), dtype=np.float64)
+        counts.append(counted(cells, Counted(rows, scores, (scores >= POLICY.threshold).astype(np.int64) * REFUSE)))
+    return np.stack(counts)
+
+
+def figures_by_day(
+    profile: ReferenceProfile, table: pa.Table, days: Sequence[date], window: int
+) -> dict[date, tuple[Drift, ...]]:
+    """The figures of consecutive days by fixed limits: no history is known."""
+    before = days_between(days[0] - timedelta(days=window - 1), days[-1])
+    policy, cells = MonitoringPolicy(window_days=window), layout(profile)
+    limits = limits_of(cells, (), np.zeros((0, cells.cells), np.int64), policy)
+    return drift_of_days(cells, "batch", days, counts_by_day(profile, table, before), limits, policy)

@@ -1,19 +1,22 @@
 """Loads an online store over and over, as a process that can be killed.
 
-    python -m tests.support.store_loader URL FIRST LAST
+    python -m tests.support.store_loader URL FIRST LAST [changes]
 
 Version n holds, for each entity and each of two sources, n % 7 + 1 events with the value n, and records the table
-version n, so that readers know the content of each version. Prints a line after each step.
+version n, so that readers know the content of each version. Prints a line after each step. With `changes`, each version
+is an update of the one before, in which every entity has other events.
 """
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.event_blocks import TIMESTAMP, blocks, prepared
 from resources.online_store.opening import open_store
-from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot
+from resources.online_store.protocol import Change, EntityEvents, NewBlock, OnlineStore, Snapshot
 
 PRODUCT = "loaded"
 SOURCES = ("orders", "returns")
@@ -36,6 +39,26 @@ def put(store: OnlineStore, source: str, number: int) -> None:
     store.put_events(source, "customer_id", table(number), version=str(number), watermark=UNTIL, table_version=number)
 
 
+def update(store: OnlineStore, number: int) -> None:
+    """Publishes version n as an update of the version that is read."""
+    upon = store.settled()
+    assert upon is not None
+
+    def renewed(source: str, before: int) -> Iterator[NewBlock]:
+        rows = prepared(table(number), source=source, key_column="customer_id", watermark=UNTIL, lookback=None)
+        for key, block in blocks(rows, "customer_id"):
+            yield NewBlock(key, block, number % 7 + 1 - before // ENTITIES)
+        print(f"put {source} {number}", flush=True)
+
+    changes = [
+        Change(
+            source, "customer_id", replace(loaded, table_version=number), renewed(source, loaded.rows["customer_id"])
+        )
+        for source, loaded in upon.sources.items()
+    ]
+    store.update(str(number), changes, upon=upon)
+
+
 def is_whole(snapshot: Snapshot) -> bool:
     """Whether everything in the snapshot belongs to the version that the snapshot names."""
     number = int(snapshot.version)
@@ -47,10 +70,13 @@ def main() -> None:
     url, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     store = open_store(url, PRODUCT)
     for number in range(first, last + 1):
-        for source in SOURCES:
-            put(store, source, number)
-            print(f"put {source} {number}", flush=True)
-        store.publish(str(number))
+        if sys.argv[4:] == ["changes"]:
+            update(store, number)
+        else:
+            for source in SOURCES:
+                put(store, source, number)
+                print(f"put {source} {number}", flush=True)
+            store.publish(str(number))
         print(f"published {number}", flush=True)
     store.close()
 

@@ -1,7 +1,7 @@
 """Statistics of the values of each feature.
 
 Belongs here: a few statistics of each column of a feature table. Does not belong here: the reference profile of a model
-(`assets.bundle.profile`), drift of values (`assets.monitoring.drift`).
+(`assets.bundle.profile`), drift of values (`assets.monitoring.distributions`).
 """
 
 from collections.abc import Mapping, Sequence

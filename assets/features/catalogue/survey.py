@@ -84,7 +84,8 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
     newest = [] if version is None else _newest_days(lake, table, version)
     rows = pa.table({})
     if newest:
-        existing = [name for name in names if name in lake.schema(table, version).names]
+        there = lake.schema(table, version).names
+        existing = [name for name in names if name in there]
         rows = lake.read(table, days=newest, version=version, columns=existing)
     return FeatureSurvey(
         product=product.name,

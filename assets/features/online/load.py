@@ -7,12 +7,14 @@ not belong here: the store (`resources.online_store`), the run that loads it (`a
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
+import numpy as np
 import pyarrow as pa
 
+from assets.features.columns.arrow import read_micros
 from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.online.tiles import CHUNK, Tiling
@@ -22,7 +24,9 @@ from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
 from resources.lake.origins import changed_days
-from resources.online_store.protocol import OnlineStore, StoreState
+from resources.lake.partitioning import slot_column
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import Basis, OnlineStore, StoreState
 from resources.slots import Slot, day_of, end_of, next_slot, slot_before, start_of
 
 
@@ -76,22 +80,28 @@ def planned_loads(
         known = {day for day in (*days, *validated[source]) if end_of(day) <= now}
         lacking = _lacking(known, [lookback_of(need) for need in kernel.needs if need.source == source])
         end = start_of(lacking or max((next_slot(day) for day in known), default=product.start))
-        usable = tuple(day for day in days if start_of(day) < end and day in known)
-        pinned[source] = version, end, lacking, usable
+        pinned[source] = version, end, lacking, days
     corrected = {group.source for group in kernel.groups if group.record_key is not None}
     loads = []
     for need in kernel.needs:
         version, until, lacking, days = pinned[need.source]
         lookback = lookback_of(need)
-        first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
-        usable = tuple(day for day in days if day_of(day) >= first)
-        table = validated_table(product.name, need.source)
+        table, usable = validated_table(product.name, need.source), days_within(days, until, lookback)
         loads.append(
             SourceLoad(
                 need.source, need.key, table, version, usable, until, lookback, lacking, need.source in corrected
             )
         )
     return tuple(loads)
+
+
+def days_within(days: Iterable[Slot], watermark: datetime, lookback: timedelta | None) -> tuple[Slot, ...]:
+    """Those of a table's days, or hours, that a load up to a watermark reads.
+
+    A watermark is the end of a slot, and no later than now: each earlier slot is over.
+    """
+    first = date.min if lookback is None else (watermark - lookback).date() - timedelta(days=1)
+    return tuple(day for day in days if start_of(day) < watermark and day_of(day) >= first)
 
 
 def lookback_of(need: Need) -> timedelta | None:
@@ -140,14 +150,53 @@ def is_current(product: Product, lake: Lake, loads: Sequence[SourceLoad], state:
     return not any(changed_days(lake, table, version) for table, version in replaced)
 
 
+def loads_of(
+    product: Product, lake: Lake, loads: Sequence[SourceLoad], state: StoreState
+) -> tuple[SourceLoad, ...] | None:
+    """The loads that a version of the store was made by, one for each of these; None where it was made by others.
+
+    Others are those of another set of features, of other lookbacks, or of a table that was removed since.
+
+    Raises:
+        LakeError: The log of a table cannot be read.
+    """
+    found = []
+    for load in loads:
+        loaded = state.sources.get(load.source)
+        version = None if loaded is None else loaded.table_version
+        if loaded is None or version is None or version > load.table_version:
+            return None
+        days = days_within(lake.slots(load.table, version), loaded.watermark, load.lookback)
+        found.append(replace(load, table_version=version, watermark=loaded.watermark, days=days, lacking=None))
+    return tuple(found) if state.version == load_name(product, found) else None
+
+
+def basis_of(kernel: Kernel, lake: Lake, load: SourceLoad, rows: pa.Table) -> Basis:
+    """What the rows of a load, with their partition columns, tell a later load of changes."""
+    known = read_micros(rows, "known_at", "events")
+    used = np.maximum(known, read_micros(rows, "event_time", "events"))
+    slots = rows[slot_column(rows.column_names)].cast(TIMESTAMP)
+    start = read_micros(pa.table({"start": slots}), "start", "events")
+    least, most = (int((used - start).min()), int((known - start).max())) if len(rows) else (0, 0)
+    resolutions = tuple(sorted(kernel.resolutions.get(load.source, {}).items()))
+    return Basis(lake.identity(load.table), timedelta(microseconds=least), timedelta(microseconds=most), resolutions)
+
+
 def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool:
     """Whether an interrupted load of this name already has the source by this key."""
-    if staged is None or staged.version != version or load.source not in staged.sources:
+    if staged is None or staged.version != version or staged.layers or load.source not in staged.sources:
         return False
     return load.key in staged.sources[load.source].rows
 
 
-def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tiling | None, events: pa.Table) -> int:
+def put_source(
+    store: OnlineStore,
+    version: str,
+    load: SourceLoad,
+    tiling: Tiling | None,
+    events: pa.Table,
+    basis: Basis | None = None,
+) -> int:
     """Stores one source by one key, entities with very many events in tiles; returns the number of tiled entities.
 
     The events of the other entities are stored last and complete the load of the key.
@@ -159,7 +208,7 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
     def put(source: str, key: str, table: pa.Table) -> None:
         store.put_events(
             source, key, table, version=version, watermark=load.watermark, lookback=load.lookback,
-            table_version=load.table_version, corrected=load.corrected,
+            table_version=load.table_version, corrected=load.corrected, basis=basis,
         )  # fmt: skip
 
     split = None if tiling is None else tiling.split(events, watermark=load.watermark, lookback=load.lookback)

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from assets.features.columns.arrow import Members
 from assets.vocabulary import FeatureError
 from resources.lake import DAY, HOUR
-from resources.lake.parquet import CHECKED
+from resources.lake.fragments import fragment_of
 from resources.lake.reading import read_files
 from resources.slots import Slot, checked_slot
 from resources.sources.object_stores import open_place
+from resources.sources.objects import sizes_of
 
 _ROWS = 200_000
 """Rows that are gathered into one table."""
@@ -88,7 +89,7 @@ def size_of(addresses: Sequence[str]) -> int:
     if not addresses:
         return 0
     files, _ = open_place(addresses[0])
-    return sum(info.size or 0 for info in files.get_file_info([address.removeprefix("s3://") for address in addresses]))
+    return sum(sizes_of(files, [address.removeprefix("s3://") for address in addresses]).values())
 
 
 def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field]) -> pa.Table:
@@ -113,7 +114,7 @@ def read_batches(
     if not addresses:
         return
     files, _ = open_place(addresses[0])
-    fragments = {address: CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses}
+    fragments = {address: fragment_of(files, address.removeprefix("s3://")) for address in addresses}
     wanted = {
         name: pc.field(to.name) if to.equals(table.schema.field(to.name)) else pc.field(to.name).cast(to.type)
         for name, to in columns.items()

@@ -36,7 +36,7 @@ from resources.lake.partitioning import partition_folder, slot_at, with_slot
 from resources.lake.values import HOUR_TYPE
 from resources.processes.memory import keep_freed_memory
 from resources.slots import Hour, Slot, end_of
-from resources.sources.object_stores import open_place
+from resources.sources.object_stores import is_s3, open_place
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -285,9 +285,10 @@ class FeatureTable:
         """Writes a file under a unique name: a failed attempt leaves a file that no commit refers to."""
         path = f"{partition_folder(day)}{uuid.uuid4().hex}.parquet"
         files, full = open_place(f"{self.target}/{path}")
-        files.create_dir(full.rpartition("/")[0], recursive=True)
-        write_parquet(table, full, files)
-        return WrittenFile(path, day, table.num_rows, files.get_file_info(full).size, ordered_hash(table))
+        if not is_s3(self.target):  # S3 has no folders
+            files.create_dir(full.rpartition("/")[0], recursive=True)
+        size = write_parquet(table, full, files)
+        return WrittenFile(path, day, table.num_rows, size, ordered_hash(table))
 
     @property
     def _order(self) -> list[str]:

@@ -96,7 +96,7 @@ def run(
     tables = {source: files.table for source, files in events.items()}
     table = FeatureTable(kernel, columns, str(target), spine.table, tables, days)
     read = {need.source: events[need.source].paths for need in kernel.needs}
-    size = size_of([*spine.paths, *(path for paths in read.values() for path in paths)])
+    size = size_of(spine.paths) + sum(map(size_of, read.values()))
     first = days[0] - timedelta(days=columns.days_after)
     wanted = [path for path in spine.paths if first <= partition_of(path) <= days[1]]
     alone = day_of(days[0]) == day_of(days[1]) or len(days_of(map(partition_of, wanted))) <= 1

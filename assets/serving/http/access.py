@@ -32,7 +32,7 @@ ROUTES: Mapping[str, Needed] = {
     "/metrics": "operate",
     # A page without data of its own: it asks for a key before it reads /openapi.json.
     "/docs": "open",
-    # Probes of a container say whether it works, and nothing else.
+    # Probes of a container say whether it works, and nothing else; the server answers them.
     "/livez": "open",
     "/readyz": "open",
 }
@@ -51,6 +51,7 @@ ROUTE = "loopline.route"
 """The key of a request's scope under which its route is, as the table names it."""
 
 _PATTERNS = {route.split("{")[0]: route for route in ROUTES if "{" in route}
+_PROBES = ("/livez", "/readyz")
 _UNCOUNTED = ("open", "any", "operate")
 
 
@@ -60,6 +61,11 @@ def route_of(path: str) -> str | None:
         return path
     start, _, rest = path.rpartition("/")
     return _PATTERNS.get(f"{start}/") if rest else None
+
+
+def is_own(path: str) -> bool:
+    """Whether the path is of a route that `routes.py` answers."""
+    return path not in _PROBES and route_of(path) is not None
 
 
 class Gate:

@@ -16,12 +16,13 @@ from functools import partial
 from typing import Any, cast
 
 import httptools
+from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from assets.serving.http.access import ARRIVED, UNBOUNDED
+from assets.serving.http.access import ARRIVED, UNBOUNDED, is_own
 from assets.serving.http.endings import Awaited, EndingConnection
 from assets.serving.http.messages import head_without_offer
 from assets.serving.http.refusals import (
@@ -35,6 +36,7 @@ from assets.serving.http.refusals import (
     answer_of,
 )
 from assets.serving.http.under_way import UnderWay
+from assets.serving.http.writing import HeadWithBody
 
 _ANSWER_SECONDS = 10.0
 _LAST_SECONDS = 0.2
@@ -47,6 +49,7 @@ class BoundedProtocol(EndingConnection):
         refused: Called with the reason of each refusal.
         draining: Whether the service is about to end: each answer then ends its connection.
         under_way: The requests of all connections, which share it.
+        own: Answers the paths of our own routes, in the place of the server's application.
     """
 
     def __init__(
@@ -59,11 +62,14 @@ class BoundedProtocol(EndingConnection):
         refused: Callable[[Why], None] = lambda _why: None,
         draining: Callable[[], bool] = lambda: False,
         under_way: UnderWay | None = None,
+        own: ASGIApp | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
         self._is_draining = draining
         self._under_way = under_way or UnderWay()
+        self._own = cast(ASGI3Application | None, own)
+        self._answer: HeadWithBody | None = None
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
@@ -179,7 +185,10 @@ class BoundedProtocol(EndingConnection):
     def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if self._is_draining():
             cycle.keep_alive = False
-        super()._start_asgi_task(cycle, app)
+        self._answer = HeadWithBody(self.transport)
+        cycle.transport = self._answer  # type: ignore[assignment]  # a cycle writes, closes and asks no more of it
+        own = self._own if is_own(cycle.scope["path"]) else None
+        super()._start_asgi_task(cycle, own or app)
 
     def _refuse_whole(self, cycle: RequestResponseCycle) -> None:
         """Refuses a request here, not behind the server's layers: they take longer than a refusal, and would add up."""
@@ -196,6 +205,8 @@ class BoundedProtocol(EndingConnection):
         The request that was answered calls this. Timers and requests that begin here must not keep its context: what
         it held would live for as long as they do.
         """
+        if self._answer is not None:
+            self._answer.flush()
         Context().run(self._after_response)
 
     def _after_response(self) -> None:

@@ -33,6 +33,7 @@ _ERRORS = {
     "413": f"a body of more than {LARGEST_BODY} bytes",
     "429": "beyond the key's rate; `Retry-After` gives the seconds",
     "503": "no champion, overloaded, events too old, or what was sent could not be kept in time: send it again",
+    "504": "not answered within 10 s, and given up: send it again later",
     "507": "the disk of the decision log is full",
 }
 _IDEMPOTENCY = {
@@ -106,36 +107,37 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             "summary": "One decision; it is on disk before it is answered",
             "parameters": [_IDEMPOTENCY],
             "requestBody": _body([_call(name, "request", _ref(f"{name}.request")) for name in products], one),
-            "responses": decided | _errors("400", "404", "409", "413", "429", "503", "507"),
+            "responses": decided | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }},
         "/decide/many": {"post": {
             "summary": f"Decisions for 1 to {LARGEST_BATCH} requests; each has its own status",
             "parameters": [_IDEMPOTENCY],
             "requestBody": _body([_call(name, "requests", _list(f"{name}.request")) for name in products], many),
             "responses": _answer("a result for each request, in order", results)
-            | _errors("400", "404", "413", "429", "503"),
+            | _errors("400", "404", "413", "429", "503", "504"),
         }},
         "/decisions/{decision_id}": {"get": {
             "summary": "An earlier decision: its whole record, and the reasons of an accepted one too",
             "parameters": [by_id],
-            "responses": _answer("record and reasons", {"type": "object"}) | _errors("404", "409", "429", "503"),
+            "responses": _answer("record and reasons", {"type": "object"}) | _errors("404", "409", "429", "503", "504"),
         }},
         "/events": {"post": {
             "summary": "Adds an event to the online store",
             "requestBody": _body([_event(name, source) for name, product in products.items()
                                   for source in sorted(product.event_columns)], events),
-            "responses": _answer("whether it was new", {"type": "object"}) | _errors("400", "404", "413", "429", "503"),
+            "responses": _answer("whether it was new", {"type": "object"})
+            | _errors("400", "404", "413", "429", "503", "504"),
         }},
         "/outcomes": {"post": {
             "summary": "How a decided row turned out; it is on disk before it is answered, and counts once",
             "requestBody": _body(outcomes, told),
-            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "507"),
+            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }},
         "/reviews": {"post": {
             "summary": "A person's outcome of a decision that neither accepted nor refused; it is on disk before it is "
             "answered, and counts once",
             "requestBody": _body(reviews, {}, told_apart=False),
-            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "507"),
+            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }},
         "/products": {"get": {
             "summary": "What is live: bundles, request fields, the state of the online store",

@@ -35,6 +35,7 @@ from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import PAGE_HEADERS, page
 from assets.serving.http.posting import post_outcome, post_review
 from assets.serving.http.refusals import OVERLOADED
+from assets.serving.http.under_way import BUDGET_SECONDS, THREADS
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
 
@@ -42,11 +43,11 @@ if TYPE_CHECKING:
     from assets.serving.application import Application
     from assets.serving.http.refusals import Why
 
-_THREADS = 4
 _POST_THREADS = 2
 _MOST_EXPLAINED = 8
 # The connections let fewer begin; this holds under any other server too.
 _MOST_IN_FLIGHT = 64
+_MOST_SECONDS = 10.0
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -66,7 +67,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
-        app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
+        app.state.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="decide")
         app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
         drain_on_signal(application)
@@ -95,7 +96,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
     if undeclared:
         raise LooplineError(f"routes {', '.join(sorted(undeclared))} are not in the table of `access.py`; declare them")
     return Starlette(
-        routes=[Route(path, handler, methods=[method]) for path, (method, handler) in handlers.items()],
+        routes=[Route(path, _in_time(handler), methods=[method]) for path, (method, handler) in handlers.items()],
         middleware=[Middleware(Gate)],
         lifespan=lifespan,
         exception_handlers={Exception: _unforeseen},
@@ -114,11 +115,34 @@ def is_draining(app: Starlette) -> bool:
     return application is not None and application.draining
 
 
+def latency_budget(app: Starlette) -> float:
+    """The smallest latency budget of the live products, in seconds: a connection does not know whose request it has."""
+    application = getattr(app.state, "application", None)
+    budgets = () if application is None else (live.policy.latency_ms / 1000 for live in application.live.values())
+    return min(budgets, default=BUDGET_SECONDS)
+
+
 def count_refusal(app: Starlette, why: "Why") -> None:
     """Counts a request that its connection refused, before any route saw it."""
     application: Application | None = getattr(app.state, "application", None)
     if application is not None:
         application.metrics.refused.labels(why).inc()
+
+
+def _in_time(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Gives a handler up that takes too long: nothing that fails in its threads may keep a client for ever."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(_MOST_SECONDS) as limit:
+                return await handler(request)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            request.app.state.application.metrics.count_refused("timeout")
+            return refusal(504, f"the request was not answered within {_MOST_SECONDS:g} s; try again later")
+
+    return handle
 
 
 def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -132,18 +132,22 @@ class Guard:
         for key in tuple(self._unwritten):
             self._write(key, now)
         for product, live in self._watcher.live.items():
-            for version in _versions(live.manifest):
-                key = (product, live.manifest.rollout, version)
-                self._judge(live, key, rows.get(key, []), now)
+            versions, rollout = _versions(live.manifest), live.manifest.rollout
+            records = self._records(product, rollout) if versions else None
+            for version in versions:
+                key = (product, rollout, version)
+                self._judge(live, key, rows.get(key, []), records, now)
         under_way = {(product, live.manifest.rollout) for product, live in self._watcher.live.items()}
         self._trials = {key: trial for key, trial in self._trials.items() if key[:2] in under_way}
         self._elsewhere = {key: trials for key, trials in self._elsewhere.items() if key[:2] in under_way}
 
-    def _judge(self, live: LiveProduct, key: _Key, rows: list[Seen], now: datetime) -> None:
+    def _judge(
+        self, live: LiveProduct, key: _Key, rows: list[Seen], records: Mapping[str, bytes] | None, now: datetime
+    ) -> None:
         product, rollout, version = key
         policy = live.policy
         own = self._trials.get(key) or Trial.none(rollout, policy, now)
-        others = self._others(key)
+        others = self._others(key, records)
         if rows:
             own = self._trials[key] = own.after(rows, now, elsewhere=others)
             self._publish(key, own)
@@ -157,16 +161,21 @@ class Guard:
             self._unwritten[key] = reason
             self._write(key, now)
 
-    def _others(self, key: _Key) -> list[Trial]:
-        """What other processes have seen; what they had seen last while the store cannot be reached."""
-        product, rollout, version = key
+    def _records(self, product: str, rollout: str) -> Mapping[str, bytes] | None:
+        """What every process has seen of a rollout; `None` while the store cannot be reached."""
         try:
-            records = self._store.read_evidence(product, rollout)
+            return self._store.read_evidence(product, rollout)
         except RolloutUnavailable as error:
             _LOG.warning("%s: judged by the evidence that is known here: %s", product, error)
+            return None
+
+    def _others(self, key: _Key, records: Mapping[str, bytes] | None) -> list[Trial]:
+        """What other processes have seen; what they had seen last while the store cannot be reached."""
+        product, _, version = key
+        if records is None:
             return self._elsewhere.get(key, [])
-        records.pop(f"{version}.{self._name}", None)
-        self._elsewhere[key] = trials_of(product, version, records)
+        own = f"{version}.{self._name}"
+        self._elsewhere[key] = trials_of(product, version, {name: one for name, one in records.items() if name != own})
         return self._elsewhere[key]
 
     def _publish(self, key: _Key, own: Trial) -> None:

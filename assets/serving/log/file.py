@@ -148,9 +148,14 @@ class LogFile:
         self.end = replace(self.end, length=self._length + len(data))
         self._size = max(self._size, self._length)
 
+    @property
+    def lacks_space(self) -> bool:
+        """Whether little allocated space is left."""
+        return self._size - self._length <= _SPACE // 4
+
     def allocate(self) -> None:
         """Writes zero bytes ahead when little space is left; appending works without them, but is slower."""
-        if self._size - self._length > _SPACE // 4:
+        if not self.lacks_space:
             return
         try:
             self._write(bytes(_SPACE), self._length)

@@ -10,12 +10,15 @@ import logging
 import os
 import queue
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from assets.serving.decision import Decision
 from assets.serving.log.file import DiskFile, LogFile, LoggedEnd, Opener, is_at
@@ -29,6 +32,7 @@ _OPEN_FILES = 16
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PROBE = 2**18
 _PROBE_SECONDS = 1.0
+_Task = Literal["write", "end"]
 
 
 class DecisionLogError(LooplineError):
@@ -52,6 +56,9 @@ class DecisionLog:
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
     fails, the file is cut back to its last logged line, opened again and tried once more; then the futures raise.
 
+    A caller for whose thread nobody waits may write its decision itself: to wake the thread and be woken by it takes
+    longer than a fast disk does.
+
     Args:
         opener: Opens a file of the log; its folder exists.
     """
@@ -60,7 +67,10 @@ class DecisionLog:
         self._folder = folder
         self._opener = opener
         self._process = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
+        self._waiting: deque[_Line] = deque()
+        self._tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        # Held by whoever writes; the files and their ends belong to its holder.
+        self._writing = threading.Lock()
         self._open: dict[Path, LogFile] = {}
         self._ends: dict[Path, LoggedEnd] = {}
         self._full = False
@@ -68,8 +78,11 @@ class DecisionLog:
         self.loop = Loop("decision-log", self._turn, retry=0.0)
         self.loop.start()
 
-    def append(self, decision: Decision) -> "Future[None]":
+    def append(self, decision: Decision, *, wake: bool = True) -> "Future[None]":
         """Queues a decision for writing.
+
+        Args:
+            wake: Has the thread write it; without, the caller must call `write`.
 
         Returns:
             A future that is done when the decision is on disk, and raises DecisionLogError when it could not be
@@ -77,15 +90,30 @@ class DecisionLog:
         """
         folder = self._folder / checked_name(decision.product, "product") / decision.decided_at.date().isoformat()
         data = json.dumps(decision.to_record(), separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        return self.put(folder, data)
+        return self.put(folder, data, wake=wake)
 
-    def put(self, folder: Path, data: bytes) -> "Future[None]":
-        """Queues a line, with its break, for this process's file of a folder; returns what `append` does."""
+    def put(self, folder: Path, data: bytes, *, wake: bool = True) -> "Future[None]":
+        """Queues a line, with its break, for this process's file of a folder; takes and returns what `append` does."""
         line = _Line(path=folder / f"{self._process}.jsonl", data=data, logged=Future())
         # A caller that stops waiting must not cancel the future: the thread will still complete it.
         line.logged.set_running_or_notify_cancel()
-        self._waiting.put(line)
+        self._waiting.append(line)
+        if wake:
+            self._tasks.put("write")
         return line.logged
+
+    def write(self) -> None:
+        """Writes in this thread what waits; where another one is writing, the log's thread does so afterwards."""
+        if not self._writing.acquire(blocking=False):
+            self._tasks.put("write")
+            return
+        try:
+            self._write_waiting()
+            is_over = not self._waiting and not any(file.lacks_space for file in self._open.values())
+        finally:
+            self._writing.release()
+        if not is_over:
+            self._tasks.put("write")
 
     @property
     def is_full(self) -> bool:
@@ -101,33 +129,41 @@ class DecisionLog:
 
     def close(self) -> None:
         """Writes the decisions that still wait, then ends the thread."""
-        self._waiting.put(None)
+        self._tasks.put("end")
         self.loop.join()
 
     def _turn(self) -> float:
-        """Waits for decisions, and writes those that wait; whatever fails, no decision is left without an end."""
-        taken = [self._waiting.get()]
-        while len(taken) < LARGEST_WRITE and not self._waiting.empty():
-            taken.append(self._waiting.get())
-        last = None in taken
-        if last:
-            self.loop.stop()
-        lines = [line for line in taken if line is not None]
+        """Waits for decisions, and writes those that wait."""
+        tasks = {self._tasks.get()}
+        while not self._tasks.empty():
+            tasks.add(self._tasks.get())
+        with self._writing:
+            try:
+                self._write_waiting()
+                for file in self._open.values():
+                    file.allocate()
+            finally:
+                if self._waiting:
+                    self._tasks.put("end" if "end" in tasks else "write")
+                elif "end" in tasks:
+                    self.loop.stop()
+                    self._close_but(())
+        return 0.0
+
+    def _write_waiting(self) -> None:
+        """Writes lines that wait, as many as one write may have; whatever fails, none is left without an end."""
+        lines = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_WRITE))]
         try:
-            self._write(lines, last=last)
+            batch: dict[Path, list[_Line]] = {}
+            for line in lines:
+                batch.setdefault(line.path, []).append(line)
+            for path, of_path in batch.items():
+                self._append(path, of_path)
+            if len(self._open) + len(self._ends) > _OPEN_FILES:
+                self._close_but(batch)
         finally:
             for line in (line for line in lines if not line.logged.done()):
                 line.logged.set_exception(DecisionLogError(f"decision log {line.path} could not be written; see above"))
-        return 0.0
-
-    def _write(self, lines: Sequence[_Line], *, last: bool) -> None:
-        batch: dict[Path, list[_Line]] = {}
-        for line in lines:
-            batch.setdefault(line.path, []).append(line)
-        for path, of_path in batch.items():
-            self._append(path, of_path)
-        if len(self._open) + len(self._ends) > _OPEN_FILES or last:
-            self._close_but(() if last else batch)
 
     def _append(self, path: Path, lines: list[_Line]) -> None:
         data = b"".join(line.data for line in lines)
@@ -146,8 +182,6 @@ class DecisionLog:
         self._full = False
         for line in lines:
             line.logged.set_result(None)
-        if path in self._open:
-            self._open[path].allocate()
 
     def _written(self, path: Path, data: bytes) -> None:
         """Appends to the open file; where that fails, once more to the file opened anew.

@@ -20,7 +20,7 @@ from pipelines.operations.doctor.machine import (
     writable,
 )
 from pipelines.operations.doctor.running import runs, services
-from pipelines.operations.doctor.settings import dagster_storage, keys, products, records, sandbox, servers
+from pipelines.operations.doctor.settings import alerts, dagster_storage, keys, products, records, sandbox, servers
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 
 
@@ -48,6 +48,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
         *records(environment),
+        alerts(environment, variables),
         products(),
         sandbox(environment),
         *servers(environment, variables),

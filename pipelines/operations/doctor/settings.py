@@ -12,6 +12,8 @@ from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.doctor.finding import Finding
 from pipelines.products import product_names
 from pipelines.workspace import listed_products
+from resources.alerts.policy import AlertError
+from resources.alerts.targets import targets_of
 from resources.dependencies import dependencies_of, problems_of
 from resources.environments import Environment
 from resources.errors import listed
@@ -50,6 +52,15 @@ def records(environment: Environment) -> tuple[Finding, ...]:
     except (AuditLogError, AuditLogDamaged) as error:
         return (Finding("audit log", False, str(error), "set LOOPLINE_RECORDS, or compare the log with its backup"),)
     return (Finding("audit log", True, f"{entries} entries, the chain is whole"),)
+
+
+def alerts(environment: Environment, variables: Mapping[str, str]) -> Finding:
+    """Whether LOOPLINE_ALERTS can be read and every secret that it refers to is set; nothing is sent."""
+    try:
+        found = targets_of(environment, variables)
+    except AlertError as error:
+        return Finding("alerts", False, str(error), "correct LOOPLINE_ALERTS")
+    return Finding("alerts", True, f"told to {listed([target.name for target in found])}")
 
 
 def products() -> Finding:

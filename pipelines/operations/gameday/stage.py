@@ -6,7 +6,7 @@ belong here: what happens on it (`play.py`, `day.py`).
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -14,12 +14,14 @@ import dagster as dg
 
 from assets.product import Product
 from pipelines.build import build_pipeline
+from pipelines.connections import alert_desk
 from pipelines.operations.gameday.recorder import Recorder
 from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.simulated_time import dagster_on
 from pipelines.operations.gameday.ticks import Ticker
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
+from resources.alerts.targets import Target
 from resources.clock import SimulatedClock
 from resources.environments import Environment, load_environment
 from resources.errors import LooplineError
@@ -112,5 +114,6 @@ def _played(
     scenario: Scenario, name: str, environment: Environment, instance: dg.DagsterInstance, recorder: Recorder
 ) -> Played:
     product = scenario.played(load_product(name))
-    definitions = build_pipeline(product, environment=environment, resources={"notifier": recorder})
+    desk = replace(alert_desk(product, environment), targets=lambda: (Target("recorder", recorder),))
+    definitions = build_pipeline(product, environment=environment, resources={"notifier": desk})
     return Played(product, definitions, Ticker(product, definitions, instance))

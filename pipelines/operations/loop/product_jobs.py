@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from assets.materialising import materialised_days
-from assets.monitoring.assets import JUDGED_BY
+from assets.monitoring.windows import JUDGED_BY
 from assets.product import Partitions, Product
 from assets.product.names import DEPLOYMENT, ONLINE_STORE, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name

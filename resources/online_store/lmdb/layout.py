@@ -10,10 +10,12 @@ Keys, `0` being a zero byte:
     0 staged                                  the version that is being filled
     0 stream source                           how far a source's stream was read
     a source 0 key column 0 key 0 event id    the record of one event
-    d serial source 0 key column 0 key        the block of an entity in the version of that serial (4 bytes)
+    d serial source 0 key column 0 key        the block of an entity in the version of that serial (4 bytes); empty in
+                                              the upper layer of a version for an entity without a block
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import lmdb
 
@@ -21,7 +23,8 @@ from resources.online_store.base import load_displaced
 from resources.online_store.erasure import Place
 from resources.online_store.event_records import key_text
 from resources.online_store.positions import StreamPosition
-from resources.online_store.state import EntityEvents, StoreState, restart_needed
+from resources.online_store.source_state import EntityEvents
+from resources.online_store.state import StoreState, restart_needed
 
 CURRENT = b"\x00current"
 STAGED = b"\x00staged"
@@ -82,10 +85,14 @@ def read_position(txn: lmdb.Transaction, source: str) -> StreamPosition | None:
     return None if raw is None else StreamPosition.from_json(raw)
 
 
-def find(txn: lmdb.Transaction, serial: int, entity: EntityEvents) -> tuple[bytes | None, list[bytes]]:
-    """An entity's block, if it has one, and its records."""
-    block = get(txn, data_prefix(serial, entity.source, entity.key_column) + key_text(entity.key).encode())
-    return block, [record for _, record in _entries(txn, event_prefix(entity))]
+def find(txn: lmdb.Transaction, places: Sequence[int], entity: EntityEvents) -> tuple[bytes | None, list[bytes]]:
+    """An entity's block, if it has one, from the first of these serials that has one, and its records."""
+    key, block = key_text(entity.key).encode(), None
+    for serial in places:
+        block = get(txn, data_prefix(serial, entity.source, entity.key_column) + key)
+        if block is not None:
+            break
+    return block or None, [record for _, record in _entries(txn, event_prefix(entity))]
 
 
 def _entries(txn: lmdb.Transaction, prefix: bytes) -> list[tuple[bytes, bytes]]:
@@ -104,6 +111,39 @@ def supersede(txn: lmdb.Transaction, before: StoreState | None, state: StoreStat
     for source in {*state.sources, *(before.sources if before else ())}:
         if restart_needed(before, state, source):
             txn.delete(stream_key(source))
+
+
+def settle(txn: lmdb.Transaction, *, most: int | None = None) -> None:
+    """Moves blocks of the version that is read from its upper layer to the lower one; after the last one it has one.
+
+    Args:
+        most: Moves at most so many; None for all.
+    """
+    state = read_state(txn, CURRENT)
+    if state is None or len(state.places) == 1:
+        return
+    above, below = serial_prefix(state.places[0]), serial_prefix(state.base)
+    with txn.cursor() as cursor:
+        moved, more = 0, cursor.set_range(above)
+        while more and (key := bytes(cursor.key())).startswith(above):
+            if moved == most:
+                return
+            under, block = below + key[len(above) :], bytes(cursor.value())
+            cursor.delete()
+            if block:
+                txn.put(under, block)
+            else:
+                txn.delete(under)
+            moved, more = moved + 1, cursor.set_range(above)
+    txn.put(CURRENT, replace(state, layers=(state.base,)).to_json())
+
+
+def mark_erased(txn: lmdb.Transaction) -> None:
+    """Marks the versions as ones from which events are erased, so that no update is made upon them."""
+    for name in (CURRENT, STAGED):
+        state = read_state(txn, name)
+        if state is not None:
+            txn.put(name, replace(state, is_erased=True).to_json())
 
 
 def drop_records(txn: lmdb.Transaction, gone: Callable[[str, bytes], bool]) -> int:

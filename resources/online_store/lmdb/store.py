@@ -1,61 +1,46 @@
 """The online store in LMDB: one folder of this machine for each product, filled by one process and read by many.
 
-Belongs here: the transactions of filling, reading and adding. Does not belong here: the keys (`layout.py`), the
-files (`files.py`), the format of the values (`event_blocks.py` and `event_records.py` of `resources.online_store`).
+Belongs here: the transactions of reading, adding and erasing. Does not belong here: filling versions (`filling.py`),
+the keys (`layout.py`), the files (`files.py`), the format of the values (`event_blocks.py` and `event_records.py` of
+`resources.online_store`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 import lmdb
-import pyarrow as pa
 
-from resources.online_store.base import StoreBase, load_displaced
 from resources.online_store.erasure import erase
-from resources.online_store.event_blocks import blocks
 from resources.online_store.event_records import NewEvent, identity
-from resources.online_store.lmdb.files import LmdbFiles
+from resources.online_store.lmdb.filling import LmdbFilling
 from resources.online_store.lmdb.layout import (
     CURRENT,
     STAGED,
     LmdbEntries,
-    data_prefix,
     drop_records,
     event_prefix,
     find,
     get,
+    mark_erased,
     read_position,
     read_state,
-    serial_prefix,
-    still_staged,
+    settle,
     stream_key,
-    supersede,
 )
 from resources.online_store.positions import StreamPosition, watermarks
-from resources.online_store.state import (
-    EntityEvents,
-    Snapshot,
-    SourceState,
-    StoreState,
-    encode_posted,
-    encode_streamed,
-)
-
-_BATCH = 2000
+from resources.online_store.source_state import EntityEvents, SourceState, encode_posted, encode_streamed
+from resources.online_store.state import Snapshot, StoreState
 
 
-class LmdbStore(StoreBase):
+class LmdbStore(LmdbFilling):
     """One product's events in a folder named after it; see `OnlineStore`.
 
     LMDB keeps the pages of erased events for reuse, and overwrites them in time.
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(label=f"online store {folder}", product=folder.name)
-        self._files = LmdbFiles(folder, label=self._label, product=self._product)
+        super().__init__(folder)
         self._known: tuple[bytes, StoreState] | None = None
 
     # ------------------------------------------------------------------ checks
@@ -72,86 +57,6 @@ class LmdbStore(StoreBase):
         """See `OnlineStore.damage`."""
         return self._files.damage()
 
-    # ------------------------------------------------------------------ filling
-
-    def _fill(self, version: str, source: str, key_column: str, table: pa.Table, loaded: SourceState) -> None:
-        """Commits every few thousand entities, so that other writers need not wait for the whole table."""
-        self._files.make_folder()
-        with self._files.failures():
-            staged = self._stage(version)
-            prefix = data_prefix(staged.serial, source, key_column)
-            self._drop_between(prefix, prefix + b"\xff" * 4, filling=staged)
-            cut = blocks(table, key_column)
-            while part := list(islice(cut, _BATCH)):
-                with self._files.writing() as txn:
-                    still_staged(txn, staged)
-                    for key, block in part:
-                        txn.put(prefix + key.encode(), block)
-            with self._files.writing() as txn:
-                latest = still_staged(txn, staged)
-                txn.put(STAGED, latest.with_source(source, key_column, rows=len(table), loaded=loaded).to_json())
-
-    def publish(self, version: str) -> StoreState:
-        """See `OnlineStore.publish`."""
-        with self._files.failures():
-            with self._files.writing() as txn:
-                staged = self._publishable(read_state(txn, STAGED), version)
-                supersede(txn, read_state(txn, CURRENT), staged)
-                txn.put(CURRENT, staged.to_json())
-                txn.delete(STAGED)
-            self._sweep(staged)
-        return staged
-
-    def _sweep(self, state: StoreState) -> None:
-        """Removes the blocks that a published version replaces; its transaction removed the records."""
-        self._drop_below(state.serial)
-
-    def _stage(self, version: str) -> StoreState:
-        """The staged state of a version: an unfinished load is taken over, else a new one begins."""
-        with self._files.writing() as txn:
-            current, staged = read_state(txn, CURRENT), read_state(txn, STAGED)
-            if staged is not None and staged.version == version:
-                if staged.writer != self._writer:
-                    if self._filling == version:
-                        raise load_displaced(version)
-                    staged = replace(staged, writer=self._writer)
-                    txn.put(STAGED, staged.to_json())
-                self._filling = version
-                return staged
-            serial = max((state.serial for state in (current, staged) if state), default=0) + 1
-            fresh = StoreState(version=version, serial=serial, writer=self._writer)
-            txn.put(STAGED, fresh.to_json())
-        self._filling = version
-        self._drop_below(serial, kept=current.serial if current else None)
-        return fresh
-
-    def _drop_below(self, end: int, *, kept: int | None = None) -> None:
-        """Removes the blocks of older versions. Blocks of newer versions belong to a later load."""
-        serial = self._serial_from(0)
-        while serial is not None and serial < end:
-            if serial != kept:
-                self._drop_between(serial_prefix(serial), serial_prefix(serial + 1))
-            serial = self._serial_from(serial + 1)
-
-    def _serial_from(self, lowest: int) -> int | None:
-        """The lowest serial, from `lowest` on, that has blocks."""
-        with self._files.environment().begin() as txn, txn.cursor() as cursor:
-            if not cursor.set_range(serial_prefix(lowest)):
-                return None
-            return int.from_bytes(cursor.key()[1:5], "big")
-
-    def _drop_between(self, start: bytes, stop: bytes, *, filling: StoreState | None = None) -> None:
-        removed = _BATCH
-        while removed == _BATCH:
-            removed = 0
-            with self._files.writing() as txn, txn.cursor() as cursor:
-                if filling is not None:
-                    still_staged(txn, filling)
-                found = cursor.set_range(start)
-                while found and bytes(cursor.key()) < stop and removed < _BATCH:
-                    found = cursor.delete()
-                    removed += 1
-
     # ------------------------------------------------------------------ reading
 
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
@@ -159,7 +64,7 @@ class LmdbStore(StoreBase):
         sources = {entity.source for entity in wanted}
         with self._files.failures(), self._files.environment().begin() as txn:
             state = self._current(txn)
-            found = [(entity, *find(txn, state.serial, entity)) for entity in wanted]
+            found = [(entity, *find(txn, state.places, entity)) for entity in wanted]
             positions = {source: get(txn, stream_key(source)) for source in sources}
         return self._snapshot(state, found, positions)
 
@@ -239,8 +144,12 @@ class LmdbStore(StoreBase):
         if not self._files.exist():
             return 0
         with self._files.failures(), self._files.writing() as txn:
+            settle(txn)
+            mark_erased(txn)
             states = (read_state(txn, name) for name in (CURRENT, STAGED))
-            return erase(LmdbEntries(txn), states, key_column, key)
+            # An update that is under way cannot be published: the version beneath it is marked.
+            whole = (state for state in states if state is not None and len(state.places) == 1)
+            return erase(LmdbEntries(txn), whole, key_column, key)
 
     def close(self) -> None:
         """See `OnlineStore.close`."""

@@ -7,9 +7,10 @@ Belongs here: the keys, and reading and removing single entries. Does not belong
 Keys, after `loopline:{product}:` (the braces keep a product on one node of a cluster):
 
     current, staged                           the version that is read, and the one that is being filled
-    token                                     serial and writer of the version that is read
+    token                                     serial and writer of the version that is read, behind its layers
     stream                                    hash: source -> how far its stream was read
-    data:serial:source:key column             hash: entity key -> block, in the version of that serial
+    data:serial:source:key column             hash: entity key -> block, in the version of that serial; empty in the
+                                              upper layer of a version for an entity without a block
     event:source:key column:key               hash: event id -> the record of one event
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 from resources.online_store.erasure import Place
 from resources.online_store.event_records import key_text
-from resources.online_store.state import EntityEvents
+from resources.online_store.source_state import EntityEvents
 
 MARK = b""
 """A field of every hash of blocks; it distinguishes a hash without entities from one that Redis has dropped."""

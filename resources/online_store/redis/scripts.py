@@ -8,13 +8,17 @@ Belongs here: the scripts. Does not belong here: their callers (`store.py`), the
 FETCH = """
 local token = redis.call('GET', KEYS[1])
 if not token then return {false} end
-local serial = string.match(token, '^%d+')
+local places = string.match(token, '^/([%d+]+)/') or string.match(token, '^%d+')
 local answer = {token, false}
 if token ~= ARGV[2] then answer[2] = redis.call('GET', KEYS[3]) end
 for i = 3, #ARGV, 3 do
-  local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
-  local block = redis.call('HGET', data, ARGV[i + 1])
-  if not block and redis.call('EXISTS', data) == 0 then block = 0 end
+  local block = false
+  for serial in string.gmatch(places, '%d+') do
+    local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
+    block = redis.call('HGET', data, ARGV[i + 1])
+    if not block and redis.call('EXISTS', data) == 0 then block = 0 end
+    if block then break end
+  end
   answer[#answer + 1] = block
   answer[#answer + 1] = redis.call('HVALS', ARGV[1] .. 'event:' .. ARGV[i] .. ':' .. ARGV[i + 1])
   answer[#answer + 1] = redis.call('HGET', KEYS[2], ARGV[i + 2])
@@ -25,8 +29,9 @@ return answer
 # KEYS: current, staged. ARGV: version, fresh state without a serial, writer, whether this writer began the version.
 STAGE = """
 local staged = redis.call('GET', KEYS[2])
-if staged and cjson.decode(staged).version == ARGV[1] then
-  local writer = cjson.decode(staged).writer
+local known = staged and cjson.decode(staged)
+if known and known.version == ARGV[1] and #(known.layers or {}) == 0 then
+  local writer = known.writer
   if writer == ARGV[3] then return staged end
   if ARGV[4] == '1' then return false end
   local taken = string.gsub(staged, '"writer": "' .. writer .. '"', '"writer": "' .. ARGV[3] .. '"')
@@ -43,17 +48,43 @@ redis.call('SET', KEYS[2], text)
 return text
 """
 
-# KEYS: staged, current, token, stream. ARGV: the staged state that was read, its token, the sources whose streams are
-# read again.
+# KEYS: staged, current, token, stream. ARGV: the staged state that was read, the state to publish, its token, the
+# published state that it needs beneath ('' for any), the sources whose streams are read again.
 PUBLISH = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[1])
-redis.call('SET', KEYS[3], ARGV[2])
+if ARGV[4] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[3])
 redis.call('DEL', KEYS[1])
-for i = 3, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
+for i = 5, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
 return 1
 """
-"""Makes the staged version the one that is read, unless the staged state has changed."""
+"""Makes the staged version the one that is read, unless the staged state or the one beneath has changed."""
+
+# KEYS: token, the upper hash of blocks, the lower one. ARGV: the token of the version of both, the cursor of the scan,
+# how many blocks.
+SETTLE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local found = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
+for i = 1, #found[2], 2 do
+  local key, block = found[2][i], found[2][i + 1]
+  if key ~= '' then
+    if block == '' then redis.call('HDEL', KEYS[3], key) else redis.call('HSET', KEYS[3], key, block) end
+  end
+end
+return found[1]
+"""
+"""Copies some blocks of the upper layer into the lower one; returns the cursor, nothing if the version was replaced."""
+
+# KEYS: current, token, then hashes. ARGV: the state that was read, the state in its place, its token.
+EXCHANGE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3])
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
+return 1
+"""
+"""Puts a state of the same version in the place of the one that is read, unless that has changed; drops hashes."""
 
 # KEYS: token, stream. ARGV: the token of the version whose columns the events have, these columns as a JSON list,
 # source, the position of its stream ('' for events that are not of a stream); then for each event under each of its

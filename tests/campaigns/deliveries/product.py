@@ -108,5 +108,6 @@ def deliveries_product(folder: Path) -> Product:
         label=replace(PRODUCT.label, source="semicolon", row_id="id", column="count"),
         features=features,
         decision=replace(PRODUCT.decision, reasons={}),
+        monitoring=replace(PRODUCT.monitoring, slices=()),
         request_example={"id": "x", "customer": "C001", "amount": 5.0},
     )

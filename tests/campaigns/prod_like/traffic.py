@@ -16,6 +16,7 @@ from typing import Any, Self
 
 PAUSE_SECONDS = 0.25
 _TIMEOUT_SECONDS = 15.0
+_KEY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Traffic:
         self.record: list[Answered] = []
 
     def __enter__(self) -> Self:
+        self._wait_for_key()
         self._thread.start()
         return self
 
@@ -54,6 +56,19 @@ class Traffic:
     ) -> None:
         self._over.set()
         self._thread.join(2 * _TIMEOUT_SECONDS)
+
+    def _wait_for_key(self) -> None:
+        """A key that was just added counts within seconds."""
+        deadline = time.monotonic() + _KEY_SECONDS
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
+            connection.request("GET", "/openapi.json", headers=self._headers)
+            status = connection.getresponse().status
+            connection.close()
+            if status == 200:
+                return
+            assert time.monotonic() < deadline, f"the key is refused with {status} after {_KEY_SECONDS:.0f} s"
+            time.sleep(PAUSE_SECONDS)
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)

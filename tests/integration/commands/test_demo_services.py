@@ -116,6 +116,15 @@ def test_a_stream_that_cannot_be_followed_is_told(environment: Environment, up: 
     wait_for_probe(environment, 0)
 
 
+def test_the_follower_shows_the_figures_of_the_tables(up: dict[str, ServiceStatus]) -> None:
+    deadline, text = time.monotonic() + 60, ""
+    while 'loopline_group_acceptance{attribute="sex",group="female",product="credit_risk"}' not in text:
+        assert time.monotonic() < deadline, text
+        with urllib.request.urlopen(f"{up['stream'].address}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    assert 'loopline_table_end_seconds{partition="day",product="credit_risk",table="features"}' in text
+
+
 def finding_of_services(environment: Environment) -> dict[str, Any]:
     """What `loopline doctor` says about the services."""
     _, told = loopline(environment, "doctor", "--json")

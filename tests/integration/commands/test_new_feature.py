@@ -60,7 +60,7 @@ def home(filled_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         made = [asset_key(PRODUCT, name) for name in DATA]
         run_job(definitions, instance, daily_name(PRODUCT), days=(SETTINGS.first_day, LAST), selection=made)
         home.retrain(PRODUCT)
-        watched = [asset_key(PRODUCT, name) for name in ("scores", "drift")]
+        watched = [asset_key(PRODUCT, name) for name in ("scores", "distributions", "drift")]
         run_job(definitions, instance, daily_name(PRODUCT), days=(LAST, LAST), selection=watched)
         yield home
 

@@ -77,7 +77,8 @@ def test_every_daily_asset_is_made_on_days_without_rows_and_with_one(
     assert scored[3] > 1
     assert rows_of(bank, "features", DAYS) == scored
     assert rows_of(bank, "batch_performance", DAYS) == [1] * len(DAYS)
-    assert rows_of(bank, "drift", DAYS) == [len(product.features.names) + 1] * len(DAYS)
+    # Of the day and of the window: features, the score, the decisions, the number of rows.
+    assert rows_of(bank, "drift", DAYS) == [2 * (len(product.features.names) + 3)] * len(DAYS)
     schemas = {table: bank.lake.schema(table) for table in bank.lake.tables()}
 
     matured = [day + product.label.maturity for day in DAYS] if name == "card_fraud" else []
@@ -86,6 +87,6 @@ def test_every_daily_asset_is_made_on_days_without_rows_and_with_one(
     assert rows_of(bank, "batch_outcomes", matured) == scored[: len(matured)]
     assert {table: bank.lake.schema(table) for table in bank.lake.tables()} == schemas
     daily = [asset.key for asset in bank.definitions.resolve_all_asset_specs() if asset.partitions_def is not None]
-    assert len(daily) == 2 * len(product.sources) + 8 + (product.monitoring.anomaly_share is not None)
+    assert len(daily) == 2 * len(product.sources) + 19 + (product.monitoring.anomaly_share is not None)
     for key in daily:
         assert {day.isoformat() for day in DAYS} <= bank.instance.get_materialized_partitions(key), key

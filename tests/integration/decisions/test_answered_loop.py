@@ -17,7 +17,7 @@ from assets.bundle.bundle import BundleParts
 from assets.bundle.profile import build_profile
 from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset
-from assets.monitoring.assets import performance_asset
+from assets.monitoring.performance.assets import performance_asset
 from assets.product import (
     DecisionPolicy,
     Files,

@@ -15,7 +15,7 @@ from assets.materialising import asset_key
 from pipelines.products import load_product
 from resources.online_store.errors import StoreDamaged
 from resources.online_store.opening import open_store
-from resources.online_store.protocol import OnlineStore
+from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.integration.conftest import LAST, Small
 from tests.support.stores import fetch
 
@@ -83,6 +83,31 @@ def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
     assert state.version == told(cards)["version"] == load_name(PRODUCT, loads)
     assert state.sources[first.source].rows == {first.key: kept}
     assert state.table_versions == versions(cards)
+
+
+def test_a_daily_run_loads_the_changes_of_its_day(small: Callable[[str], Small]) -> None:
+    """It ends with the store that a load of everything makes, which is what a run for the store alone does."""
+    cards = small("card_fraud")
+    cards.make(LAST - timedelta(days=9), LAST - timedelta(days=1), *TABLES, "online_store")
+    assert told(cards)["loaded"] == "everything: the store was empty"
+    cards.make(LAST, LAST, *TABLES, "online_store")
+    assert told(cards)["loaded"] == "changes alone"
+    changed, rows = store_of(cards).state(), told(cards)["rows"]
+    ids = cards.lake.read("card_fraud/validated_card_transactions", days=[LAST])["card_id"].unique().to_pylist()
+    wanted = [EntityEvents("card_transactions", "card_id", card) for card in ids]
+    events = store_of(cards).fetch_all(wanted).tables
+    cards.make(LAST, LAST, "online_store")
+    assert told(cards)["loaded"] == "everything: it was asked for"
+    whole = store_of(cards).state()
+    assert changed is not None
+    assert whole is not None
+    assert (changed.version, rows) == (whole.version, told(cards)["rows"])
+    assert {name: source.rows for name, source in changed.sources.items()} == {
+        name: source.rows for name, source in whole.sources.items()
+    }
+    assert events == store_of(cards).fetch_all(wanted).tables
+    cards.make(LAST, LAST, *TABLES, "online_store")
+    assert told(cards)["loaded"] == "nothing", "equal content in new versions"
 
 
 def test_a_load_mends_a_cut_store(cards: Small) -> None:

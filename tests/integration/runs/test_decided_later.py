@@ -34,6 +34,7 @@ PRODUCT = replace(
     features=FEATURE_SET,
     decision=replace(FRAUD.decision, reasons={}),
     model=replace(FRAUD.model, monotone={}),
+    monitoring=replace(FRAUD.monitoring, slices=()),
 )
 FIRST = LAST - timedelta(days=40)
 

@@ -192,9 +192,9 @@ def test_scores_are_made_again_by_the_hour_and_figures_by_the_day(loopline: Loop
     before = {str(hour): content_hash(lake.read("shop/scores", days=[hour])) for hour in lake.slots("shop/scores")}
     assert HOUR in lake.schema("shop/scores").names
     assert HOUR not in lake.schema("shop/drift").names
-    made = loopline("backfill", "shop", "--from", first, "--to", WRONG, "--select", "scores,drift")
+    made = loopline("backfill", "shop", "--from", first, "--to", WRONG, "--select", "scores,distributions,drift")
     assert [day["day"] for day in made["days"]] == [first, WRONG]
-    assert set(made["days"][1]["changes"]) <= {"scores", "drift"}
+    assert set(made["days"][1]["changes"]) <= {"scores", "distributions", "drift"}
     after = {str(hour): content_hash(lake.read("shop/scores", days=[hour])) for hour in lake.slots("shop/scores")}
     assert [hour for hour in before if after[hour] != before[hour]] == [WRONG]
 

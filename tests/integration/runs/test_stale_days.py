@@ -74,7 +74,11 @@ def test_what_was_made_of_changed_days_is_made_again(
         )
         return set(data), set(watched)
 
-    watch = ("scores", "batch_outcomes", "drift", "batch_performance", "anomalies")
+    watch = (
+        "scores", "batch_outcomes", "distributions", "attributions", "separation", "drift", "batch_performance",
+        "anomalies", "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
+        "fingerprints", "data_faults", "consistency",
+    )  # fmt: skip
     bank.make(*ALL, *MADE, "features", *watch, "decisions", "outcomes", "performance")
     assert rest() == (set(), set())
     whole = hashes(bank)

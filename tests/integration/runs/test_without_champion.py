@@ -23,7 +23,10 @@ pytestmark = pytest.mark.slow
 
 PRODUCT = load_product("card_fraud")
 DAY, NEXT = LAST - timedelta(days=1), LAST
-NEED_A_CHAMPION = ("scores", "drift", "batch_outcomes", "batch_performance")
+NEED_A_CHAMPION = (
+    "scores", "distributions", "attributions", "separation", "drift", "batch_outcomes", "batch_performance",
+)  # fmt: skip
+MADE_OF_SCORES = ("distributions", "drift", "batch_outcomes", "batch_performance")
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,10 @@ def test_a_day_that_is_started_by_hand_waits_for_the_first_champion(days: Days, 
     lake = Lake(days.environment.lake)
     assert lake.read("card_fraud/features", days=[DAY]).num_rows > 0
     assert days.made("anomalies") == {f"{DAY}"}, "it needs no champion"
-    assert [days.made(name) for name in NEED_A_CHAMPION] == [set()] * 4
+    assert [days.made(name) for name in NEED_A_CHAMPION] == [set()] * len(NEED_A_CHAMPION)
     (why,) = days.told("scores")
     assert why.startswith(f"{DAY}: card_fraud has no champion yet: `loopline status` names a version that waits")
-    assert [days.told(name) for name in NEED_A_CHAMPION[1:]] == [[], [], []], "what is made of scores is left out"
+    assert [days.told(name) for name in MADE_OF_SCORES] == [[]] * len(MADE_OF_SCORES), "they are left out"
 
     for name in NEED_A_CHAMPION:  # alone, as from the asset's own page
         days.make(DAY, name)
@@ -93,4 +96,4 @@ def test_a_day_that_is_started_by_hand_waits_for_the_first_champion(days: Days, 
     crown(PRODUCT, days.environment, tmp_path)
     days.launch(NEXT)
     days.make(DAY, *NEED_A_CHAMPION)
-    assert [days.made(name) for name in NEED_A_CHAMPION] == [{f"{DAY}", f"{NEXT}"}] * 4
+    assert [days.made(name) for name in NEED_A_CHAMPION] == [{f"{DAY}", f"{NEXT}"}] * len(NEED_A_CHAMPION)

@@ -1,19 +1,13 @@
 """The landing zone, the lake and the small values on S3, against a real server of its protocol."""
 
 import io
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import dagster as dg
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -30,58 +24,24 @@ from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.object_stores import delta_options, open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
-from tests.support.servers.ports import free_port
+from tests.support.servers.counted_s3 import BUCKET, CountedS3, bucket, counted_s3, keys
 
-BUCKET = "loopline-test"
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(3)]
 TABLE = "card_fraud/raw_card_transactions"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 in a process of its own: delta-rs holds the interpreter while it waits for an answer."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    assert not psutil.pid_exists(process.pid)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "the S3 does not answer"
-            time.sleep(0.05)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CountedS3]:
+    with counted_s3(tmp_path_factory.mktemp("s3")) as found:
+        yield found
 
 
 @pytest.fixture
-def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(server: CountedS3) -> Iterator[Any]:
     """A client of the S3, whose bucket is empty; the process's variables lead there too."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "eu-west-1"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    yield client
-    for key in keys(client):
-        client.delete_object(Bucket=BUCKET, Key=key)
-    client.delete_bucket(Bucket=BUCKET)
-
-
-def keys(client: Any, prefix: str = "") -> list[str]:
-    found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
-    return [entry["Key"] for entry in found]
+    with bucket(server) as client:
+        yield client
 
 
 @pytest.fixture
@@ -225,10 +185,10 @@ def flipped(content: bytes) -> bytes:
 
 @pytest.mark.usefixtures("s3")
 def test_the_variable_of_s3_alone_goes_before_the_general_one(
-    environment: Environment, server: str, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, server: CountedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.address)
     lake = Lake(environment.lake)
     lake.replace(TABLE, rows(*DAYS), days=DAYS)
     assert lake.read(TABLE).equals(rows(*DAYS))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from assets.monitoring.by_bundle import performance_by_bundle
+from assets.monitoring.performance.by_bundle import performance_by_bundle
 from assets.product import PostedReviews, Product, Rule
 from assets.product.names import OUTCOMES, table_name, validated_table
 from assets.product.rules import Compare

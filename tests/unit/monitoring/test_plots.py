@@ -8,10 +8,11 @@ import pyarrow as pa
 from PIL import Image
 
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.drift import DRIFT_SCHEMA, drift_by_day, drift_of_day
-from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
-from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
-from tests.support.monitored_rows import FIRST
+from assets.monitoring.distributions.figures import DRIFT_SCHEMA, drift_table
+from assets.monitoring.distributions.plots import psi_bars, psi_strip
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
+from assets.monitoring.plots import performance_over_time
+from tests.support.monitored_rows import FIRST, figures_by_day
 
 Draw = Callable[..., Any]
 
@@ -28,16 +29,16 @@ def reddish(png: bytes) -> int:
 
 def test_bars_are_red_only_over_the_limit(profile: ReferenceProfile, by_day: Draw) -> None:
     last = FIRST + timedelta(days=9)
-    calm = drift_of_day(drift_by_day(profile, by_day(40, 10), [last], 10), last)
-    moved = drift_of_day(drift_by_day(profile, by_day(40, 10, shift=4.0), [last], 10), last)
-    assert reddish(psi_bars(calm, limit=0.25, day=FIRST)) == 0
-    assert reddish(psi_bars(moved, limit=0.25, day=FIRST)) > 5_000
+    calm = figures_by_day(profile, by_day(40, 10), [last], 10)[last]
+    moved = figures_by_day(profile, by_day(40, 10, shift=4.0), [last], 10)[last]
+    assert reddish(psi_bars(calm, day=FIRST)) == 0
+    assert reddish(psi_bars(moved, day=FIRST)) > 5_000
 
 
 def test_the_strip_shows_the_day_on_which_a_feature_moved(profile: ReferenceProfile, by_day: Draw) -> None:
     table = pa.concat_tables([by_day(60, 20).slice(0, 600), by_day(60, 20, shift=5.0).slice(600)])
     days = [FIRST + timedelta(days=i) for i in range(20)]
-    image = pixels(psi_strip(drift_by_day(profile, table, days, 3), limit=0.25, min_rows=100)).astype(int)
+    image = pixels(psi_strip(drift_table(dict(figures_by_day(profile, table, days, 3))), min_rows=100)).astype(int)
     plot = image[:, 150:1000]
     red = (plot[..., 0] - plot[..., 2] > 60) & (plot[..., 0] > 90)
     columns = np.flatnonzero(red.any(axis=0))
@@ -46,11 +47,11 @@ def test_the_strip_shows_the_day_on_which_a_feature_moved(profile: ReferenceProf
 
 
 def test_too_few_rows_and_no_rows_still_make_a_picture(profile: ReferenceProfile, by_day: Draw) -> None:
-    figures = drift_by_day(profile, by_day(5, 2), [FIRST], 3)
+    figures = drift_table(dict(figures_by_day(profile, by_day(5, 2), [FIRST], 3)))
     for png in (
-        psi_strip(figures, limit=0.25, min_rows=1000),
-        psi_strip(DRIFT_SCHEMA.empty_table(), limit=0.25, min_rows=1),
-        psi_bars((), limit=0.25, day=FIRST),
+        psi_strip(figures, min_rows=1000),
+        psi_strip(DRIFT_SCHEMA.empty_table(), min_rows=1),
+        psi_bars((), day=FIRST),
         performance_over_time(PERFORMANCE_SCHEMA.empty_table(), approved_auc=None, max_auc_loss=0.05),
     ):
         assert pixels(png).std() > 0
@@ -69,13 +70,3 @@ def test_performance_is_drawn_with_its_gaps() -> None:
     whole = pixels(performance_over_time(performance([0.78] * 9), approved_auc=0.8, max_auc_loss=0.05))
     gaps = performance([0.78, 0.78, None, 0.78, None, None, 0.78, 0.78, 0.78])
     assert (whole != pixels(performance_over_time(gaps, approved_auc=0.8, max_auc_loss=0.05))).any()
-
-
-def test_the_estimate_is_drawn_beside_it() -> None:
-    table = performance([0.78] * 9)
-    estimate = pa.Table.from_pylist(
-        [{"day": day, "rows": 300, "expected_auc": 0.76} for day in table["day"].to_pylist()], schema=ESTIMATE_SCHEMA
-    )
-    without = performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05)
-    assert without != performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05, estimate=estimate)
-    assert without == performance_over_time(table, approved_auc=0.8, max_auc_loss=0.05)

@@ -1,159 +1,20 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pytest
 
-from assets.monitoring.drift import FeatureDrift, Kind
 from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
-    DriftSignals,
     MonitoringAction,
-    PerformanceSignals,
-    alert_verdict,
-    auc_error,
     cause_key,
-    drift_verdict,
     episode_start,
-    performance_verdict,
     retrain_verdict,
 )
-from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
+from assets.product import RetrainPolicy
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
-POLICY = MonitoringPolicy()
 RETRAIN = RetrainPolicy(cooldown=timedelta(days=7))
-
-
-def figure(
-    name: str = "amount", kind: Kind = "numeric", psi: float | None = 0.02, ks: float | None = 0.03,
-    p_value: float | None = 0.5, rows: int = 600, missing_share: float | None = 0.0,
-) -> FeatureDrift:  # fmt: skip
-    return FeatureDrift(name, kind, psi, ks, p_value, rows, missing_share)
-
-
-SCORE = figure("score", "score")
-CALM = (*(figure(f"x{i}") for i in range(9)), figure("purpose", "category", ks=None, p_value=None))
-
-
-def drifted(*changed: FeatureDrift, score: FeatureDrift = SCORE) -> Verdict[MonitoringAction]:
-    return drift_verdict(DriftSignals((*changed, *CALM[len(changed) :], score), DAY), POLICY, NOW)
-
-
-def test_calm_rows_ask_for_nothing_and_say_so() -> None:
-    verdict = drifted()
-    assert verdict.action == "none"
-    assert "0 features drifted" in verdict.reasons[0]
-
-
-def test_a_share_of_the_features_asks_and_one_less_does_not() -> None:
-    assert drifted(figure("a", psi=0.4)).action == "none"
-    verdict = drifted(figure("a", psi=0.4), figure("b", psi=0.3))
-    assert verdict.action == "retrain"
-    assert verdict.reasons == ("a: PSI 0.400 above 0.25", "b: PSI 0.300 above 0.25")
-
-
-def test_one_drifted_feature_is_told_although_it_is_too_few() -> None:
-    assert "a: PSI 0.400 above 0.25" in drifted(figure("a", psi=0.4)).reasons
-
-
-def test_the_score_asks_alone() -> None:
-    assert drifted(score=figure("score", "score", psi=0.26)).action == "retrain"
-
-
-@pytest.mark.parametrize(
-    ("ks", "p_value", "action"),
-    [(0.2, 1e-6, "retrain"), (0.2, 0.005, "none"), (0.14, 1e-12, "none"), (0.2, 0.01 / 10 - 1e-9, "retrain")],
-)
-def test_ks_needs_distance_and_significance_over_all_tests(ks: float, p_value: float, action: str) -> None:
-    """Nine numeric features and the score are tested: Bonferroni divides 0.01 by 10."""
-    assert drifted(score=figure("score", "score", ks=ks, p_value=p_value)).action == action
-
-
-def test_missing_values_are_mentioned_where_they_may_be_the_drift() -> None:
-    assert drifted(score=figure("score", "score", psi=2.0, missing_share=0.6)).reasons[0].endswith("60% missing")
-
-
-@pytest.mark.parametrize(
-    ("signals", "reason"),
-    [
-        (DriftSignals((), None), "no drift figures"),
-        (DriftSignals((*CALM, SCORE), DAY - timedelta(days=40)), "41 days ago"),
-        (DriftSignals((*CALM, SCORE), DAY + timedelta(days=9)), "ahead of the clock"),
-        (DriftSignals(CALM, DAY), "score was not measured"),
-        (DriftSignals((SCORE,), DAY), "no feature was measured"),
-        (DriftSignals((*CALM, replace(SCORE, rows=199)), DAY), "199 rows"),
-        (DriftSignals((*CALM[1:], figure("y", psi=None, ks=None, rows=0), SCORE), DAY), "y: 0 rows"),
-    ],
-)
-def test_a_missing_signal_is_unknown_and_never_calm(signals: DriftSignals, reason: str) -> None:
-    verdict = drift_verdict(signals, POLICY, NOW)
-    assert verdict.action == "unknown"
-    assert reason in " ".join(verdict.reasons)
-
-
-def test_what_is_proved_counts_although_something_is_unknown() -> None:
-    signals = DriftSignals((*CALM[1:], figure("y", psi=None, rows=0), replace(SCORE, psi=0.9)), DAY)
-    assert drift_verdict(signals, POLICY, NOW).action == "retrain"
-
-
-def test_many_gaps_are_counted_not_listed() -> None:
-    few = tuple(replace(f, rows=3) for f in CALM)
-    verdict = drift_verdict(DriftSignals((*few, SCORE), DAY), POLICY, NOW)
-    assert len(verdict.reasons) == 4
-    assert verdict.reasons[-1] == "and 7 more"
-
-
-def performance(**changes: object) -> Verdict[MonitoringAction]:
-    signals = PerformanceSignals(day=DAY, labelled=5000, positives=600, auc=0.77, approved_auc=0.78)
-    return performance_verdict(replace(signals, **changes), POLICY, NOW)  # type: ignore[arg-type]
-
-
-def test_performance_holds_until_it_falls_too_far() -> None:
-    assert performance(auc=0.74).action == "none"
-    verdict = performance(auc=0.72)
-    assert verdict.action == "retrain"
-    assert "realised AUC 0.720, 0.780 at approval, over 5000 rows" in verdict.reasons[0]
-
-
-def test_a_fall_that_may_be_chance_is_unknown() -> None:
-    verdict = performance(auc=0.70, labelled=300, positives=8)
-    assert verdict.action == "unknown"
-    assert "may be chance" in verdict.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"day": None}, "no realised performance"),
-        ({"day": DAY - timedelta(days=60)}, "days ago"),
-        ({"auc": None}, "no AUC"),
-        ({"approved_auc": None}, "AUC at approval is not known"),
-        ({"labelled": 100}, "100 labelled rows"),
-    ],
-)
-def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: str) -> None:
-    verdict = performance(**changes)
-    assert verdict.action == "unknown"
-    assert reason in verdict.reasons[0]
-
-
-def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
-    """Over exponential scores, for which the approximation of Hanley and McNeil is exact."""
-    rng = np.random.default_rng(0)
-    positives, negatives, rate = 60, 400, 0.35
-    drawn = []
-    for _ in range(1500):
-        good, bad = np.sort(rng.exponential(1.0, negatives)), rng.exponential(1 / rate, positives)
-        drawn.append(np.searchsorted(good, bad).mean() / negatives)
-    assert auc_error(1 / (1 + rate), positives, negatives) == pytest.approx(np.std(drawn), rel=0.08)
-
-
-def test_an_auc_of_one_class_has_no_error() -> None:
-    with pytest.raises(ValueError, match="both classes"):
-        auc_error(0.7, 0, 10)
 
 
 def cause(kind: CauseKind = "drift", action: MonitoringAction = "retrain", key: str | None = None) -> Cause:
@@ -234,28 +95,3 @@ def test_an_episode_begins_once_and_gaps_do_not_break_it(letters: str, start: in
     actions: dict[str, MonitoringAction] = {"n": "none", "r": "retrain", "u": "unknown"}
     history = [(DAY + timedelta(days=i), actions[letter]) for i, letter in enumerate(letters)]
     assert episode_start(history) == (None if start is None else DAY + timedelta(days=start))
-
-
-ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
-
-
-@pytest.mark.parametrize(
-    ("current", "before", "hours_ago", "action"),
-    [
-        (FINE, None, None, "hold"),
-        (FINE, "none", None, "hold"),
-        (FINE, "retrain", 1, "send"),
-        (ASKS, None, None, "send"),
-        (ASKS, "none", 1, "send"),
-        (ASKS, "unknown", 1, "send"),
-        (ASKS, "retrain", 1, "hold"),
-        (ASKS, "retrain", 24, "send"),
-        (ASKS, "retrain", None, "send"),
-    ],
-)
-def test_people_are_alerted_to_changes_and_reminded(
-    current: Verdict[str], before: str | None, hours_ago: int | None, action: str
-) -> None:
-    alerted_at = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
-    verdict = alert_verdict(current, before=before, alerted_at=alerted_at, now=NOW, repeat=timedelta(days=1))
-    assert verdict.action == action

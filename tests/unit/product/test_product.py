@@ -126,6 +126,12 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
         replace(product, spine=replace(product.spine, passthrough=(name,)))
 
 
+def test_a_slice_has_to_be_a_column_of_the_feature_table() -> None:
+    product = load_product("card_fraud")
+    with pytest.raises(ProductError, match="monitoring.slices names 'country', which is neither a feature nor in"):
+        replace(product, monitoring=replace(product.monitoring, slices=("country",)))
+
+
 def test_a_source_with_two_underscores_is_refused() -> None:
     """The store would take it for a source of tiles, without a version and a time until which it is known."""
     product = load_product("card_fraud")

@@ -1,4 +1,3 @@
-import io
 import json
 import time
 from collections.abc import Iterator
@@ -7,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from resources.environments import load_environment
 from resources.notifications import (
     Alert,
     ConsoleNotifier,
-    EveryNotifier,
     NotificationFailed,
     WebhookNotifier,
-    notifier_for,
 )
 from tests.support.servers.http_server import QuietHandler, serving
 
 ALERT = Alert(
+    kind="run_failed",
     severity="error",
     title="daily failed",
     product="credit_risk",
@@ -70,7 +67,8 @@ def test_the_console_leaves_out_what_is_not_known(capsys: pytest.CaptureFixture[
         "validated_transactions: 7% of the rows broke their contract",
         "run: 0b7c",
         "partition: 2026-03-01",
-        "runbook: pipelines/credit_risk/RUNBOOK.md",
+        "runbook: https://github.com/loopline/loopline/blob/main/pipelines/credit_risk/RUNBOOK.md",
+        "case: credit_risk/run_failed/daily-failed",
     ]
 
 
@@ -80,6 +78,7 @@ def test_a_webhook_gets_the_fields_and_a_text(receiver: Receiver) -> None:
     assert body["severity"] == "error"
     assert body["partition"] == "2026-03-01"
     assert body["text"] == ALERT.text
+    assert (body["case"], body["runbook_url"]) == (ALERT.case, ALERT.runbook_url)
     assert body["key"] == headers["Idempotency-Key"] == ALERT.key
     assert headers["Content-Type"] == "application/json"
 
@@ -124,24 +123,9 @@ def test_a_receiver_that_is_not_there(receiver: Receiver) -> None:
     assert "secret-token" not in repr(gone)
 
 
-def test_everybody_is_told_although_one_cannot_be(receiver: Receiver) -> None:
-    receiver.statuses = [400]
-    told = io.StringIO()
-    with pytest.raises(NotificationFailed, match="HTTP 400"):
-        EveryNotifier((webhook(receiver), ConsoleNotifier(told))).send(ALERT)
-    assert "daily failed" in told.getvalue()
-
-
 def test_alerts_are_told_apart_by_their_key() -> None:
     assert ALERT.key == replace(ALERT).key
     assert ALERT.key != replace(ALERT, partition="2026-03-02").key
-
-
-def test_the_environment_chooses(receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
-    assert notifier_for(load_environment({})) == ConsoleNotifier()
-    notifier_for(load_environment({"LOOPLINE_WEBHOOK": receiver.url})).send(ALERT)
-    assert len(receiver.seen) == 1
-    assert "daily failed" in capsys.readouterr().err
 
 
 def test_a_receiver_of_this_machine_is_told_past_any_proxy(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assets.product import Label
-from assets.training.labels import days_to_label, mature_labels
+from assets.training.labels import days_to_label, labels_so_far, mature_labels
 from assets.training.tables import RowsError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -255,3 +255,13 @@ def test_days_to_a_label_count_what_stands() -> None:
     assert np.isnan(days[1])
     absent = replace(LABEL, kind="absence")
     assert np.isnan(days_to_label(spine(("a", 0)), events(), absent, day(100))).all()
+
+
+def test_what_is_known_so_far_is_known_before_the_label_is_final() -> None:
+    rows = spine(("bad", 0), ("calm", 0), ("silent", 0))
+    found = events(("bad", 0, 1, 1), ("bad", 95, 6, 7), ("calm", 10, 2, 3))
+    state, days = labels_so_far(rows, found, LABEL, day(8))
+    assert state.tolist() == [1, 0, -1]
+    np.testing.assert_array_equal(days, [7.0, 3.0, np.nan])
+    assert labels_so_far(rows, found, LABEL, day(6.5))[0].tolist() == [0, 0, -1], "not known yet"
+    assert mature_labels(rows, found, LABEL, day(8))["label"].to_pylist() == [None] * 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assets.product import ModelSpec
-from assets.training.split import SplitError, split_at_random, split_rows
+from assets.training.split import SplitError, rows_tested, split_at_random, split_rows
 
 HOURS = np.datetime64("2026-01-01", "us") + np.arange(24 * 60) * np.timedelta64(1, "h")
 LABELS = (np.arange(len(HOURS)) % 5 == 0).astype(np.int8)
@@ -74,3 +74,11 @@ def test_rows_without_time_stay_in_their_part_when_others_are_added() -> None:
 def test_a_random_part_of_one_class_is_refused() -> None:
     with pytest.raises(SplitError, match="it needs both classes"):
         split_at_random(np.arange(50), HOURS[:50], np.zeros(50, np.int8), spec=ModelSpec(None, 1, split="random"))
+
+
+def test_the_tested_rows_are_found_again_from_the_record() -> None:
+    ids = np.arange(len(HOURS))
+    in_time = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=20, test_days=7), maturity=timedelta(days=7))
+    assert rows_tested(ids, HOURS, in_time.to_dict()).tolist() == in_time.test.tolist()
+    at_random = split_at_random(ids, HOURS, LABELS, spec=ModelSpec(train_days=None, test_days=7))
+    assert rows_tested(ids, HOURS, at_random.to_dict()).tolist() == at_random.test.tolist()

@@ -17,8 +17,9 @@ from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
     "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "traffic", "contracts", "quarantine",
-    "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "up", "down", "status", "doctor",
-    "probe", "features", "replay", "tables", "vacuum", "erase", "keys",
+    "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
+    "acknowledge", "up", "down", "status", "doctor", "probe",
+    "features", "replay", "tables", "vacuum", "erase", "keys",
 ]  # fmt: skip
 
 

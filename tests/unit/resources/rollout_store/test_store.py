@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from resources.rollout_store.manifest import Challenger, LostRace, Release, RolloutError
+from resources.rollout_store.s3 import S3Backend
 from resources.rollout_store.store import RolloutStore
 from tests.unit.resources.rollout_store.samples import DIGEST, FIRST, bundle, release
 
@@ -150,3 +151,22 @@ def test_a_damaged_state_is_named_with_its_remedy(store: RolloutStore) -> None:
         RolloutError, match=r"credit_risk is damaged: .* remove it and run: loopline repair credit_risk"
     ):
         store.read_manifest("credit_risk")
+
+
+def test_evidence_is_what_each_process_wrote_last_and_only_changes_are_fetched(store: RolloutStore) -> None:
+    for name in ("2.b", "2.a"):
+        store.write_evidence("credit_risk", "r1", name, b"first")
+    requests: list[str] = []
+    if isinstance(store.backend, S3Backend):
+        store.backend.client.meta.events.register("before-send.s3", lambda request, **_: requests.append(request.url))
+    assert store.read_evidence("credit_risk", "r1") == {"2.a": b"first", "2.b": b"first"}
+    requests.clear()
+    assert store.read_evidence("credit_risk", "r1") == {"2.a": b"first", "2.b": b"first"}
+    assert len(requests) <= 1, "one listing: nothing has changed"
+    store.write_evidence("credit_risk", "r1", "2.b", b"later")
+    store.write_evidence("credit_risk", "r1", "3.c", b"first")
+    found = store.read_evidence("credit_risk", "r1")
+    assert found == {"2.a": b"first", "2.b": b"later", "3.c": b"first"}
+    assert list(found) == sorted(found)
+    assert store.read_evidence("credit_risk", "r2") == {}
+    assert store.read_evidence("credit_risk", "r1") == found

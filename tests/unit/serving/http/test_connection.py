@@ -1,6 +1,7 @@
 """One client's connection, over real sockets: bounds in time, size and number; refusals."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -269,6 +270,17 @@ def test_a_request_on_a_kept_connection_has_its_own_time(echo: tuple[Echo, tuple
         one.send([WHOLE[:-1]])
         refused(one.read("POST", seconds=3), 408)
         assert 0.5 < time.monotonic() - started < 1
+
+
+def test_an_answer_comes_whole(address: tuple[str, int]) -> None:
+    """Its head is not sent apart: the client reads both at once. That of an answer without a body is sent too."""
+    with socket.create_connection(address, timeout=3) as one:
+        one.sendall(WHOLE)
+        assert one.recv(65_536).endswith(b'\r\n\r\n{"got":2}')
+        one.sendall(b"HEAD /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert one.recv(65_536).endswith(b"\r\n\r\n")
+        one.sendall(WHOLE)
+        assert one.recv(65_536).endswith(b'\r\n\r\n{"got":2}')
 
 
 def test_a_client_that_does_not_read_is_let_go(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

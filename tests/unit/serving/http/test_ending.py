@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from assets.serving.http import under_way
 from assets.serving.http.connection import BoundedProtocol
-from assets.serving.http.under_way import UnderWay
+from assets.serving.http.under_way import ALWAYS_TAKEN, UnderWay
 from tests.support.certificates import write_certificate
 from tests.support.servers.ports import free_port
 
@@ -33,12 +33,16 @@ class Ending:
 
     def __init__(self, files: tuple[Path, Path] | None) -> None:
         self.draining = False
+        self.budget = 1.0
         self.refused: list[str] = []
         self.port = free_port()
         self._trusted = ssl.create_default_context(cafile=str(files[0])) if files else None
-        routes = [Route(path, self._answer) for path in ("/slow", "/readyz")]
+        routes = [Route(path, self._answer) for path in ("/slow", "/decide", "/readyz")]
         protocol: Any = partial(
-            BoundedProtocol, refused=self.refused.append, draining=lambda: self.draining, under_way=UnderWay()
+            BoundedProtocol,
+            refused=self.refused.append,
+            draining=lambda: self.draining,
+            under_way=UnderWay(lambda: self.budget),
         )
         tls: Any = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, http=protocol, log_config=None, **tls)
@@ -121,7 +125,7 @@ def test_a_kept_connection_without_a_request_sees_an_orderly_end(ending: Ending)
 def test_an_overloaded_server_refuses_at_once_and_keeps_the_connection(
     ending: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(under_way, "MOST_DECIDED", 2)
+    monkeypatch.setattr(under_way, "MOST_BEGUN", 2)
     monkeypatch.setattr(under_way, "MOST_WAITING", 1)
     busy = [ending.connect() for _ in range(3)]
     for one in busy:
@@ -144,8 +148,24 @@ def test_an_overloaded_server_refuses_at_once_and_keeps_the_connection(
         one.close()
 
 
+def test_decisions_beyond_their_budget_are_refused_and_other_requests_are_not(ending: Ending) -> None:
+    ending.budget = 0.0
+    busy = [ending.connect() for _ in range(ALWAYS_TAKEN)]
+    for one in busy:
+        one.sendall(ASKED % b"/decide?after=1")
+    time.sleep(0.5)
+    with ending.connect() as other:
+        assert ask(other, b"/decide") == (503, False)
+        assert ask(other, b"/slow") == (200, False)
+        assert [read(one)[0] for one in busy] == [200] * ALWAYS_TAKEN
+        assert ask(other, b"/decide") == (200, False), "a service without a request takes one, whatever its budget"
+    assert ending.refused == ["overload"]
+    for one in busy:
+        one.close()
+
+
 def test_a_client_that_left_before_its_turn_costs_nothing(ending: Ending, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_way, "MOST_DECIDED", 1)
+    monkeypatch.setattr(under_way, "MOST_BEGUN", 1)
     with ending.connect() as busy, ending.connect() as other:
         busy.sendall(ASKED % b"/slow?after=0.8")
         time.sleep(0.2)

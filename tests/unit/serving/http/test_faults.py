@@ -16,7 +16,7 @@ import pytest
 from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.features.kernel.kernel import compile_features
-from assets.serving.http import deciding
+from assets.serving.http import deciding, routes
 from assets.serving.log.decision_log import days, find_decision, scan_day
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
@@ -60,6 +60,24 @@ def test_a_decision_that_is_called_void_is_void_in_the_log(served: Served, monke
     assert [row["decision_id"] for row in served.recorded()] == [first["decision_id"], last["decision_id"]]
     assert served.metric("loopline_decisions_total") == 2
     assert served.metric('loopline_requests_refused_total{why="unlogged"}') == 1
+
+
+def test_a_request_that_takes_too_long_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    decider = served.app.state.application.decider
+    decide, goes_on = decider.decide, threading.Event()
+    monkeypatch.setattr(routes, "_MOST_SECONDS", 0.3)
+
+    def hang(*given: object, **options: object) -> object:
+        goes_on.wait(10)
+        return decide(*given, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decider, "decide", hang)
+        status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
+    assert (status, "not answered within 0.3 s" in text) == (504, True)
+    assert served.metric('loopline_requests_refused_total{why="timeout"}') == 1
+    goes_on.set()
+    served.decide()
 
 
 def test_decisions_are_answered_again_after_the_logs_handle_was_lost(served: Served) -> None:

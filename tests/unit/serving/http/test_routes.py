@@ -43,7 +43,7 @@ class Served:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.app: Starlette = http_app(lambda: Application.open(workspace.variables))
-        self._server = uvicorn.Server(uvicorn.Config(self.app, port=workspace.port, log_config=None))
+        self._server = uvicorn.Server(uvicorn.Config(self.app, port=workspace.port, http="httptools", log_config=None))
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> Self:

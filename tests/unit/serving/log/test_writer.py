@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from assets.serving.log.decision_log import find_decision, scan_day
+from assets.serving.log.file import DiskFile
 from assets.serving.log.writer import DecisionLog, DecisionLogError, DiskFull
 from tests.support.decision_samples import DAY, FIRST, another
 
@@ -32,6 +33,66 @@ def test_many_writers_of_one_process_lose_nothing(tmp_path: Path) -> None:
         thread.join()
     wait(futures, timeout=10)
     assert len(scan_day(tmp_path, "credit_risk", DAY).decisions) == 800
+    log.close()
+
+
+def test_writers_that_write_themselves_lose_nothing(tmp_path: Path) -> None:
+    """Whoever comes while another one is writing leaves its decision to the log's thread."""
+    log = DecisionLog(tmp_path)
+    futures = []
+
+    def many() -> None:
+        for _ in range(100):
+            futures.append(log.append(another(), wake=False))
+            log.write()
+
+    threads = [threading.Thread(target=many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait(futures, timeout=10)
+    assert len(scan_day(tmp_path, "credit_risk", DAY).decisions) == 400
+    log.close()
+
+
+def test_a_decision_is_on_disk_when_its_writer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, synced, sync = DecisionLog(tmp_path), [], os.fdatasync
+
+    def noting(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(threading.current_thread())
+
+    monkeypatch.setattr(os, "fdatasync", noting)
+    logged = log.append(FIRST, wake=False)
+    assert not logged.done()
+    log.write()
+    assert logged.done()
+    assert synced[0] is threading.current_thread()
+    assert find_decision(tmp_path, FIRST.id) == FIRST
+    log.close()
+
+
+def test_a_writer_does_not_wait_for_a_slow_disk_that_another_one_waits_for(tmp_path: Path) -> None:
+    is_slow, goes_on = threading.Event(), threading.Event()
+
+    class Slow(DiskFile):
+        def sync(self) -> None:
+            is_slow.set()
+            assert goes_on.wait(10)
+            super().sync()
+
+    log = DecisionLog(tmp_path, opener=Slow)
+    log.append(another(), wake=False)
+    first = threading.Thread(target=log.write)
+    first.start()
+    assert is_slow.wait(10)
+    second = log.append(another(), wake=False)
+    log.write()
+    assert not second.done()
+    goes_on.set()
+    second.result(10)
+    first.join()
     log.close()
 
 

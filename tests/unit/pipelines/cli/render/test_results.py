@@ -29,7 +29,16 @@ def test_many_events_of_one_reason_are_one_line(capsys: pytest.CaptureFixture[st
     """A replay of past-dated decisions, each of which lacks hundreds of events, is read on one screen."""
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     gaps = tuple(
-        EventGap(source, "C1", noon + timedelta(hours=n), noon, "lake", False, f"older than the store has {source}")
+        EventGap(
+            source,
+            "C1",
+            noon + timedelta(hours=n),
+            noon,
+            "lake",
+            False,
+            f"older than the store has {source}",
+            "past_decision",
+        )
         for source in ("payments", "visits")
         for n in range(100)
     )

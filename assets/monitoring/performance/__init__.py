@@ -1,0 +1,1 @@
+"""Performance: realised, by the age of labels, estimated without labels, its calibration, and the business figures."""

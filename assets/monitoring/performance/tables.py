@@ -1,0 +1,195 @@
+"""The tables of performance of some days, from the lake.
+
+Belongs here: for each table what is read, and the pure functions that are called with it. Does not belong here: these
+functions (the modules beside this one), writing a table (`assets.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.bundle.bundle import Bundle
+from assets.bundle.profile import ReferenceProfile
+from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, ReferenceRows, estimates_of
+from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA, performance_by_day
+from assets.monitoring.performance.judged import (
+    approved_rows,
+    courses_of,
+    day_rows,
+    features_of,
+    judged_tables,
+    matured_rows,
+    own_outcomes,
+)
+from assets.monitoring.performance.kpis import kpis_by_day
+from assets.monitoring.performance.matured import calibration_by_day
+from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
+from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
+from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
+from assets.monitoring.windows import window_of
+from assets.product import Product
+from assets.product.names import CALIBRATION, FEATURES, table_name, validated_name
+from resources.lake import Lake
+from resources.lake.origins import Reading
+
+_MODEL = "model_version"
+
+
+@dataclass(frozen=True)
+class MadeTable:
+    """The content of some days of a table.
+
+    Attributes:
+        table: Its rows.
+        readings: What was read for them.
+        curves: Of vintages, the curves as of the last day.
+    """
+
+    table: pa.Table
+    readings: dict[str, Reading]
+    curves: Mapping[date, Floats] = field(default_factory=dict)
+
+
+def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTable:
+    """The vintages as of each day: neither decisions nor labels of later days count.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+        RowsError: A column of the label source is missing or of a wrong type.
+    """
+    tables, label = judged_tables(product), product.label
+    before = 2 * (label.maturity.days + 1) + product.monitoring.window_days
+    rows, of_rows = window_of(lake, product.name, days, tables.decisions, before=before, columns=tables.judged.columns)
+    rows = tables.judged.whole(product, lake, rows)
+    source = validated_name(label.source)
+    events, of_events = window_of(lake, product.name, days, source, before=before + product.spine.days_after)
+    made, curves = [VINTAGE_SCHEMA.empty_table()], dict[date, Floats]()
+    for day in days:
+        first = day - timedelta(days=before)
+        own = rows.filter(pc.and_(pc.greater_equal(rows["day"], first), pc.less_equal(rows["day"], day)))
+        known = events.filter(pc.less_equal(events["day"], day))
+        courses = courses_of(own, known, label, product.decision, tables.judged.row_id, _end_of(day))
+        made.append(vintages_of(courses, [day]))
+        curves = dict(vintage_curves(courses, day))
+    readings = {table_name(product.name, tables.decisions): of_rows, table_name(product.name, source): of_events}
+    return MadeTable(pa.concat_tables(made), readings, curves)
+
+
+def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    """The realised figures of the champion's own decisions by protected group and slice.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+        PerformanceError: The outcomes lack a column.
+    """
+    policy, decision, tables = product.monitoring, product.decision, judged_tables(product)
+    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=policy.window_days - 1)
+    own = own_outcomes(outcomes, bundle)
+    features, of_features = features_of(product, lake, own, tables.judged.row_id, days[0])
+    made = [_with(_with(PERFORMANCE_SCHEMA.empty_table(), "part", ""), "group", "")]
+    for part, of_rows in groups_of(product, features).items():
+        for group in sorted({str(one) for one in of_rows.tolist()}):
+            figures = performance_by_day(
+                own.filter(pa.array(of_rows == group)), days, policy.window_days,
+                accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
+            )  # fmt: skip
+            made.append(_with(_with(figures.filter(pc.greater(figures["rows"], 0)), "part", part), "group", group))
+    readings = {
+        table_name(product.name, tables.outcomes): of_outcomes, table_name(product.name, FEATURES): of_features,
+    }  # fmt: skip
+    table = pa.concat_tables(made).sort_by([(name, "ascending") for name in ("day", "part", "group")])
+    return MadeTable(_with(table, _MODEL, bundle.version), readings)
+
+
+def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    """The champion's calibration over the labels that matured in the windows of these days.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+    """
+    policy, source = product.monitoring, judged_tables(product).outcomes
+    outcomes, reading = window_of(lake, product.name, days, source, before=policy.window_days - 1)
+    reference = evaluated_rows(product, bundle, lake)
+    expected = None
+    if isinstance(reference, ReferenceRows):
+        try:
+            expected = recalibrate(reference.rows.score, reference.label, None, reference.clusters)
+        except RecalibrationError:
+            expected = None  # too few rows of a class: the table's reason says that nothing can be compared
+    found = calibration_by_day(
+        own_outcomes(outcomes, bundle), days, policy.window_days, reference=expected, min_rows=policy.min_rows
+    )
+    return MadeTable(_with(found, _MODEL, bundle.version), {table_name(product.name, source): reading})
+
+
+def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    """What is expected of the rows of each day's window, as the champion decides them; from its test window on.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+        ModelError: The model failed.
+    """
+    policy = product.monitoring
+    rows, of_rows = window_of(lake, product.name, days, FEATURES, before=policy.window_days - 1)
+    calibration, of_calibration = window_of(lake, product.name, days, CALIBRATION, before=0)
+    own = calibration.filter(pc.and_(pc.equal(calibration[_MODEL], bundle.version), calibration["moved"]))
+    moved = dict(zip(own["day"].to_pylist(), own["reason"].to_pylist(), strict=True))
+    reference, now = evaluated_rows(product, bundle, lake), decided(product, bundle, rows)
+    day_of_row = np.asarray(rows["day"].to_numpy(), dtype="datetime64[D]")
+    made: list[dict[str, Any]] = []
+    for day in judged_days(bundle, days):
+        last = np.datetime64(day, "D")
+        within = (day_of_row <= last) & (day_of_row > last - policy.window_days)
+        found = estimates_of(
+            reference, now.rows.where(within), product.decision.profit, min_rows=policy.min_rows, moved=moved.get(day)
+        )
+        made += [{**one, "day": day} for one in found]
+    table = _with(pa.Table.from_pylist(made, schema=ESTIMATED_SCHEMA), _MODEL, bundle.version)
+    approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
+    table = table.append_column("approved_auc", pa.repeat(pa.scalar(approved, pa.float64()), table.num_rows))
+    readings = {
+        table_name(product.name, FEATURES): of_rows,
+        table_name(product.name, CALIBRATION): of_calibration,
+    }
+    return MadeTable(table, readings)
+
+
+def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    """The business figures of each day, beside what is expected under the champion.
+
+    Raises:
+        LakeError: A table does not exist or is damaged.
+        ModelError: The model failed.
+    """
+    tables, policy = judged_tables(product), product.monitoring
+    rows, of_rows = window_of(
+        lake, product.name, days, tables.decisions, before=policy.window_days, columns=tables.judged.columns
+    )
+    rows = tables.judged.whole(product, lake, rows)
+    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=0)
+    approved = approved_days(product, bundle, lake)
+    found = kpis_by_day(
+        day_rows(rows, product),
+        matured_rows(outcomes, product),
+        days,
+        approved=None if approved is None else approved_rows(approved, product),
+        profit=product.decision.profit,
+        policy=policy,
+    )
+    readings = {
+        table_name(product.name, tables.decisions): of_rows, table_name(product.name, tables.outcomes): of_outcomes,
+    }  # fmt: skip
+    return MadeTable(_with(found, _MODEL, bundle.version), readings)
+
+
+def _with(table: pa.Table, name: str, text: str) -> pa.Table:
+    return table.append_column(name, pa.repeat(pa.scalar(text, pa.string()), table.num_rows))
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -1,0 +1,45 @@
+"""The sensor that keeps a product's alerts: it tells what is due and ends what is over.
+
+Belongs here: its tick. Does not belong here: what an alert says (`alerts.py`, `monitor_alerts.py`), when it has ended
+(`alert_endings.py`), when it is told (`resources.alerts.life`), the sensors that meet an event first (`sensors.py`,
+`rollout_sensor.py`).
+"""
+
+import dagster as dg
+
+from assets.product import Partitions, Product
+from pipelines.alert_endings import endings
+from pipelines.monitor_alerts import watched
+from resources.alerts.desk import AlertDesk
+from resources.clock import Clock
+from resources.lake import Lake
+from resources.rollout_store.store import RolloutStore
+
+
+def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefinition:
+    """Each minute: tells what was not delivered, is to be repeated or escalated, or has ended; watches the monitors.
+
+    Two daemons may tick at the same time: each message is claimed in the book before it is told.
+    """
+
+    @dg.sensor(
+        name=f"{product.name}_alerts_sensor",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells, repeats, escalates and ends the alerts of the product; watches the monitors.",
+    )
+    def alerts(
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        clock: dg.ResourceParam[Clock],
+        notifier: dg.ResourceParam[AlertDesk],
+    ) -> dg.SkipReason:
+        now, manifest = clock.now(), rollout.read_manifest(product.name)
+        champion = None if manifest is None else manifest.champion.version
+        found = watched(product, lake, champion, now)
+        notifier.keep(found.alerts)
+        ended = endings(product, partitions, context.instance, manifest, found, notifier.standing())
+        return dg.SkipReason("; ".join(notifier.tell(ended)) or "nothing is due")
+
+    return alerts

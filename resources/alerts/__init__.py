@@ -1,0 +1,1 @@
+"""Alerts from their first sight to their end: the life of one, the book that keeps them, the targets, the desk."""
