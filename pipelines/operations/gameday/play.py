@@ -121,7 +121,7 @@ def _live_through(stage: Stage, progress: Progress) -> None:
 
 def _begin(stage: Stage, one: Played) -> None:
     """The history from the sources to the features, and the first model, which decides at once."""
-    days = (stage.scenario.start, stage.scenario.first - timedelta(days=1))
+    days = (one.product.start, stage.scenario.first - timedelta(days=1))
     graph = one.definitions.resolve_asset_graph()
     keys = [
         key for key in graph.get_all_asset_keys() if graph.get(key).is_executable and graph.get(key).group_name in DATA

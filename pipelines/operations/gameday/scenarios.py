@@ -27,6 +27,7 @@ class Scenario:
         first: The first simulated day of operation.
         days: How many days of operation.
         history: Days before the first one, which the bank's old policy decided; the first model learns from them.
+        card_history: Those of them that the tables of cards begin with: labels of cards are known within a week.
         products: Which products are operated.
         plan: Which incidents happen.
         customers, applications_a_day, payments_a_day, cards, terminals: The size of the bank.
@@ -47,6 +48,7 @@ class Scenario:
     cards: int = 300
     terminals: int = 800
     transactions_a_day: float = 1_200.0
+    card_history: int = 110
     keenness: float = 3.0
     trials: int = 4
 
@@ -59,6 +61,11 @@ class Scenario:
     def start(self) -> date:
         """The first day of the bank's history."""
         return self.first - timedelta(days=self.history)
+
+    def begins(self, product: str) -> date:
+        """The first day of a product's tables."""
+        days = min(self.history, self.card_history) if product == "card_fraud" else self.history
+        return self.first - timedelta(days=days)
 
     def settings(self, seed: int) -> BankSettings:
         """The bank of this scenario with a seed."""
@@ -85,7 +92,7 @@ class Scenario:
         )
         rollout = Rollout(steps=steps, guards=SANDBOX_GUARDS, outcomes="watched", deadline=timedelta(days=21))
         found = replace(
-            product, start=self.start, rollout=rollout, model=replace(product.model, trials=self.trials), gates=gates,
+            product, start=self.begins(product.name), rollout=rollout, model=replace(product.model, trials=self.trials), gates=gates,
             monitoring=replace(product.monitoring, judged="answered"),
         )  # fmt: skip
         found.check()
@@ -101,8 +108,8 @@ _SCENARIOS = (
         transactions_a_day=10.0, applications_a_day=0.2, trials=1,
     ),
     Scenario(
-        name="one_month", title="A month of cards with three faults", first=date(2026, 3, 1), days=30, history=110,
-        products=("card_fraud",), plan="few", customers=1_000, transactions_a_day=20.0, applications_a_day=0.5,
+        name="one_month", title="A month of both products with faults of each kind", first=date(2026, 3, 1), days=30,
+        history=700, products=_BOTH, plan="month", customers=3_000, transactions_a_day=400.0,
     ),
     Scenario(
         name="quiet", title="A year in which nothing happens", first=date(2025, 9, 1), days=365, history=760,

@@ -14,7 +14,7 @@ from typing import Literal
 from resources.sandbox.planned.incidents import Dependency, Kind, PlannedIncident
 from resources.sandbox.world.keyed import uniform
 
-PlanName = Literal["none", "few", "all"]
+PlanName = Literal["none", "few", "month", "all"]
 _CREDIT, _FRAUD = "credit_risk", "card_fraud"
 
 
@@ -62,7 +62,18 @@ _FEW = (
     _Slot(0.45, 2, "late_feed", _FRAUD, "card_transactions", 2.0),
     _Slot(0.70, 1, "outage", _FRAUD, dependency="decisions"),
 )
-_PLANS: dict[PlanName, tuple[_Slot, ...]] = {"none": (), "few": _FEW, "all": _ALL}
+_MONTH = (
+    _Slot(0.10, 1, "bad_feed", _FRAUD, "card_transactions", 0.5),
+    _Slot(0.17, 2, "late_feed", _CREDIT, "transactions", 2.0),
+    _Slot(0.27, 1, "outage", _CREDIT, dependency="bureau"),
+    _Slot(0.33, 2, "unit_change", _FRAUD, "card_transactions", 100.0, "amount"),
+    _Slot(0.43, 1, "schema_change", _CREDIT, "transactions", column="category"),
+    _Slot(0.50, 10, "bad_challenger", _FRAUD),
+    _Slot(0.57, 3, "unfair_challenger", _CREDIT),
+    _Slot(0.67, 1, "doubled_stream", _CREDIT, "repayments"),
+    _Slot(0.77, 1, "outage", _FRAUD, dependency="decisions"),
+)
+_PLANS: dict[PlanName, tuple[_Slot, ...]] = {"none": (), "few": _FEW, "month": _MONTH, "all": _ALL}
 # The seed moves a date by up to this share of the game day.
 _MOVED = 0.012
 
