@@ -43,7 +43,9 @@ def gameday(
         console.say(
             f"{one.incident.day}  {one.incident.name}: {one.verdict}{after}; {', '.join(one.done) or 'nothing'}", to
         )
-    console.say(f"{len(report.timeline.unexplained)} alarms without an incident", to)
+    console.say(f"{len(report.timeline.unexplained)} alarms and actions without an incident", to)
+    for words in report.shortfalls:
+        console.say(words, to)
     if json_:
         console.print_json(report.to_dict())
     if not report.holds:

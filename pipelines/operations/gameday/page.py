@@ -36,6 +36,8 @@ def to_html(report: Report) -> str:
         "<h2>Incidents</h2>",
         _picture(incidents_over_time(report.record, report.timeline), "incidents and what was noticed"),
         _incidents(report.timeline.judged),
+        "<h2>Standards</h2>",
+        _standards(report),
         "<h2>Alarms without an incident</h2>",
         _alarms(report),
     ]
@@ -62,6 +64,17 @@ def _incidents(judged: Sequence[Judged]) -> str:
         for one in judged
     ]  # fmt: skip
     return _table(heads, rows) if rows else "<p>None was planned.</p>"
+
+
+def _standards(report: Report) -> str:
+    heads = ("product", "alarms without an incident", "stated a year", "allowed in this time")
+    rows = [
+        (name, ", ".join((str(one.count), *(f"{about}: {count}" for about, count in one.about.items()))),
+         f"{one.stated:g}", str(one.most))
+        for name, one in report.alarms.items()
+    ]  # fmt: skip
+    short = "".join(f"<li>{escape(words)}</li>" for words in report.shortfalls)
+    return _table(heads, rows) + (f"<ul>{short}</ul>" if short else "<p>Nothing falls short.</p>")
 
 
 def _alarms(report: Report) -> str:

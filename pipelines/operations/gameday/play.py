@@ -22,9 +22,11 @@ from pipelines.operations.gameday.outages import Dependencies
 from pipelines.operations.gameday.people import OnCall
 from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.stage import Played, Stage, staged
+from pipelines.operations.gameday.tables import contradictions
 from pipelines.operations.loop.run_job import run_job
 from resources.sandbox.judge.record import STAKES, Record
 from resources.sandbox.judge.regret import PERIOD_DAYS, Compared, compared, earned_by_period, periods_of
+from resources.sandbox.judge.standards import Alarms, alarms_of, shortfalls
 from resources.sandbox.judge.timeline import Timeline, judge
 from resources.sandbox.planned.dates import plan_of
 from resources.sandbox.planned.incidents import PlannedIncident
@@ -41,6 +43,8 @@ class Report:
         regret: By product, what the times of its trainings earned beside the best ones.
         passing: By way of fraud, the share that passed lately; fraudsters move to the larger ones.
         runs: By job, how many runs there were and how many failed.
+        stated: By product, the false alarms a year that it allows.
+        contradictions: Between tables at the end, a sentence each.
         seconds: Of this machine; `cpu_seconds` of this process and its ended children.
     """
 
@@ -52,13 +56,29 @@ class Report:
     regret: Mapping[str, tuple[Compared, ...]]
     passing: Mapping[str, float]
     runs: Mapping[str, tuple[int, int]]
+    stated: Mapping[str, float]
+    contradictions: tuple[str, ...]
     seconds: float
     cpu_seconds: float
 
     @property
+    def alarms(self) -> dict[str, Alarms]:
+        """By product, the alerts that speak of no incident."""
+        days = (self.record.last - self.record.first).days + 1
+        return {
+            name: alarms_of([one for one in self.timeline.unexplained if one.product == name], stated, days)
+            for name, stated in self.stated.items()
+        }
+
+    @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """Where the game day falls short of what was stated, beside its incidents; a sentence each."""
+        return (*shortfalls(self.alarms, self.timeline.unexplained, self.regret), *self.contradictions)
+
+    @property
     def holds(self) -> bool:
-        """Whether each incident was noticed in time and answered rightly."""
-        return self.timeline.count("right") == len(self.timeline.judged)
+        """Whether each incident was noticed in time and answered rightly, and nothing falls short."""
+        return self.timeline.count("right") == len(self.timeline.judged) and not self.shortfalls
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -68,6 +88,8 @@ class Report:
             "last": str(self.record.last), "holds": self.holds, "verdicts": verdicts,
             "timeline": [one.to_dict() for one in self.timeline.judged],
             "regret": {name: [one.to_dict() for one in found] for name, found in self.regret.items()},
+            "shortfalls": list(self.shortfalls),
+            "alarms": {name: {**vars(one), "about": dict(one.about)} for name, one in self.alarms.items()},
             "passing": {way: round(share, 3) for way, share in self.passing.items()},
             "unexplained": [_told(one) for one in self.timeline.unexplained],
             "observations": [_told(one) for one in self.record.observations],
@@ -103,9 +125,11 @@ def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str]
         regret = {one.product.name: _regret(stage, one, record) for one in stage.played}
         passing = dict(stage.bank.fraudsters.passing)
         runs = {job: (counts[0], counts[1]) for job, counts in stage.recorder.runs.items()}
+        stated = {one.product.name: one.product.monitoring.false_alarms_a_year for one in stage.played}
+        contradicting = tuple(words for one in stage.played for words in contradictions(one.product, stage.lake))
     return Report(
         scenario=scenario, seed=seed, plan=plan, record=record, timeline=judge(plan, record), regret=regret,
-        passing=passing, runs=runs,
+        passing=passing, runs=runs, stated=stated, contradictions=contradicting,
         seconds=time.perf_counter() - started, cpu_seconds=_cpu_seconds() - busy,
     )  # fmt: skip
 

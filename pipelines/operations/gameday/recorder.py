@@ -6,7 +6,7 @@ belong here: the form of the record, the judgement (`resources.sandbox.judge`), 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -42,9 +42,17 @@ class Recorder:
     runs: dict[str, list[int]] = field(default_factory=dict)
     _generations: dict[str, int] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
+    _standing: set[str] = field(default_factory=set)
 
     def send(self, alert: Alert) -> None:
-        """Takes an alert; see `resources.notifications.Notifier`."""
+        """Takes an alert; see `resources.notifications.Notifier`. A repeated or ended one is no second one."""
+        if alert.title.startswith("ended: "):
+            self._standing.discard(alert.case)
+            return
+        if alert.case in self._standing:
+            return
+        if alert.severity != "info":  # news, of which no end is told
+            self._standing.add(alert.case)
         day = alert.partition.partition(" ")[0]
         self._add(
             "alert", alert.product, about=alert.asset, day=date.fromisoformat(day) if is_day(day) else None,
@@ -66,9 +74,11 @@ class Recorder:
             elif run.error:
                 self._add("run_failed", product.name, about=run.job, day=day, text=run.error)
 
-    def repaired(self, product: Product, day: date) -> None:
-        """Notes a day that people have made again."""
-        self._add("repaired", product.name, day=day, text=f"{day} was delivered again and made")
+    def repaired(self, product: Product, first: date, last: date) -> None:
+        """Notes the days that people have made again."""
+        for number in range((last - first).days + 1):
+            day = first + timedelta(days=number)
+            self._add("repaired", product.name, day=day, text=f"{day} was delivered again and made")
 
     def failed_by_hand(self, product: Product, day: date, words: str) -> None:
         """Notes that a day could not be made by people either."""

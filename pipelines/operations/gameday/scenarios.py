@@ -82,9 +82,12 @@ class Scenario:
 
         A rollout has sandbox-like guards and steps of so many requests as come within a week or two. Three gates are
         wider than those of the product: with some dozens of frauds among the rows of a small bank, two honest samples
-        differ by more than its limits, and one tampered terminal explains much of all frauds.
+        differ by more than its limits, and one tampered terminal explains much of all frauds. A group is judged from
+        300 rows on: of 120 applicants the ratio of accepted shares is uncertain by a tenth, half of what is allowed.
         """
-        gates = replace(product.gates, max_score_psi=1.0, max_single_feature_auc=0.98, max_label_information=0.7)
+        gates = replace(
+            product.gates, max_score_psi=1.0, max_single_feature_auc=0.98, max_label_information=0.7, min_group_rows=300
+        )
         steps = (
             Step(0.0, 60, timedelta(hours=1)),
             Step(0.25, 20, timedelta(hours=1)),
@@ -92,7 +95,8 @@ class Scenario:
         )
         rollout = Rollout(steps=steps, guards=SANDBOX_GUARDS, outcomes="watched", deadline=timedelta(days=21))
         found = replace(
-            product, start=self.begins(product.name), rollout=rollout, model=replace(product.model, trials=self.trials), gates=gates,
+            product, start=self.begins(product.name), rollout=rollout, gates=gates,
+            model=replace(product.model, trials=self.trials),
             monitoring=replace(product.monitoring, judged="answered"),
         )  # fmt: skip
         found.check()

@@ -38,7 +38,8 @@ def report() -> Report:
     return Report(
         scenario=SCENARIO, seed=3, plan=plan, record=record, timeline=judge(plan, record),
         regret={"card_fraud": compared(np.array([[4.0, 3.0], [0.0, 5.0]]), (1,), ())}, passing={"card": 0.5},
-        runs={"card_fraud_daily": (30, 1)}, seconds=60.0, cpu_seconds=50.0,
+        runs={"card_fraud_daily": (30, 1)}, stated={"card_fraud": 1.0}, contradictions=("decisions: 2 rows twice",),
+        seconds=60.0, cpu_seconds=50.0,
     )  # fmt: skip
 
 
@@ -46,6 +47,8 @@ def test_the_json_has_the_verdicts_the_words_and_the_regret() -> None:
     found = json.loads(json.dumps(report().to_dict()))
     assert found["verdicts"] == {"right": 1, "late": 0, "wrong": 0, "not noticed": 1}
     assert not found["holds"]
+    assert found["shortfalls"] == ["decisions: 2 rows twice"], "one alarm in a month is within one a year"
+    assert found["alarms"]["card_fraud"]["about"] == {"rollout": 1}
     assert [one["verdict"] for one in found["timeline"]] == ["right", "not noticed"]
     assert [one["text"] for one in found["unexplained"]] == ["nothing was planned"]
     free = found["regret"]["card_fraud"][0]["rules"]
@@ -61,6 +64,7 @@ def test_the_page_is_whole_without_another_host_and_shows_words_as_words() -> No
     assert "9 rows &lt;broke&gt; the contract" in page
     assert "nothing was planned" in page
     assert "on drift only" in page
-    assert page.count("data:image/png;base64,") == 2
+    assert "decisions: 2 rows twice" in page
+    assert page.count("data:image/png;base64,") == 1 + len(SCENARIO.products)
     assert "<script" not in page
     assert "http://" not in page
