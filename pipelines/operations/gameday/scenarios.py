@@ -44,7 +44,7 @@ class Scenario:
     plan: PlanName
     customers: int = 9_000
     applications_a_day: float = 12.0
-    payments_a_day: float = 250.0
+    payments_a_day: float = 150.0
     cards: int = 300
     terminals: int = 800
     transactions_a_day: float = 1_200.0

@@ -15,6 +15,7 @@ import dagster as dg
 from assets.product import Product
 from pipelines.build import build_pipeline
 from pipelines.connections import alert_desk
+from pipelines.operations.gameday.no_pictures import without_pictures
 from pipelines.operations.gameday.recorder import Recorder
 from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.simulated_time import dagster_on
@@ -94,7 +95,7 @@ def staged(
     )  # fmt: skip
     recorder = Recorder(clock)
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
-    with dagster_on(clock), dagster_instance(environment) as instance:
+    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance:
         played = tuple(_played(scenario, name, environment, instance, recorder) for name in scenario.products)
         yield Stage(scenario, environment, clock, bank, instance, played, recorder)
 
