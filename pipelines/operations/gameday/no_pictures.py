@@ -1,7 +1,7 @@
 """Runs without pictures: what nobody looks at on a simulated day is not drawn.
 
-Belongs here: leaving out the pixels of pictures. Does not belong here: what is drawn (`assets`), the page of a game day,
-whose pictures are drawn when it is over.
+Belongs here: leaving out the pixels of pictures. Does not belong here: what is drawn (`assets`), the page of a game
+day, whose pictures are drawn when it is over.
 
 A day of two products has some twenty pictures for the Dagster UI, and they cost a third of it. Figures, tables and
 verdicts are made as ever.
