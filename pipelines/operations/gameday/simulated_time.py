@@ -1,12 +1,13 @@
 """The simulated time: one clock for this process, for Dagster's records and for the decision service.
 
-Belongs here: giving the clock to Dagster. Does not belong here: the clock itself (`resources.clock`), what happens at a
-moment (`day.py`).
+Belongs here: moving the clock, giving it to Dagster. Does not belong here: the clock that other processes read
+(`resources.clock`), what happens at a moment (`day.py`).
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from unittest import mock
@@ -16,8 +17,28 @@ from dagster._core.log_manager import DagsterLogManager
 from resources.clock import SimulatedClock
 
 
+@dataclass
+class Hands:
+    """The hands of a simulated clock: who moves it need not read its file, as Dagster would for each of its records."""
+
+    clock: SimulatedClock
+    moment: datetime
+
+    def __post_init__(self) -> None:
+        self.set(self.moment)
+
+    def now(self) -> datetime:
+        """The simulation's present moment."""
+        return self.moment
+
+    def set(self, moment: datetime) -> None:
+        """Moves the clock, for every process of the simulation."""
+        self.clock.set(moment)
+        self.moment = moment
+
+
 @contextmanager
-def dagster_on(clock: SimulatedClock) -> Iterator[None]:
+def dagster_on(clock: Hands) -> Iterator[None]:
     """Within the block Dagster's partitions, runs and events are of the simulated time.
 
     Dagster has one seam for this, which its own tests use; without it a day that failed would be tried again after

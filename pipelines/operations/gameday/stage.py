@@ -18,7 +18,7 @@ from pipelines.connections import alert_desk
 from pipelines.operations.gameday.no_pictures import without_pictures
 from pipelines.operations.gameday.recorder import Recorder
 from pipelines.operations.gameday.scenarios import Scenario
-from pipelines.operations.gameday.simulated_time import dagster_on
+from pipelines.operations.gameday.simulated_time import Hands, dagster_on
 from pipelines.operations.gameday.ticks import Ticker
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
@@ -57,7 +57,7 @@ class Stage:
 
     scenario: Scenario
     environment: Environment
-    clock: SimulatedClock
+    clock: Hands
     bank: AnsweringBank
     instance: dg.DagsterInstance
     played: tuple[Played, ...]
@@ -86,9 +86,8 @@ def staged(
     if home.exists() and any(home.iterdir()):
         raise UsedHome(f"{home} has content already, and a game day begins from nothing: name an empty folder")
     home.mkdir(parents=True, exist_ok=True)
-    clock = SimulatedClock(home / "clock")
-    clock.set(datetime.combine(scenario.first, time(), UTC))
-    environment = game_environment(home, clock, variables)
+    clock = Hands(SimulatedClock(home / "clock"), datetime.combine(scenario.first, time(), UTC))
+    environment = game_environment(home, clock.clock, variables)
     places = Places(
         environment.database_url, Path(environment.landing), Path(environment.stream.removeprefix("file://")),
         environment.bank / "bureau",

@@ -27,8 +27,8 @@ _AFTERMATH = timedelta(days=3)
 # What a message says that speaks of a dependency that is down.
 _DOWN: Mapping[Dependency, tuple[str, ...]] = {
     "landing": ("no file", "lacks files", "landing"), "database": ("database", "bank.db"), "bureau": ("bureau",),
-    "stream": ("stream",), "decisions": ("decision service", "decisions do"), "online_store": ("online store", "lmdb"),
-    "tracking": ("mlflow", "registry"),
+    "stream": ("stream",), "decisions": ("decision service", "answered decisions", "decisions is not as expected"),
+    "online_store": ("online store", "lmdb"), "tracking": ("mlflow", "registry"),
 }  # fmt: skip
 _CHALLENGERS = ("bad_challenger", "unfair_challenger")
 
