@@ -21,7 +21,7 @@ from resources.errors import LooplineError
 
 _AT_ONCE = 50
 _SECONDS = 20.0
-# Without a certificate of its own the service has no TLS: reading every authority's certificate would cost more than the requests.
+# Without a certificate the service has no TLS, and reading those of every authority costs more than the requests.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
