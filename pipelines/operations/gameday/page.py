@@ -10,7 +10,7 @@ from html import escape
 
 from pipelines.operations.gameday.play import Report
 from pipelines.operations.gameday.plots import incidents_over_time, profit_over_time
-from resources.sandbox.judge.regret import Compared
+from resources.sandbox.judge.regret import Compared, period_days
 from resources.sandbox.judge.timeline import Judged
 
 _STYLE = """
@@ -45,7 +45,7 @@ def to_html(report: Report) -> str:
         parts.append(f"<h2>Profit of {escape(product)}</h2>")
         parts.append(_picture(profit_over_time(report.record, product), f"profit of {product}"))
         if product in report.regret:
-            parts.append(_regret(report.regret[product]))
+            parts.append(_regret(report.regret[product], period_days(report.scenario.days)))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -86,7 +86,7 @@ def _alarms(report: Report) -> str:
     return _table(heads, rows) if rows else "<p>None.</p>"
 
 
-def _regret(compared: Sequence[Compared]) -> str:
+def _regret(compared: Sequence[Compared], period: int) -> str:
     heads = ("cost of a training", "rule", "trained in", "value, EUR", "regret, EUR", "of the optimum")
     rows = []
     for one in compared:
@@ -99,8 +99,8 @@ def _regret(compared: Sequence[Compared]) -> str:
                  "" if share is None else f"{share:.1%}")
             )  # fmt: skip
     said = (
-        "When models were trained, valued by the judge's own learner: periods of 30 days; the optimum is by dynamic "
-        "programming over retrain-or-keep, in hindsight."
+        f"When models were trained, valued by the judge's own learner: periods of {period} days; the optimum is by "
+        "dynamic programming over retrain-or-keep, in hindsight."
     )
     return f"<p>{escape(said)}</p>" + _table(heads, rows)
 

@@ -25,7 +25,7 @@ from pipelines.operations.gameday.stage import Played, Stage, staged
 from pipelines.operations.gameday.tables import contradictions
 from pipelines.operations.loop.run_job import run_job
 from resources.sandbox.judge.record import STAKES, Record
-from resources.sandbox.judge.regret import PERIOD_DAYS, Compared, compared, earned_by_period, periods_of
+from resources.sandbox.judge.regret import Compared, compared, earned_by_period, period_days, periods_of
 from resources.sandbox.judge.standards import Alarms, alarms_of, shortfalls
 from resources.sandbox.judge.timeline import Timeline, judge
 from resources.sandbox.planned.dates import plan_of
@@ -186,17 +186,15 @@ def _bring(stage: Stage, plan: tuple[PlannedIncident, ...], brought: set[Planned
 
 
 def _regret(stage: Stage, one: Played, record: Record) -> tuple[Compared, ...]:
-    """What the times of a product's trainings earned; nothing for a game day that is shorter than two periods."""
+    """What the times of a product's trainings earned."""
     scenario, product = stage.scenario, one.product
-    if scenario.days < 2 * PERIOD_DAYS:
-        return ()
     rows = rows_of(product, stage.lake, stage.bank.truth(product.name), scenario.first)
     earned = earned_by_period(rows, scenario.days, STAKES[product.name])
     loop, on_drift = (
         periods_of(record.observations, product.name, scenario.first, scenario.days, off_schedule=off_schedule)
         for off_schedule in (False, True)
     )
-    return compared(earned, loop, on_drift)
+    return compared(earned, loop, on_drift, period=period_days(scenario.days))
 
 
 def _told(one: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from resources.sandbox.judge.optimum import TrainingPlan, best_plan, value_of
 from resources.sandbox.judge.record import Observation, Stakes
 
-PERIOD_DAYS = 30
+_MONTH, _FEWEST_PERIODS = 30, 4
 COST_RATIOS = (0.0, 0.02, 0.1, 0.5)
 """What a training costs, as shares of what the best plan without costs earns in a period."""
 _FEWEST_LABELS, _FEWEST_BAD = 200, 20
@@ -78,13 +78,21 @@ class Compared:
         }  # fmt: skip
 
 
-def compared(earned: np.ndarray, loop: Sequence[int], on_drift: Sequence[int]) -> tuple[Compared, ...]:
+def period_days(days: int) -> int:
+    """The days of a period: a month, and in a game day of less than four months a quarter of it."""
+    return max(min(_MONTH, days // _FEWEST_PERIODS), 1)
+
+
+def compared(
+    earned: np.ndarray, loop: Sequence[int], on_drift: Sequence[int], *, period: int = _MONTH
+) -> tuple[Compared, ...]:
     """Each rule's value at each cost of a training.
 
     Args:
         earned: As `optimum.best_plan` takes it.
         loop: The periods in which a model of the loop became the champion.
         on_drift: Those in which the loop trained for another reason than its schedule.
+        period: Days of a period.
     """
     n = len(earned)
     usual = max(best_plan(earned, 0.0).value, 0.0) / n
@@ -95,7 +103,7 @@ def compared(earned: np.ndarray, loop: Sequence[int], on_drift: Sequence[int]) -
             "optimum": best_plan(earned, cost),
             "loop": value_of(earned, loop, cost),
             "never": value_of(earned, (), cost),
-            "monthly": value_of(earned, range(n), cost),
+            "monthly": value_of(earned, range(0, n, _MONTH // period), cost),
             "on drift only": value_of(earned, on_drift, cost),
         }
         found.append(Compared(ratio=ratio, cost=cost, plans=plans))
@@ -111,8 +119,9 @@ def periods_of(
         mine = [one for one in mine if one.seen == "retrain" and one.cause != "schedule"]
     else:
         mine = [one for one in mine if one.seen == "promoted"]
-    last = days // PERIOD_DAYS - 1
-    return tuple(sorted({min((one.at.date() - first).days // PERIOD_DAYS, last) for one in mine}))
+    period = period_days(days)
+    last = days // period - 1
+    return tuple(sorted({min((one.at.date() - first).days // period, last) for one in mine}))
 
 
 def earned_by_period(rows: Rows, days: int, stakes: Stakes) -> np.ndarray:
@@ -120,15 +129,16 @@ def earned_by_period(rows: Rows, days: int, stakes: Stakes) -> np.ndarray:
 
     A period that has too few labels keeps the model of the one before it.
     """
-    n = days // PERIOD_DAYS
+    period_of = period_days(days)
+    n = days // period_of
     earned, model = np.zeros((n, n)), _Model(None, 1.0)
     good, lost = stakes.good * rows.stake, -stakes.bad * rows.stake
     worth = np.where(rows.bad, lost, good)
     for period in range(n):
-        model = _trained(rows, period * PERIOD_DAYS, stakes) or model
+        model = _trained(rows, period * period_of, stakes) or model
         accepted = model.accepts(rows.features)
         for later in range(period, n):
-            of_period = (rows.day >= later * PERIOD_DAYS) & (rows.day < (later + 1) * PERIOD_DAYS)
+            of_period = (rows.day >= later * period_of) & (rows.day < (later + 1) * period_of)
             earned[period, later] = worth[of_period & accepted].sum()
     return earned
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from resources.sandbox.judge.record import Observation, Seen, Stakes
-from resources.sandbox.judge.regret import PERIOD_DAYS, Rows, compared, earned_by_period, periods_of
+from resources.sandbox.judge.regret import Rows, compared, earned_by_period, period_days, periods_of
 
-PERIODS, TURN = 6, 2 * PERIOD_DAYS
+PERIODS, PERIOD_DAYS = 6, 30
+TURN = 2 * PERIOD_DAYS
 STAKES = Stakes(good=0.2, bad=0.5)
 
 
@@ -44,6 +45,12 @@ def test_no_rule_beats_the_optimum_at_any_cost(earned: np.ndarray) -> None:
         assert one.share("optimum") == 1.0
     assert found[0].plans["never"].value < found[0].plans["loop"].value
     assert found[-1].plans["monthly"].value < found[-1].plans["on drift only"].value, "each training costs"
+
+
+def test_a_short_game_day_has_four_periods_and_trains_monthly_once(earned: np.ndarray) -> None:
+    assert [period_days(days) for days in (730, 120, 30, 4, 1)] == [30, 30, 7, 1, 1]
+    weeks = compared(earned, loop=(), on_drift=(), period=7)[0]
+    assert weeks.plans["monthly"].trained == (0, 4)
 
 
 def test_without_labels_there_is_no_model_and_everything_is_accepted() -> None:
