@@ -56,11 +56,12 @@ def to_html(report: Report) -> str:
 
 
 def _incidents(judged: Sequence[Judged]) -> str:
-    heads = ("incident", "days", "verdict", "noticed after", "within", "done", "right", "the loop's words")
+    heads = ("incident", "days", "verdict", "noticed after", "within", "done", "right", "cost, EUR", "the loop's words")
     rows = [
         (one.incident.name, f"{one.incident.day} to {one.incident.last_day}", one.verdict,
          "" if one.after is None else f"{one.after} days", f"{one.incident.expected.within} days",
-         ", ".join(one.done) or "nothing", " or ".join(one.incident.expected.right), one.words)
+         ", ".join(one.done) or "nothing", " or ".join(one.incident.expected.right),
+         "" if one.cost is None else f"{one.cost.eur:,.0f} ± {one.cost.error:,.0f}", one.words)
         for one in judged
     ]  # fmt: skip
     return _table(heads, rows) if rows else "<p>None was planned.</p>"

@@ -80,7 +80,8 @@ class Scenario:
     def played(self, product: Product) -> Product:
         """The product as it takes part: the service decides its rows, and its rollouts suit the traffic.
 
-        A rollout has sandbox-like guards and steps of so many requests as come within a week or two. Three gates are
+        A rollout has sandbox-like guards and steps of so many requests as come within two weeks, of credit within
+        four. Three gates are
         wider than those of the product: with some dozens of frauds among the rows of a small bank, two honest samples
         differ by more than its limits, and one tampered terminal explains much of all frauds. A group is judged from
         300 rows on: of 120 applicants the ratio of accepted shares is uncertain by a tenth, half of what is allowed.
@@ -93,7 +94,7 @@ class Scenario:
             Step(0.25, 20, timedelta(hours=1)),
             Step(0.5, 60, timedelta(hours=1)),
         )
-        rollout = Rollout(steps=steps, guards=SANDBOX_GUARDS, outcomes="watched", deadline=timedelta(days=21))
+        rollout = Rollout(steps=steps, guards=SANDBOX_GUARDS, outcomes="watched", deadline=timedelta(days=35))
         found = replace(
             product, start=self.begins(product.name), rollout=rollout, gates=gates,
             model=replace(product.model, trials=self.trials),

@@ -1,7 +1,8 @@
 """The timeline: each planned incident with what was noticed of it, what was done and whether that was right.
 
 Belongs here: which observations speak of which incident, the verdict on each, alarms that speak of none. Does not
-belong here: the plan (`resources.sandbox.planned`), what the incidents cost (`regret.py`), pages.
+belong here: the plan (`resources.sandbox.planned`), what incidents cost (`costs.py`) and what trainings earned
+(`regret.py`), pages.
 
 An observation speaks of an incident if it is of its product, lies within its time, and names what the incident touches:
 a fault of the data its source, and its day if it names any; an outage what is down; a change of the world is told by
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
+from resources.sandbox.judge.costs import Cost, cost_of
 from resources.sandbox.judge.record import Observation, Record, Seen
 from resources.sandbox.planned.incidents import OF_THE_WORLD, Action, Dependency, PlannedIncident
 
@@ -42,6 +44,7 @@ class Judged:
         after: Days from its first day until then.
         done: The actions that followed, in the order of time, each once.
         words: The loop's own words when it noticed.
+        cost: What it cost; `None` where no quiet days before it are known.
     """
 
     incident: PlannedIncident
@@ -50,6 +53,7 @@ class Judged:
     done: tuple[Action, ...]
     verdict: Verdict
     words: str
+    cost: Cost | None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -59,7 +63,7 @@ class Judged:
             "first_day": str(one.day), "last_day": str(one.last_day), "notice_within": one.expected.within,
             "noticed": None if self.noticed is None else str(self.noticed), "after_days": self.after,
             "right_actions": list(one.expected.right), "done": list(self.done), "verdict": self.verdict,
-            "words": self.words,
+            "words": self.words, "cost": None if self.cost is None else vars(self.cost),
         }  # fmt: skip
 
 
@@ -87,7 +91,8 @@ def judge(plan: Sequence[PlannedIncident], record: Record) -> Timeline:
     for incident in plan:
         mine = [(number, one) for number, one in enumerate(telling) if speaks_of(one, incident)]
         explained.update(number for number, _ in mine)
-        judged.append(_judged(incident, [one for _, one in mine]))
+        cost = cost_of(incident, plan, record.figures)
+        judged.append(_judged(incident, [one for _, one in mine], cost))
     unexplained = tuple(one for number, one in enumerate(telling) if number not in explained and _is_alarm(one))
     return Timeline(tuple(judged), unexplained)
 
@@ -114,7 +119,7 @@ def _late(incident: PlannedIncident) -> timedelta:
     return timedelta(days=incident.strength) if late else timedelta(0)
 
 
-def _judged(incident: PlannedIncident, mine: Sequence[Observation]) -> Judged:
+def _judged(incident: PlannedIncident, mine: Sequence[Observation], cost: Cost | None) -> Judged:
     expected = incident.expected
     done = tuple(dict.fromkeys(_ACTIONS[one.seen] for one in mine))
     right = [one for one in mine if _ACTIONS[one.seen] in expected.right]
@@ -127,7 +132,7 @@ def _judged(incident: PlannedIncident, mine: Sequence[Observation]) -> Judged:
         verdict = "right" if after <= expected.within else "late"
     return Judged(
         incident=incident, noticed=None if first is None else first.at.date(), after=after, done=done, verdict=verdict,
-        words="" if first is None else first.text[:300],
+        words="" if first is None else first.text[:300], cost=cost,
     )  # fmt: skip
 
 
