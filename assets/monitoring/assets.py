@@ -1,4 +1,4 @@
-"""Assets of monitoring: `scores` of every day's rows and `anomalies`.
+"""Assets of monitoring: `scores` of every day's rows, `anomalies`, and the form of tables of the champion's figures.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
 model; also of a product by the hour, of which a run makes the figures of its day so far. Does not belong here: figures
@@ -7,13 +7,14 @@ model; also of a product by the hour, of which a run makes the figures of its da
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from importlib import metadata
 from typing import Any
 
 import dagster as dg
 
-from assets.bundle.bundle import Bundle
+from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.released import champion_bundle
 from assets.materialising import (
     asset_key,
@@ -25,7 +26,7 @@ from assets.materialising import (
 )
 from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
-from assets.monitoring.windows import judged_record
+from assets.monitoring.windows import MadeTable, judged_record
 from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
@@ -45,6 +46,61 @@ from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.slots import days_of
 from resources.spark.sessions import SparkSessions
+
+Recipe = Callable[[Product, Lake, Bundle, Sequence[date]], MadeTable]
+"""How some days of a table are made from the lake, under the champion."""
+
+
+def champion_asset(
+    product: Product,
+    name: str,
+    partitions: Partitions,
+    description: str,
+    recipe: Callable[[], Recipe],
+    *,
+    reads: Sequence[str],
+    needs: Sequence[str] | None = None,
+) -> dg.AssetsDefinition:
+    """A table of figures by day that are the champion's.
+
+    Args:
+        recipe: Called by a run alone, so that it may import what takes seconds to load.
+        reads: The names of the assets that it is made from.
+        needs: Those of them without whose tables its days are left for a later run, as they are without a champion; all
+            by default.
+    """
+
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
+        deps=[asset_key(product, one) for one in reads],
+        group_name="monitoring",
+        description=description,
+        kinds={"deltalake"},
+        output_required=False,
+    )
+    def figures(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
+        with permanent(LakeError, RolloutError, BundleError):
+            bundle = champion_bundle(product.name, rollout, keys.signing)
+            if bundle is None or not all(lake.exists(table_name(product.name, one)) for one in needs or reads):
+                wait_for_champion(context, product, slots)
+                return
+            made = recipe()(product, lake, bundle, days)
+        record = judged_record(context.run.run_id, bundle.digest, made.readings)
+        commit = lake.replace(table_name(product.name, name), made.table, days=made.days or days, metadata=record)
+        yield watch.table(
+            rows=commit.rows, version=commit.version, champion=bundle.version, schema=made.table.schema, **made.shown
+        )
+
+    return figures
 
 
 def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:

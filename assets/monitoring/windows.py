@@ -1,11 +1,13 @@
 """The rows within the windows of some days, and the record of figures that a champion judged.
 
-Belongs here: reading a table of days for windows that end on them, and the metadata of a commit. Does not belong here:
-what is computed from the rows.
+Belongs here: reading a table of days for windows that end on them, the form of a table that was made of them, and the
+metadata of its commit. Does not belong here: what is computed from the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +17,23 @@ from resources.lake.origins import Reading, made_from
 
 JUDGED_BY = "bundle"
 """The key, in a commit's metadata, of the digest of the champion that judged its days."""
+
+
+@dataclass(frozen=True)
+class MadeTable:
+    """The content of some days of a table.
+
+    Attributes:
+        table: Its rows.
+        readings: What was read for them, by table.
+        days: The days, where they are others than those that were asked for; else `None`.
+        shown: What Dagster shows beside the rows: figures, and pictures as PNG.
+    """
+
+    table: pa.Table
+    readings: dict[str, Reading]
+    days: tuple[date, ...] | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 def window_of(

@@ -4,7 +4,7 @@ Belongs here: their arguments, output and exit status. Does not belong here: the
 of a result (`render`).
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from pipelines.cli.render.backfill import show_backfill, show_plan
 from pipelines.cli.render.runs import decision_json, report_json, show_decision, show_loaded, show_next, show_report
 from pipelines.cli.render.services import show_waiting
 from pipelines.cli.rollout import show_rehearsal
-from pipelines.products import product_names
+from pipelines.products import load_product, product_names
 from resources.environments import load_environment
 from resources.slots import Slot, checked_slot, end_of, start_of
 
@@ -35,11 +35,16 @@ def demo(json_: Json = False) -> None:
     environment = load_environment()
     require_sandbox(_DEMONSTRATED, environment)
     console.heading(f"Loopline: {_DEMONSTRATED}, from source systems to a live decision")
-    report = run_loop(_DEMONSTRATED, environment, progress=console.say)
-    decision = decide_example(report.product, environment)
-    to = console.results(json_)
+    to, decision = console.results(json_), dict[str, Any]()
+
+    def live() -> None:
+        decision.update(decide_example(load_product(_DEMONSTRATED), environment))
+        show_decision(decision, to)
+
+    report = run_loop(_DEMONSTRATED, environment, progress=console.say, live=live)
+    if not decision:
+        live()  # a version waits for its approver: the service says that there is no champion
     show_report(report, to)
-    show_decision(decision, to)
     steps = rehearse(report.product, environment, console.say)
     show_rehearsal(steps, to)
     show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
@@ -64,19 +69,21 @@ def run(
 
     environment = load_environment()
     console.heading(f"Loopline: {product}")
+    to, decision = console.results(json_), dict[str, Any]()
+
+    def live() -> None:
+        described = load_product(product)
+        if through == "feedback" and described.request_example and environment.sandbox:
+            decision.update(decide_example(described, environment))
+            show_decision(decision, to)
+
     report = run_loop(
         product, environment, first=_day(first), last=_day(last), through=_stage(through), missing=missing,
-        progress=console.say,
+        progress=console.say, live=live,
     )  # fmt: skip
-    show_report(report, console.results(json_))
-    found = report_json(report)
-    exemplified = report.product.request_example and environment.sandbox
-    if report.champion is not None and through == "feedback" and exemplified:
-        decision = decide_example(report.product, environment)
-        found["decision"] = decision_json(decision)
-        show_decision(decision, console.results(json_))
+    show_report(report, to)
     if json_:
-        console.print_json(found)
+        console.print_json(report_json(report) | ({"decision": decision_json(decision)} if decision else {}))
 
 
 def retrain(

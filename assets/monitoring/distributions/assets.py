@@ -6,19 +6,19 @@ Belongs here: the asset factories. Does not belong here: what they read and coun
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from assets.bundle.released import champion_bundle
-from assets.materialising import asset_key, begun, daily_asset_of, permanent, wait_for_champion, with_constant
+from assets.bundle.bundle import Bundle
+from assets.materialising import with_constant
+from assets.monitoring.assets import champion_asset
 from assets.monitoring.distributions.figures import drift_of_day, drift_table
 from assets.monitoring.distributions.reading import Monitored
 from assets.monitoring.distributions.told_apart import kinds_of_drift
-from assets.monitoring.windows import JUDGED_BY
+from assets.monitoring.windows import MadeTable
 from assets.product import Partitions, Product
 from assets.product.names import (
     ATTRIBUTIONS,
@@ -32,13 +32,9 @@ from assets.product.names import (
     SEPARATION,
     table_name,
 )
-from resources.keys import Keys
-from resources.lake import Lake, LakeError
-from resources.lake.origins import Reading, made_from
+from resources.lake import Lake
+from resources.lake.origins import Reading
 from resources.naming import days_between
-from resources.rollout_store.manifest import RolloutError
-from resources.rollout_store.store import RolloutStore
-from resources.slots import days_of
 
 
 def distributions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -69,48 +65,31 @@ def separation_asset(product: Product, partitions: Partitions) -> dg.AssetsDefin
 
 def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`drift`: how far each feature, the score and the decisions have moved, on the day and in the window."""
-    name, policy = DRIFT, product.monitoring
-
-    @daily_asset_of(
+    return champion_asset(
         product,
-        name,
+        DRIFT,
         partitions,
-        deps=[asset_key(product, DISTRIBUTIONS), asset_key(product, ATTRIBUTIONS)],
-        group_name="monitoring",
-        description=f"Distances from the reference profile, of each day and of {policy.window_days} days, with limits.",
-        kinds={"deltalake"},
-        output_required=False,
+        f"Distances from the reference profile, of each day and of {product.monitoring.window_days} days, with limits.",
+        lambda: _drift,
+        reads=(DISTRIBUTIONS, ATTRIBUTIONS),
+        needs=(DISTRIBUTIONS,),
     )
-    def drift(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.distributions.plots import psi_bars, psi_strip
 
-        watch, slots = begun(context, name, partitions)
-        days, source = days_of(slots), table_name(product.name, DISTRIBUTIONS)
-        with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product.name, rollout, keys.signing)
-            if bundle is None:
-                wait_for_champion(context, product, slots)
-                return
-            monitored, version = Monitored(product, lake, bundle), lake.version(source)
-            limits = monitored.limits(version)
-            figures = drift_table(monitored.drift(version, limits, days))
-        read = made_from({source: Reading(version, policy.window_days - 1)})
-        record = {"run_id": context.run.run_id, JUDGED_BY: bundle.digest, **read}
-        table = with_constant(figures, "model_version", bundle.version, pa.string())
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        last = drift_of_day(figures, days[-1])
-        yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version, limits_from=limits.basis,
-            kinds_of_drift=kinds_of_drift(last), last_day=psi_bars(last, day=days[-1]),
-            by_day=psi_strip(figures, min_rows=policy.min_rows), schema=table.schema,
-        )  # fmt: skip
 
-    return drift
+def _drift(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+    from assets.monitoring.distributions.plots import psi_bars, psi_strip
+
+    policy, source = product.monitoring, table_name(product.name, DISTRIBUTIONS)
+    monitored, version = Monitored(product, lake, bundle), lake.version(source)
+    limits = monitored.limits(version)
+    figures = drift_table(monitored.drift(version, limits, days))
+    last = drift_of_day(figures, days[-1])
+    shown = {
+        "limits_from": limits.basis, "kinds_of_drift": kinds_of_drift(last), "last_day": psi_bars(last, day=days[-1]),
+        "by_day": psi_strip(figures, min_rows=policy.min_rows),
+    }  # fmt: skip
+    table = with_constant(figures, "model_version", bundle.version, pa.string())
+    return MadeTable(table, {source: Reading(version, policy.window_days - 1)}, shown=shown)
 
 
 _Rows = Callable[[Monitored, dict[str, Reading], Sequence[date]], pa.Table]
@@ -133,42 +112,16 @@ def _of_rows(
         again: Whether the days before are made again, once, for a bundle that becomes champion.
     """
 
-    @daily_asset_of(
-        product,
-        name,
-        partitions,
-        deps=[asset_key(product, source) for source in (*sources, DEPLOYMENT)],
-        group_name="monitoring",
-        description=description,
-        kinds={"deltalake"},
-        output_required=False,
-    )
-    def of_rows(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        watch, slots = begun(context, name, partitions)
-        days = days_of(slots)
-        with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product.name, rollout, keys.signing)
-            if bundle is None:
-                wait_for_champion(context, product, slots)
-                return
-            monitored = Monitored(product, lake, bundle)
-            if again:
-                days = days_between(monitored.first_day(name, days[0]), days[-1])
-            readings = monitored.readings(*sources)
-            table = make(monitored, readings, days)
-        record = {"run_id": context.run.run_id, JUDGED_BY: bundle.digest, **made_from(readings)}
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version, first_day=days[0].isoformat(),
-            days=len(days), schema=table.schema,
-        )  # fmt: skip
+    def of_rows(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+        monitored = Monitored(product, lake, bundle)
+        made = days_between(monitored.first_day(name, days[0]), days[-1]) if again else tuple(days)
+        readings = monitored.readings(*sources)
+        shown = {"first_day": made[0].isoformat(), "days": len(made)}
+        return MadeTable(make(monitored, readings, made), readings, made, shown)
 
-    return of_rows
+    return champion_asset(
+        product, name, partitions, description, lambda: of_rows, reads=(*sources, DEPLOYMENT), needs=(FEATURES,)
+    )
 
 
 def _separations(monitored: Monitored, readings: dict[str, Reading], days: Sequence[date]) -> pa.Table:

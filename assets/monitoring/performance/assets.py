@@ -7,18 +7,19 @@ Libraries that take seconds to load are imported by the asset that needs them: m
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.released import champion_bundle
 from assets.materialising import asset_key, begun, daily_asset_of, permanent, wait_for_champion
+from assets.monitoring.assets import Recipe, champion_asset
 from assets.monitoring.performance.judged import judged_tables
 from assets.monitoring.performance.realised import Realised, answered_performance, batch_performance
-from assets.monitoring.windows import judged_record, window_of
+from assets.monitoring.windows import MadeTable, judged_record, window_of
 from assets.product import Partitions, Product
 from assets.product.names import (
     BATCH_OUTCOMES,
@@ -40,12 +41,6 @@ from resources.lake import Lake, LakeError
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.slots import days_of
-
-if TYPE_CHECKING:
-    from assets.monitoring.performance.tables import MadeTable
-
-Recipe = tuple[Callable[[Product, Lake, Bundle, Sequence[date]], "MadeTable"], Callable[[pa.Table], bytes]]
-"""How a table is made of the lake, and its picture."""
 
 
 def performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -137,10 +132,10 @@ def vintages_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinit
             wait_for_champion(context, product, slots)
             return
         with permanent(LakeError, RowsError):
-            made = vintage_table(product, lake, days)
+            made, curves = vintage_table(product, lake, days)
         record = judged_record(context.run.run_id, None, made.readings)
         commit = lake.replace(table_name(product.name, name), made.table, days=days, metadata=record)
-        plot = vintage_plot(made.curves, made.table, days[-1])
+        plot = vintage_plot(curves, made.table, days[-1])
         yield watch.table(rows=commit.rows, version=commit.version, curves=plot, schema=made.table.schema)
 
     return vintages
@@ -153,11 +148,12 @@ def calibration_asset(product: Product, partitions: Partitions) -> dg.AssetsDefi
         from assets.monitoring.performance.plots import calibration_plot
         from assets.monitoring.performance.tables import calibration_table
 
-        return calibration_table, calibration_plot
+        return _with_picture(calibration_table, calibration_plot)
 
-    return _of_champion(
-        product, CALIBRATION, (judged_tables(product).outcomes,), partitions, recipe,
+    return champion_asset(
+        product, CALIBRATION, partitions,
         "Intercept, slope and error of the champion's calibration over newly mature labels, beside approval.",
+        recipe, reads=(judged_tables(product).outcomes,),
     )  # fmt: skip
 
 
@@ -168,11 +164,12 @@ def estimated_performance_asset(product: Product, partitions: Partitions) -> dg.
         from assets.monitoring.performance.plots import estimate_plot
         from assets.monitoring.performance.tables import estimated_table
 
-        return estimated_table, estimate_plot
+        return _with_picture(estimated_table, estimate_plot)
 
-    return _of_champion(
-        product, ESTIMATED_PERFORMANCE, (FEATURES, CALIBRATION), partitions, recipe,
+    return champion_asset(
+        product, ESTIMATED_PERFORMANCE, partitions,
         "Performance expected without labels (CBPE, PAPE), with intervals, or the reason why it is withheld.",
+        recipe, reads=(FEATURES, CALIBRATION),
     )  # fmt: skip
 
 
@@ -185,11 +182,12 @@ def group_performance_asset(product: Product, partitions: Partitions) -> dg.Asse
         from assets.monitoring.performance.plots import group_plot
         from assets.monitoring.performance.tables import group_table
 
-        return group_table, group_plot
+        return _with_picture(group_table, group_plot)
 
-    return _of_champion(
-        product, GROUP_PERFORMANCE, (judged_tables(product).outcomes, FEATURES), partitions, recipe,
+    return champion_asset(
+        product, GROUP_PERFORMANCE, partitions,
         "Realised figures of the champion's own decisions by protected group and slice.",
+        recipe, reads=(judged_tables(product).outcomes, FEATURES),
     )  # fmt: skip
 
 
@@ -200,59 +198,21 @@ def kpis_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
         from assets.monitoring.performance.plots import kpi_plot
         from assets.monitoring.performance.tables import kpi_table
 
-        return kpi_table, kpi_plot
+        return _with_picture(kpi_table, kpi_plot)
 
     tables = judged_tables(product)
-    return _of_champion(
-        product, KPIS, (tables.decisions, tables.outcomes), partitions, recipe,
+    return champion_asset(
+        product, KPIS, partitions,
         "Approval rate, review load, losses and profit of each day, each beside its expectation.",
+        recipe, reads=(tables.decisions, tables.outcomes),
     )  # fmt: skip
 
 
-def _of_champion(
-    product: Product,
-    name: str,
-    sources: tuple[str, ...],
-    partitions: Partitions,
-    recipe: Callable[[], Recipe],
-    description: str,
-) -> dg.AssetsDefinition:
-    """A table of figures by day that are the champion's.
+def _with_picture(make: Recipe, plot: Callable[[pa.Table], bytes]) -> Recipe:
+    """The recipe, with its table's picture."""
 
-    Args:
-        sources: The assets that it reads.
-        recipe: Called by a run alone.
-    """
+    def recipe(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
+        made = make(product, lake, bundle, days)
+        return replace(made, shown={"over_time": plot(made.table)})
 
-    @daily_asset_of(
-        product,
-        name,
-        partitions,
-        deps=[asset_key(product, source) for source in sources],
-        group_name="monitoring",
-        description=description,
-        kinds={"deltalake"},
-        output_required=False,
-    )
-    def figures(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        keys: dg.ResourceParam[Keys],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        (watch, slots), (make, plot) = begun(context, name, partitions), recipe()
-        days = days_of(slots)
-        with permanent(LakeError, RolloutError, BundleError):
-            bundle = champion_bundle(product.name, rollout, keys.signing)
-            if bundle is None or not all(lake.exists(table_name(product.name, source)) for source in sources):
-                wait_for_champion(context, product, slots)
-                return
-            made = make(product, lake, bundle, days)
-        record = judged_record(context.run.run_id, bundle.digest, made.readings)
-        commit = lake.replace(table_name(product.name, name), made.table, days=days, metadata=record)
-        yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot(made.table),
-            schema=made.table.schema,
-        )  # fmt: skip
-
-    return figures
+    return recipe

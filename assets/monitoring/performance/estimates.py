@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from assets.monitoring.density_ratio import UNSEEN, DensityRatio, density_ratio
 from assets.monitoring.performance.expected import (
-    Interval,
     Linear,
     alike_of,
     auc_of,
@@ -118,86 +117,128 @@ class Reason:
     sentence: str
 
 
-def estimates_of(
-    reference: ReferenceRows | Reason, window: Rows, profit: Profit, *, min_rows: int, moved: str | None
-) -> list[dict[str, Any]]:
-    """The estimates of a window's rows by both methods, over all rows and over each group of each part.
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What the reference rows of a group say of rows like them.
 
-    Args:
-        reference: The reference rows, or why there are none.
-        profit: Earnings and losses of an accepted row.
-        min_rows: With fewer scored rows a figure is withheld.
-        moved: What says that the calibration of the newest mature labels has moved; `None` where it has not, or no
-            label has matured since the reference.
-
-    Returns:
-        Rows of ESTIMATED_SCHEMA without the day. Withheld figures are null, with the reason.
+    Attributes:
+        used: The recalibration of their scores.
+        alike: For each figure by name, `alike_of`; none where it is not defined.
     """
-    scored = window.where(~np.isnan(window.score))
-    ratio: DensityRatio | None = None
-    withheld = reference if isinstance(reference, Reason) else _too_few(scored, min_rows)
-    if withheld is None and isinstance(reference, ReferenceRows):
-        ratio = density_ratio(reference.rows.matrix, scored.matrix)
-        withheld = _unseen(ratio) or (Reason("calibration moved", moved) if moved else None)
-    found = []
-    for part, group, now, before in _parts(scored, reference):
-        for method in get_args(Method):
-            told = {
-                "method": method, "part": part, "group": group, "rows": int(now.sum()),
-                "accepted": int(scored.accepted[now].sum()), "classifier_auc": None if ratio is None else ratio.auc,
-                "unseen_share": None if ratio is None else ratio.unseen_share,
-            }  # fmt: skip
-            why, figures = withheld, dict[str, Any]()
-            if why is None and isinstance(reference, ReferenceRows) and ratio is not None:
-                weight = ratio.reference[before] if method == "pape" else None
-                outcome = _estimated(reference, before, weight, scored.where(now), profit, min_rows)
-                why, figures = (outcome, {}) if isinstance(outcome, Reason) else (None, outcome)
-            reasons = {} if why is None else {"withheld": why.kind, "reason": why.sentence}
-            found.append(dict.fromkeys(ESTIMATED_SCHEMA.names) | told | figures | reasons)
-    return found
+
+    used: Recalibration
+    alike: Mapping[str, float]
 
 
-def _estimated(
-    reference: ReferenceRows,
-    kept: NDArray[np.bool_],
-    weight: Floats | None,
-    window: Rows,
-    profit: Profit,
-    min_rows: int,
-) -> dict[str, Any] | Reason:
-    """The figures of a window's rows from the kept reference rows, or why there are none."""
-    few = _too_few(window, min_rows)
-    if few is not None:
-        return few
+class Estimator:
+    """Estimates of windows beside the same reference rows.
+
+    What the reference rows say without weights is the same for every window, and is computed once.
+    """
+
+    def __init__(self, reference: ReferenceRows | Reason, profit: Profit, *, min_rows: int) -> None:
+        """
+        Args:
+            reference: The reference rows, or why there are none.
+            profit: Earnings and losses of an accepted row.
+            min_rows: With fewer scored rows a figure is withheld.
+        """
+        self._reference, self._profit, self._min_rows = reference, profit, min_rows
+        self._unweighted: dict[tuple[str, str], _Fit | Reason] = {}
+
+    def of_window(self, window: Rows, *, moved: str | None) -> list[dict[str, Any]]:
+        """The estimates of a window's rows by both methods, over all rows and over each group of each part.
+
+        Args:
+            moved: What says that the calibration of the newest mature labels has moved; `None` where it has not, or no
+                label has matured since the reference.
+
+        Returns:
+            Rows of ESTIMATED_SCHEMA without the day. Withheld figures are null, with the reason.
+        """
+        scored = window.where(~np.isnan(window.score))
+        ratio, withheld = self._ratio(scored, moved)
+        found = []
+        for part, group, now in _parts(scored):
+            of_group, figures = scored.where(now), dict[Method, dict[str, Any] | Reason]()
+            for method in get_args(Method):
+                told = {
+                    "method": method, "part": part, "group": group, "rows": len(of_group.score),
+                    "accepted": int(of_group.accepted.sum()), "classifier_auc": None if ratio is None else ratio.auc,
+                    "unseen_share": None if ratio is None else ratio.unseen_share,
+                }  # fmt: skip
+                outcome: dict[str, Any] | Reason | None = withheld
+                if outcome is None and ratio is not None:
+                    # Where nothing tells the window from the reference, each row weighs 1: both methods are one.
+                    same = method == "pape" and not ratio.shifted
+                    weight = ratio.reference if method == "pape" else None
+                    outcome = figures["cbpe"] if same else self._estimated(part, group, weight, of_group)
+                    figures[method] = outcome
+                if isinstance(outcome, Reason):
+                    outcome = {"withheld": outcome.kind, "reason": outcome.sentence}
+                found.append(dict.fromkeys(ESTIMATED_SCHEMA.names) | told | (outcome or {}))
+        return found
+
+    def _ratio(self, scored: Rows, moved: str | None) -> tuple[DensityRatio | None, Reason | None]:
+        """How the window's rows differ from the reference rows, and why all estimates of them are withheld."""
+        few = _too_few(scored, self._min_rows)
+        if isinstance(self._reference, Reason) or few is not None:
+            return None, self._reference if isinstance(self._reference, Reason) else few
+        ratio = density_ratio(self._reference.rows.matrix, scored.matrix)
+        return ratio, _unseen(ratio) or (Reason("calibration moved", moved) if moved else None)
+
+    def _estimated(self, part: str, group: str, weight: Floats | None, window: Rows) -> dict[str, Any] | Reason:
+        """The figures of a group's rows of a window, or why there are none."""
+        few = _too_few(window, self._min_rows)
+        fit = few or self._fit(part, group, weight)
+        if isinstance(fit, Reason):
+            return fit
+        told: dict[str, Any] = {**confusion_of(fit.used.apply(window.score), window.accepted)}
+        for name in _FIGURES:
+            rows = _counted(name, window)
+            p = fit.used.apply(rows.score)
+            figure = _figure(name, rows, p, self._profit)
+            if figure is not None:
+                interval = interval_of(figure, rows.score, p, fit.used, fit.alike.get(name, 1.0))
+                low, high = interval.low, interval.high
+                low, high = (low, high) if name == "profit" else (max(low, 0.0), min(high, 1.0))
+                told |= {name: interval.value, f"{name}_low": low, f"{name}_high": high}
+        return told
+
+    def _fit(self, part: str, group: str, weight: Floats | None) -> _Fit | Reason:
+        """What the reference rows of a group say, each with its weight."""
+        assert isinstance(self._reference, ReferenceRows)
+        known = self._unweighted.get((part, group)) if weight is None else None
+        if known is not None:
+            return known
+        every = np.ones(len(self._reference.label), dtype=bool)
+        kept = every if part == WHOLE else np.asarray(self._reference.rows.groups[part] == group)
+        fit = _fitted(self._reference.where(kept), None if weight is None else weight[kept], self._profit)
+        if weight is None:
+            self._unweighted[part, group] = fit
+        return fit
+
+
+def _fitted(reference: ReferenceRows, weight: Floats | None, profit: Profit) -> _Fit | Reason:
     try:
-        clusters = [one[kept] for one in reference.clusters]
-        used = recalibrate(reference.rows.score[kept], reference.label[kept], weight, clusters)
+        used = recalibrate(reference.rows.score, reference.label, weight, reference.clusters)
     except RecalibrationError as error:
         return Reason("too few rows", f"of the reference rows {error}")
     if used.slope <= 0.0:
         return Reason("too few rows", f"the score does not rank {used.rows} reference rows: slope {used.slope:.2f}")
-    before = reference.where(kept)
-    told: dict[str, Any] = {**confusion_of(used.apply(window.score), window.accepted)}
+    alike = {}
     for name in _FIGURES:
-        interval = _interval(name, window, before, used, profit)
-        if interval is not None:
-            low, high = interval.low, interval.high
-            low, high = (low, high) if name == "profit" else (max(low, 0.0), min(high, 1.0))
-            told |= {name: interval.value, f"{name}_low": low, f"{name}_high": high}
-    return told
+        before = reference.where(reference.rows.accepted) if name == "accepted_auc" else reference
+        p = used.apply(before.rows.score)
+        figure = _figure(name, before.rows, p, profit)
+        if figure is not None:
+            alike[name] = alike_of(figure, p, before.label, before.clusters)
+    return _Fit(used, alike)
 
 
-def _interval(
-    name: str, window: Rows, reference: ReferenceRows, used: Recalibration, profit: Profit
-) -> Interval | None:
-    if name == "accepted_auc":
-        window, reference = window.where(window.accepted), reference.where(reference.rows.accepted)
-    p, before = used.apply(window.score), used.apply(reference.rows.score)
-    figure, as_before = _figure(name, window, p, profit), _figure(name, reference.rows, before, profit)
-    if figure is None:
-        return None
-    alike = 1.0 if as_before is None else alike_of(as_before, before, reference.label, reference.clusters)
-    return interval_of(figure, window.score, p, used, alike)
+def _counted(name: str, rows: Rows) -> Rows:
+    """The rows that a figure is over."""
+    return rows.where(rows.accepted) if name == "accepted_auc" else rows
 
 
 def _figure(name: str, rows: Rows, p: Floats, profit: Profit) -> Linear | None:
@@ -208,15 +249,12 @@ def _figure(name: str, rows: Rows, p: Floats, profit: Profit) -> Linear | None:
     return auc_of(rows.score, p)
 
 
-def _parts(
-    window: Rows, reference: ReferenceRows | Reason
-) -> Iterator[tuple[str, str, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Each part and group, with the window's rows and the reference rows in it."""
-    before = reference.rows if isinstance(reference, ReferenceRows) else window.where(np.zeros(len(window.score), bool))
-    yield WHOLE, WHOLE, np.ones(len(window.score), bool), np.ones(len(before.score), bool)
+def _parts(window: Rows) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Each part and group, with the window's rows in it."""
+    yield WHOLE, WHOLE, np.ones(len(window.score), bool)
     for part, of_rows in window.groups.items():
         for group in sorted({str(one) for one in of_rows.tolist()}):
-            yield part, group, np.asarray(of_rows == group), np.asarray(before.groups[part] == group)
+            yield part, group, np.asarray(of_rows == group)
 
 
 def _too_few(rows: Rows, min_rows: int) -> Reason | None:

@@ -125,9 +125,9 @@ def _by_cluster(scores: Floats, cluster: NDArray[np.int64]) -> Floats:
 
 
 def cluster_sums(values: Floats, cluster: NDArray[np.int64]) -> Floats:
-    """The sums over each cluster of columns of values: float64 [clusters, columns]."""
-    member = np.unique(cluster, return_inverse=True)[1]
-    return np.stack([np.bincount(member, values[:, at]) for at in range(values.shape[1])], axis=1)
+    """The sums over each cluster of columns of values: float64 [clusters, columns]; clusters are small, 0 or more."""
+    there = np.bincount(cluster) > 0
+    return np.stack([np.bincount(cluster, values[:, at])[there] for at in range(values.shape[1])], axis=1)
 
 
 def _size(alone: Floats) -> Callable[[Floats], float]:

@@ -4,8 +4,9 @@ Belongs here: for each table what is read, and the pure functions that are calle
 functions (the modules beside this one), writing a table (`assets.py`).
 """
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, ReferenceRows, estimates_of
+from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Estimator, ReferenceRows
 from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA, performance_by_day
 from assets.monitoring.performance.judged import (
     approved_rows,
@@ -31,32 +32,16 @@ from assets.monitoring.performance.matured import calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
 from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
-from assets.monitoring.windows import window_of
+from assets.monitoring.windows import MadeTable, window_of
 from assets.product import Product
 from assets.product.names import CALIBRATION, FEATURES, table_name, validated_name
 from resources.lake import Lake
-from resources.lake.origins import Reading
 
 _MODEL = "model_version"
 
 
-@dataclass(frozen=True)
-class MadeTable:
-    """The content of some days of a table.
-
-    Attributes:
-        table: Its rows.
-        readings: What was read for them.
-        curves: Of vintages, the curves as of the last day.
-    """
-
-    table: pa.Table
-    readings: dict[str, Reading]
-    curves: Mapping[date, Floats] = field(default_factory=dict)
-
-
-def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTable:
-    """The vintages as of each day: neither decisions nor labels of later days count.
+def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> tuple[MadeTable, Mapping[date, Floats]]:
+    """The vintages as of each day: neither decisions nor labels of later days count; and the curves as of the last.
 
     Raises:
         LakeError: A table does not exist or is damaged.
@@ -69,15 +54,15 @@ def vintage_table(product: Product, lake: Lake, days: Sequence[date]) -> MadeTab
     source = validated_name(label.source)
     events, of_events = window_of(lake, product.name, days, source, before=before + product.spine.days_after)
     made, curves = [VINTAGE_SCHEMA.empty_table()], dict[date, Floats]()
+    decisions, labels = _DayOrder(rows), _DayOrder(events)
     for day in days:
-        first = day - timedelta(days=before)
-        own = rows.filter(pc.and_(pc.greater_equal(rows["day"], first), pc.less_equal(rows["day"], day)))
-        known = events.filter(pc.less_equal(events["day"], day))
+        own, known = decisions.between(day - timedelta(days=before), day), labels.between(date.min, day)
         courses = courses_of(own, known, label, product.decision, tables.judged.row_id, _end_of(day))
         made.append(vintages_of(courses, [day]))
-        curves = dict(vintage_curves(courses, day))
+        if day == days[-1]:
+            curves = dict(vintage_curves(courses, day))
     readings = {table_name(product.name, tables.decisions): of_rows, table_name(product.name, source): of_events}
-    return MadeTable(pa.concat_tables(made), readings, curves)
+    return MadeTable(pa.concat_tables(made), readings), curves
 
 
 def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
@@ -139,16 +124,19 @@ def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence
     calibration, of_calibration = window_of(lake, product.name, days, CALIBRATION, before=0)
     own = calibration.filter(pc.and_(pc.equal(calibration[_MODEL], bundle.version), calibration["moved"]))
     moved = dict(zip(own["day"].to_pylist(), own["reason"].to_pylist(), strict=True))
-    reference, now = evaluated_rows(product, bundle, lake), decided(product, bundle, rows)
+    now = decided(product, bundle, rows)
+    estimator = Estimator(evaluated_rows(product, bundle, lake), product.decision.profit, min_rows=policy.min_rows)
     day_of_row = np.asarray(rows["day"].to_numpy(), dtype="datetime64[D]")
-    made: list[dict[str, Any]] = []
-    for day in judged_days(bundle, days):
+
+    def of_day(day: date) -> list[dict[str, Any]]:
         last = np.datetime64(day, "D")
         within = (day_of_row <= last) & (day_of_row > last - policy.window_days)
-        found = estimates_of(
-            reference, now.rows.where(within), product.decision.profit, min_rows=policy.min_rows, moved=moved.get(day)
-        )
-        made += [{**one, "day": day} for one in found]
+        found = estimator.of_window(now.rows.where(within), moved=moved.get(day))
+        return [{**one, "day": day} for one in found]
+
+    # A day's time is its classifier's, which leaves the interpreter to other threads.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        made = [one for found in pool.map(of_day, judged_days(bundle, days)) for one in found]
     table = _with(pa.Table.from_pylist(made, schema=ESTIMATED_SCHEMA), _MODEL, bundle.version)
     approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
     table = table.append_column("approved_auc", pa.repeat(pa.scalar(approved, pa.float64()), table.num_rows))
@@ -185,6 +173,21 @@ def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]
         table_name(product.name, tables.decisions): of_rows, table_name(product.name, tables.outcomes): of_outcomes,
     }  # fmt: skip
     return MadeTable(_with(found, _MODEL, bundle.version), readings)
+
+
+class _DayOrder:
+    """A table in the order of its days, so that those of a range lie together and are not copied."""
+
+    def __init__(self, table: pa.Table) -> None:
+        day = np.asarray(table["day"].cast(pa.int32()).to_numpy())
+        order = np.argsort(day, kind="stable")
+        self._table, self._day = table.take(pa.array(order)).combine_chunks(), day[order]
+
+    def between(self, first: date, last: date) -> pa.Table:
+        """The rows of these days, both included."""
+        ends = [np.datetime64(first, "D").astype(np.int64), np.datetime64(last, "D").astype(np.int64) + 1]
+        start, end = np.searchsorted(self._day, ends)
+        return self._table.slice(start, end - start)
 
 
 def _with(table: pa.Table, name: str, text: str) -> pa.Table:

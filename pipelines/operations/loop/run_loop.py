@@ -10,7 +10,7 @@ outdated: they are materialised again, and a model is trained on them.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -85,6 +85,7 @@ def run_loop(
     through: Stage = "feedback",
     missing: bool = False,
     progress: Progress,
+    live: Callable[[], None] | None = None,
 ) -> LoopReport:
     """Runs the loop of a product through a stage.
 
@@ -94,6 +95,7 @@ def run_loop(
         through: The last stage to run.
         missing: Of given days too, only those that are missing or stale are materialised: an interrupted run goes on.
         progress: Called with a line of text for each long step.
+        live: Called once a champion is live, before its days are monitored: a decision need not wait for that.
 
     Raises:
         RunFailed: A step or a gate failed.
@@ -121,6 +123,8 @@ def run_loop(
         materialised += _run_model(jobs, product, environment, instance, again=again, progress=progress)
         waiting, champion = waiting_version(instance, name), _champion(product, environment)
         if champion is not None:  # else a version waits for an approver, and there is nothing to watch
+            if live is not None:
+                live()
             watched = _watched(product, days)
             if materialised:
                 materialised += jobs.run_days(WATCH, watched, again=True)

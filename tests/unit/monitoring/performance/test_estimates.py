@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Reason, ReferenceRows, Rows, estimates_of
+from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Estimator, Reason, ReferenceRows, Rows
 from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
 from assets.monitoring.performance.recalibration import recalibrate
 from tests.support.simulated_weeks import CREDIT, FRAUD, World
@@ -50,9 +50,8 @@ def test_without_a_change_of_the_outcome_estimates_hold_the_realised_figures(wor
         reference = reference_of(world, 1000 + week)
         window = world.rows(world.window_days, week, shift=0.5 * np.sin(week))
         matured = world.rows(world.window_days, 500 + week, shift=0.5 * np.sin(week - world.delay_weeks))
-        (_, pape) = estimates_of(
-            reference, window.rows, world.profit, min_rows=200, moved=moved(world, reference, matured)
-        )
+        why = moved(world, reference, matured)
+        (_, pape) = Estimator(reference, world.profit, min_rows=200).of_window(window.rows, moved=why)
         if pape["withheld"] is None:
             given += 1
             for name, value in realised(world, window).items():
@@ -71,7 +70,7 @@ def test_with_a_change_of_the_outcome_they_are_withheld(world: World) -> None:
         window = world.rows(world.window_days, week, drifted=True)
         matured = world.rows(world.window_days, 500 + week, drifted=True)
         why = moved(world, reference, matured)
-        found = estimates_of(reference, window.rows, world.profit, min_rows=200, moved=why)
+        found = Estimator(reference, world.profit, min_rows=200).of_window(window.rows, moved=why)
         withheld += all(one["withheld"] == "calibration moved" and one["auc"] is None for one in found)
     assert withheld >= 0.8 * WEEKS
 
@@ -86,7 +85,7 @@ def test_pape_follows_rows_that_moved_where_cbpe_does_not() -> None:
         rows = window.rows.where(kept)
         real = window.label[kept][rows.accepted].mean()
         for errors, one in zip(
-            (cbpe, pape), estimates_of(reference, rows, CREDIT.profit, min_rows=200, moved=None), strict=True
+            (cbpe, pape), Estimator(reference, CREDIT.profit, min_rows=200).of_window(rows, moved=None), strict=True
         ):
             errors.append(one["bad_rate"] - real)
     assert abs(np.mean(pape)) < 0.6 * abs(np.mean(cbpe))
@@ -97,7 +96,7 @@ def test_rows_of_regions_never_seen_withhold_every_estimate() -> None:
     matrix = window.rows.matrix.copy()
     matrix[: len(matrix) // 8, 3] = 40.0
     rows = Rows(window.rows.score, window.rows.accepted, window.rows.stake, matrix)
-    found = estimates_of(reference, rows, FRAUD.profit, min_rows=200, moved=None)
+    found = Estimator(reference, FRAUD.profit, min_rows=200).of_window(rows, moved=None)
     assert {one["withheld"] for one in found} == {"regions never seen"}
     assert "12% of the rows lie where rows come 20 times more often" in found[0]["reason"]
     assert found[0]["unseen_share"] == pytest.approx(0.125, abs=0.01)
@@ -113,7 +112,7 @@ def test_each_part_has_estimates_of_its_own_rows() -> None:
 
     before, window = FRAUD.rows(40, 1), FRAUD.rows(7, 2)
     reference = ReferenceRows(grouped(before), before.label, before.clusters)
-    found = estimates_of(reference, grouped(window), FRAUD.profit, min_rows=500, moved=None)
+    found = Estimator(reference, FRAUD.profit, min_rows=500).of_window(grouped(window), moved=None)
     table = pa.Table.from_pylist([{**one, "day": FIRST} for one in found], schema=ESTIMATED_SCHEMA)
     told = {(one["part"], one["group"], one["method"]): one for one in table.to_pylist()}
     assert {key[:2] for key in told} == {("all", "all"), ("part", "few"), ("part", "high"), ("part", "low")}
@@ -126,9 +125,11 @@ def test_each_part_has_estimates_of_its_own_rows() -> None:
 
 def test_without_a_reference_or_rows_the_reason_is_told() -> None:
     window = CREDIT.rows(28, 1).rows
-    found = estimates_of(Reason("no reference", "none is pinned"), window, CREDIT.profit, min_rows=200, moved=None)
+    found = Estimator(Reason("no reference", "none is pinned"), CREDIT.profit, min_rows=200).of_window(
+        window, moved=None
+    )
     assert {(one["withheld"], one["reason"]) for one in found} == {("no reference", "none is pinned")}
-    few = estimates_of(CREDIT.rows(120, 2), CREDIT.rows(3, 1).rows, CREDIT.profit, min_rows=200, moved=None)
+    few = Estimator(CREDIT.rows(120, 2), CREDIT.profit, min_rows=200).of_window(CREDIT.rows(3, 1).rows, moved=None)
     assert few[0]["reason"] == "66 rows with a score in the window; at least 200 are needed"
 
 

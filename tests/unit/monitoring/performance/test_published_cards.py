@@ -12,7 +12,7 @@ import pytest
 import xgboost as xgb
 from sklearn.metrics import roc_auc_score
 
-from assets.monitoring.performance.estimates import ReferenceRows, Rows, estimates_of
+from assets.monitoring.performance.estimates import Estimator, ReferenceRows, Rows
 from assets.monitoring.performance.matured import SIGNIFICANCE
 from assets.monitoring.performance.recalibration import moved, recalibrate
 from assets.product import Profit
@@ -90,7 +90,7 @@ def weeks_of(cards: Cards, label: np.ndarray, first: int) -> list[tuple[str | No
         if final.any():
             after = recalibrate(cards.score[final], label[final], None, (cards.day[final],))
             why = "it has moved" if moved(before, after) < SIGNIFICANCE else None
-        (_, one) = estimates_of(reference, window, PROFIT, min_rows=500, moved=why)
+        (_, one) = Estimator(reference, PROFIT, min_rows=500).of_window(window, moved=why)
         if one["withheld"] is not None:
             found.append((one["withheld"], False, False))
             continue
