@@ -4,7 +4,7 @@ Belongs here: the order of a day: ticks of the daemon, the customers' calls, the
 what a tick is (`ticks.py`), the incidents.
 
     00:45          yesterday's rows have arrived; the sensors are asked until none wants anything
-    02:00, …       schedules, each at its time
+    02:00, …       schedules, each at its time; the sensors again, if a run was started or one failed that night
     05:00          people answer the alerts of the day before
     06, 12, 18, 24 the customers of the last six hours are decided; a rollout that is under way is looked at
     in the evening the bank closes: answers have their consequences, and rows are delivered
@@ -67,8 +67,8 @@ class Operation:
         """The daemon's night: what has landed is made, and the schedules that are due."""
         stage = self.stage
         stage.clock.set(datetime.combine(day, _ARRIVED, UTC))
-        for one in stage.played:
-            self._sensors(one)
+        # Sensors whose runs have all succeeded would ask for the same again: for nothing.
+        troubled = {one.product.name for one in stage.played if any(run.error for run in self._sensors(one))}
         due = sorted(
             (moment, one.product.name, name)
             for one in stage.played
@@ -81,19 +81,21 @@ class Operation:
             started = one.ticker.schedule(name, moment)
             stage.recorder.ran(one.product, started)
             self._made(one, started)
-            self._sensors(one)
+            if started or product in troubled:
+                self._sensors(one)
 
         stage.clock.set(datetime.combine(day, _AT_WORK, UTC))
         for one in stage.played:
             self.on_call.react(one)
 
-    def _sensors(self, one: Played, *, only: str = "") -> None:
+    def _sensors(self, one: Played, *, only: str = "") -> list[Started]:
         started = one.ticker.sensors(only=only)
         self.stage.recorder.ran(one.product, started)
         self._made(one, started)
         self.stage.recorder.moves(one.product, self.stage.rollout)
         if not only:
             self.stage.recorder.waits(one.product, one.ticker.skipped)
+        return started
 
     def _made(self, one: Played, started: Sequence[Started]) -> None:
         """Notes what was set aside of the days that runs have made."""
