@@ -8,10 +8,13 @@ and not the plan.
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from assets.product.names import DATA_FAULTS
-from pipelines.jobs import daily_name
+from assets.materialising import asset_key, materialised_days
+from assets.product.names import DATA_FAULTS, FEATURES
+from pipelines.jobs import DATA, WATCH, daily_name
 from pipelines.operations.gameday.stage import Played, Stage
+from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import RunFailed, run_job
+from pipelines.partitions import partitions_of
 from resources.sandbox.judge.record import Observation
 
 _REACT = timedelta(days=1)
@@ -39,7 +42,7 @@ class OnCall:
                 self._mend_source(one, alert)
 
     def _mend_failed_day(self, one: Played, alert: Observation) -> None:
-        """What the alert's remedy says, `loopline backfill`: the day again, from its sources to its monitoring."""
+        """The day again, from its sources to its monitoring."""
         if alert.day is not None and alert.day not in self._mended(one):
             self.stage.bank.redeliver(alert.about.split("_", 1)[1], alert.day)
             self._make(one, alert.day, alert.day)
@@ -64,8 +67,14 @@ class OnCall:
         }
 
     def _make(self, one: Played, first: date, last: date) -> None:
+        """As the remedy of the alert says: the days again, then those that were made from what they were before."""
+        product, instance = one.product, self.stage.instance
+        partitions = partitions_of(product, self.stage.environment)
+        jobs = ProductJobs(product, partitions, instance, self.stage.lake, definitions=one.definitions)
         try:
-            run_job(one.definitions, self.stage.instance, daily_name(one.product), days=(first, last))
+            run_job(one.definitions, instance, daily_name(product), days=(first, last))
+            made = materialised_days(instance, asset_key(product, FEATURES), partitions)
+            jobs.run_days((*DATA, *WATCH), (first, max(made)), again=False)
         except RunFailed as failed:
             self.stage.recorder.failed_by_hand(one.product, first, str(failed))
         else:

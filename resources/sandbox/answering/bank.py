@@ -186,12 +186,15 @@ class AnsweringBank:
     def redeliver(self, source: str, day: date) -> bool:
         """Delivers a day of a source again as it ought to have been; returns whether it had been spoiled.
 
-        Rows of the database and of the stream are not taken back, so only files and the bureau's reports come again.
+        Rows of the database are not taken back. Of a stream its owner can only drop what is there twice.
         """
         rows = self._spoiled.pop((source, day), None)
-        if rows is None or source in ("consents", "applications", "repayments"):
+        if rows is None or source in ("consents", "applications"):
             return False
-        self.places.add(source, day, rows)
+        if source == "repayments":
+            self.places.compact(source)
+        else:
+            self.places.add(source, day, rows)
         return True
 
     def truth(self, product: str, *, of_last_day: bool = False) -> Truth:

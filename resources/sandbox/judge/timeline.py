@@ -26,6 +26,7 @@ _ACTIONS: Mapping[Seen, Action] = {
 }  # fmt: skip
 # A fault's consequences are seen for some days after its last day; a model's until it has left.
 _AFTERMATH = timedelta(days=3)
+_WAKE = timedelta(days=30)
 # What a message says that speaks of a dependency that is down.
 _DOWN: Mapping[Dependency, tuple[str, ...]] = {
     "landing": ("no file", "lacks files", "landing"), "database": ("database", "bank.db"), "bureau": ("bureau",),
@@ -72,7 +73,7 @@ class Timeline:
     """All incidents, and the observations that speak of none.
 
     Attributes:
-        unexplained: Alerts, trainings off schedule and rollbacks for which no incident was planned.
+        unexplained: Alerts, trainings off schedule and rollbacks that no planned incident explains.
     """
 
     judged: tuple[Judged, ...]
@@ -91,6 +92,7 @@ def judge(plan: Sequence[PlannedIncident], record: Record) -> Timeline:
     for incident in plan:
         mine = [(number, one) for number, one in enumerate(telling) if speaks_of(one, incident)]
         explained.update(number for number, _ in mine)
+        explained.update(number for number, one in enumerate(telling) if follows_from(one, incident))
         cost = cost_of(incident, plan, record.figures)
         judged.append(_judged(incident, [one for _, one in mine], cost))
     unexplained = tuple(one for number, one in enumerate(telling) if number not in explained and _is_alarm(one))
@@ -112,6 +114,21 @@ def speaks_of(one: Observation, incident: PlannedIncident) -> bool:
     if incident.dependency is not None:
         return any(word in said.lower() for word in _DOWN[incident.dependency])
     return incident.source in said and (one.day is None or incident.covers(one.day))
+
+
+def follows_from(one: Observation, incident: PlannedIncident) -> bool:
+    """Whether an alert is a consequence of an incident that it need not name.
+
+    A day is made whole or not at all, so other sources lack the day too; and the days of an incident count in figures
+    for weeks. Nobody has noticed the incident by it.
+    """
+    if one.seen != "alert" or one.product != incident.product:
+        return False
+    if incident.kind in _CHALLENGERS:
+        return one.about == "rollout" and incident.day <= one.at.date() <= incident.last_day + _AFTERMATH
+    days = [incident.day + timedelta(days=number) for number in range((incident.last_day - incident.day).days + 1)]
+    names_one = one.day in days or any(str(day) in one.text for day in days)
+    return names_one and incident.day <= one.at.date() <= incident.last_day + _WAKE
 
 
 def _late(incident: PlannedIncident) -> timedelta:

@@ -93,3 +93,14 @@ def test_an_outage_is_noticed_by_words_about_what_is_down() -> None:
     other = seen("alert", outage.day, about="evaluation", text="refused by auc")
     assert verdict(outage, other).verdict == "not noticed"
     assert verdict(outage, other, seen("waits", outage.day, text="2026-03-19 lacks files: a")).done == ("wait",)
+
+
+def test_an_alert_of_another_table_on_the_day_is_a_consequence_by_which_nobody_has_noticed() -> None:
+    after = FEED.day + timedelta(days=2)
+    lacking = seen("alert", after, about="data_faults", text=f"fraud_labels lacks the day {FEED.day}")
+    figure = seen("alert", after, about="kpis", day=FEED.day, text="approval rate 0.6")
+    other = seen("alert", after, about="kpis", day=after, text="approval rate 0.6")
+    record = Record(first=FIRST, last=FIRST, observations=(lacking, figure, other), figures=())
+    found = judge([FEED], record)
+    assert found.judged[0].verdict == "not noticed"
+    assert found.unexplained == (other,)
