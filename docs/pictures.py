@@ -20,6 +20,7 @@ from urllib.parse import quote
 from pipelines.products import load_product
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, load_environment
+from resources.pages import Pages
 from tests.support.browser import Page, find_chromium, open_browser
 
 PRODUCT = "credit_risk"
@@ -52,6 +53,7 @@ def main() -> None:
     made = {"drift": drift()}
     with TemporaryDirectory() as folder, open_browser(chromium, Path(folder)) as page:
         made |= {"lineage": lineage(page, Path(folder)), "decision": decision(page, Path(folder))}
+        made["monitoring"] = monitoring(page, Path(folder))
     for name, content in made.items():
         if len(content) > _MOST_BYTES:
             sys.exit(f"the picture {name} has {len(content):,} bytes, more than {_MOST_BYTES:,}; cut it smaller")
@@ -107,6 +109,17 @@ def decision(page: Page, folder: Path) -> bytes:
     page.resize(1400, 900)
     page.open(place.as_uri())
     return _still(page, folder / "decision.png", "pre", margin=0)
+
+
+def monitoring(page: Page, folder: Path) -> bytes:
+    """The head of the newest monitoring page."""
+    pages = Pages(load_environment().pages)
+    days = pages.days(PRODUCT)
+    if not days:
+        sys.exit(f"{PRODUCT} has no page yet; run `loopline demo` first")
+    page.resize(900, 1400)
+    page.open(f"file://{pages.address(PRODUCT, days[-1])}")
+    return _still(page, folder / "monitoring.png", "header, #summary", margin=12)
 
 
 def _folded(request: Mapping[str, object]) -> str:

@@ -7,11 +7,14 @@ Belongs here: its tick. Does not belong here: what an alert says (`alerts.py`, `
 
 import dagster as dg
 
+from assets.monitoring.retraining.assets import champion_of
 from assets.product import Partitions, Product
 from pipelines.alert_endings import endings
 from pipelines.monitor_alerts import watched
+from pipelines.retrain_results import last_retraining
 from resources.alerts.desk import AlertDesk
 from resources.clock import Clock
+from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
 
@@ -32,12 +35,15 @@ def alerts_sensor(product: Product, partitions: Partitions) -> dg.SensorDefiniti
         context: dg.SensorEvaluationContext,
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
         notifier: dg.ResourceParam[AlertDesk],
     ) -> dg.SkipReason:
         now, manifest = clock.now(), rollout.read_manifest(product.name)
-        champion = None if manifest is None else manifest.champion.version
-        found = watched(product, lake, champion, now)
+        champion = champion_of(product, rollout, keys)
+        bundle = None if champion is None else champion.bundle
+        last = last_retraining(context.instance, product, lake, manifest, bundle)
+        found = watched(product, lake, None if champion is None else champion.version, now, last)
         notifier.keep(found.alerts)
         ended = endings(product, partitions, context.instance, manifest, found, notifier.standing())
         return dg.SkipReason("; ".join(notifier.tell(ended)) or "nothing is due")

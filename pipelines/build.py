@@ -22,6 +22,7 @@ from assets.monitoring.distributions.assets import (
     separation_asset,
 )
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
+from assets.monitoring.page.assets import monitoring_page_asset
 from assets.monitoring.performance.assets import (
     batch_performance_asset,
     calibration_asset,
@@ -31,6 +32,7 @@ from assets.monitoring.performance.assets import (
     performance_asset,
     vintages_asset,
 )
+from assets.monitoring.retraining.assets import retraining_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -41,17 +43,16 @@ from pipelines.alert_sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
+from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
     approval_alert,
     dead_runs_sensor,
-    drift_sensor,
-    estimated_sensor,
     failure_alert,
     landing_sensor,
-    performance_sensor,
+    retrain_sensor,
 )
 from resources.dagster.executor import patient_executor
 from resources.environments import Environment
@@ -75,9 +76,7 @@ def build_pipeline(
         jobs=[daily_job(product), load_job(product), retrain_job(product), rollout_job(product), rollback_job(product)],
         schedules=[daily_schedule(product, partitions, environment), retrain_schedule(product, environment)],
         sensors=[
-            drift_sensor(product),
-            performance_sensor(product),
-            estimated_sensor(product),
+            retrain_sensor(product, environment),
             *([landing] if landing else []),
             failure_alert(product, environment),
             approval_alert(product),
@@ -129,5 +128,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         calibration_asset(product, partitions),
         estimated_performance_asset(product, partitions),
         kpis_asset(product, partitions),
+        retraining_asset(product, partitions),
         *(asset for asset in asked if asset is not None),
+        monitoring_page_asset(product, heard),
     ]

@@ -1,4 +1,4 @@
-"""The alerts of the monitors: drift, performance, business figures and data faults.
+"""The alerts of the monitors: drift, performance, business figures, data faults, and retrainings that do not help.
 
 Belongs here: from the verdicts on recorded figures to the alerts that stand, and to which others are over. Does not
 belong here: the verdicts (`assets.monitoring`), keeping and telling an alert (`resources.alerts`), the alerts of runs
@@ -11,12 +11,24 @@ from datetime import date, datetime
 
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.faults.holding import late_sources, standing_faults
+from assets.monitoring.page.report import Heard
 from assets.monitoring.performance.verdicts import KpiSignal
+from assets.monitoring.retraining.helped import LOSSES, Retraining, help_verdict
+from assets.monitoring.retraining.table import RecordedDay, recorded_verdict
 from assets.monitoring.signals import KpiFigures, drift_cause, estimated_cause, kpi_figures, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import Product
-from assets.product.names import BATCH_PERFORMANCE, DATA_FAULTS, DRIFT, ESTIMATED_PERFORMANCE, KPIS, PERFORMANCE
+from assets.product.names import (
+    BATCH_PERFORMANCE,
+    DATA_FAULTS,
+    DRIFT,
+    ESTIMATED_PERFORMANCE,
+    KPIS,
+    PERFORMANCE,
+    RETRAINING,
+)
 from pipelines.alerts import runbook_of
+from pipelines.retrain_results import with_causes
 from resources.errors import listed
 from resources.lake import Lake
 from resources.notifications import Alert, AlertKind
@@ -28,6 +40,8 @@ _WORDS: Mapping[AlertKind, str] = {
     "performance": "the champion ranks worse than at its approval",
     "estimated": "the champion is expected to rank worse than at its approval",
 }
+_HELD_FOR_PEOPLE = ("budget", "labels", "cost")
+"""Holds that people may decide to lift; the others end by themselves, or have an alert of their own."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +65,44 @@ class Watched:
         return "" if stands else self.over.get(alert.kind, "")
 
 
-def watched(product: Product, lake: Lake, champion: str | None, now: datetime) -> Watched:
+def watched(
+    product: Product, lake: Lake, champion: str | None, now: datetime, last: Retraining | None = None
+) -> Watched:
     """What every monitor says.
 
     Args:
         champion: The version that decides now; `None` without one.
+        last: What became of the last retraining; `None` for none.
 
     Raises:
         LakeError: A table is damaged.
     """
-    causes = [find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause)]
-    return together(
-        [
-            *(of_cause(product, cause) for cause in causes),
-            of_kpis(product, kpi_figures(product, lake, now)),
-            of_faults(product, lake, now),
-        ]
-    )
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    judged = None if last is None else with_causes(last, champion, causes)
+    return _watched(product, lake, causes, kpis, judged, now)
+
+
+def heard(product: Product, lake: Lake, champion: str | None, now: datetime) -> Heard:
+    """The verdicts of the monitors, and the alerts that they raise; `champion` and errors as for `watched`."""
+    causes, kpis = _causes(product, lake, champion, now), kpi_figures(product, lake, now)
+    return Heard(causes, kpis.verdict, _watched(product, lake, causes, kpis, None, now).alerts)
+
+
+def _causes(product: Product, lake: Lake, champion: str | None, now: datetime) -> tuple[Cause, ...]:
+    return tuple(find(product, lake, champion, now) for find in (drift_cause, performance_cause, estimated_cause))
+
+
+def _watched(
+    product: Product,
+    lake: Lake,
+    causes: Iterable[Cause],
+    kpis: KpiFigures,
+    last: Retraining | None,
+    now: datetime,
+) -> Watched:
+    of_causes = (of_cause(product, cause) for cause in causes)
+    of_retrainings = of_retraining(product, recorded_verdict(product, lake), last)
+    return together([*of_causes, of_kpis(product, kpis), of_faults(product, lake, now), of_retrainings])
 
 
 def together(parts: Iterable[Watched]) -> Watched:
@@ -113,6 +148,54 @@ def of_faults(product: Product, lake: Lake, now: datetime) -> Watched:
     if late:
         alerts.append(_days_missing(product, late, late_sources(product, lake, standing.judged)))
     return Watched(tuple(alerts), {"data_fault": "the fault stands no longer: it was mended, or its day is long past"})
+
+
+def of_retraining(product: Product, recorded: RecordedDay | None, last: Retraining | None) -> Watched:
+    """People are told of a retraining that is held for other reasons than time, and of one that did not help."""
+    if recorded is None and last is None:
+        return Watched()
+    alerts: list[Alert] = []
+    held = {} if recorded is None else {kind: why for kind, why in recorded.holds.items() if kind in _HELD_FOR_PEOPLE}
+    if recorded is not None and recorded.action == "wait" and held:
+        alerts.append(_retraining_held(product, recorded, "; ".join(held.values())))
+    helped = None if last is None else help_verdict(last)
+    if last is not None and helped is not None and helped.action == "no help" and last.kinds & LOSSES:
+        alerts.append(_no_help(product, last, helped.reasons))
+    return Watched(tuple(alerts), {"retraining": "it is held no longer, or a later retraining took its place"})
+
+
+def _retraining_held(product: Product, recorded: RecordedDay, why: str) -> Alert:
+    """The alert for a retraining that is asked for, and that people may want all the same."""
+    return Alert(
+        kind="retraining",
+        severity="warning",
+        subject="held",
+        episode="" if recorded.since is None else recorded.since.isoformat(),
+        title="a retraining is asked for and held",
+        product=product.name,
+        asset=RETRAINING,
+        partition=recorded.day.isoformat(),
+        message=f"{why}. {'; '.join(recorded.reasons)}",
+        remedy=f"wait, or: loopline retrain {product.name} --reason TEXT",
+        runbook=runbook_of("retraining"),
+    )
+
+
+def _no_help(product: Product, last: Retraining, reasons: tuple[str, ...]) -> Alert:
+    """The alert for a retraining that did not help."""
+    which = "the retraining" if last.version is None else f"version {last.version}"
+    return Alert(
+        kind="retraining",
+        severity="warning",
+        subject=which,
+        episode="" if last.since is None else last.since.isoformat(),
+        title=f"a retraining did not help: {which}",
+        product=product.name,
+        asset=RETRAINING,
+        message="; ".join(reasons),
+        remedy="look for what else may be wrong before another retraining",
+        runbook=runbook_of("retraining"),
+    )
 
 
 def _model_judged(product: Product, kind: AlertKind, cause: Cause) -> Alert:

@@ -2,28 +2,30 @@
 
 Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A cause is answered by
 one retraining and never within the cooldown; a partition never runs twice at the same time. Does not belong here: the
-verdict (`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
+verdict (`assets.monitoring.retraining`), the time of a request (`schedules.py`, `sensors.py`).
 
 Dagster starts nothing for a run key that was used before, whatever became of the run. So the key of a request that is
-made again, after its run failed or died, names the attempt.
+made again, after its run failed or died, names the attempt. With the run of a daemon that was killed before it started
+the run, Dagster goes on within a day; so long the run counts as one under way.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from assets.materialising import CAUSE_TAG, asset_key, materialised_days
-from assets.monitoring.verdicts import Cause, retrain_verdict
+from assets.monitoring.retraining.verdict import RetrainSignals, RetrainVerdict, retrain_verdict
 from assets.product import Partitions, Product
-from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
+from assets.product.names import FEATURES, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
 from pipelines.run_records import ACTIVE
 from resources.slots import Slot
 
-_CAUSES = "loopline/causes"
+CAUSES_TAG = "loopline/causes"
+"""The keys of all causes that a retraining answers, separated by commas."""
 _RUN_KEY = "dagster/run_key"
 _ATTEMPT = "/attempt-"
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
@@ -31,28 +33,45 @@ _LONGEST = timedelta(days=1)
 
 
 def request_retraining(
-    instance: dg.DagsterInstance, product: Product, cause: Cause, now: datetime, *, moment: datetime
+    instance: dg.DagsterInstance, product: Product, signals: RetrainSignals, now: datetime, *, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for a cause that no earlier run has answered, outside the cooldown.
+    """A run for every cause that asks and that no earlier run has answered, unless something holds it.
 
     Args:
+        signals: The causes; what runs tell of them is looked up here.
         now: By the product's clock.
         moment: By the machine's clock, which times runs.
     """
-    active = _active_run(instance, retrain_name(product), moment)
-    if active is not None:
-        return dg.SkipReason(f"a retraining is under way: run {active}")
-    runs = _runs(instance, retrain_name(product), {_CAUSES: cause.key})
-    answered = {cause.key} if any(_answers(instance, product, record) for record in runs) else frozenset[str]()
-    trained = _last_training(instance, product)
-    verdict = retrain_verdict([cause], trained, product.retraining, now, answered=answered)
+    job_name = retrain_name(product)
+    verdict = judged_retraining(instance, product, signals, now, moment=moment)
     if verdict.action != "retrain" or verdict.run_key is None:
         return dg.SkipReason(f"{verdict.action}: {'; '.join(verdict.reasons)}")
-    attempt = next_attempt(verdict.run_key, _earlier(runs), moment)
+    attempt = next_attempt(verdict.run_key, _earlier(_runs(instance, job_name, {})), moment)
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{verdict.run_key}: {attempt.reason}")
-    tags = {CAUSE_TAG: cause.kind, _CAUSES: ",".join(verdict.causes)}
-    return dg.RunRequest(run_key=attempt.run_key, tags=tags)
+    kind = next(cause.kind for cause in signals.causes if cause.key == verdict.run_key)
+    return dg.RunRequest(run_key=attempt.run_key, tags={CAUSE_TAG: kind, CAUSES_TAG: ",".join(verdict.causes)})
+
+
+def judged_retraining(
+    instance: dg.DagsterInstance, product: Product, signals: RetrainSignals, now: datetime, *, moment: datetime
+) -> RetrainVerdict:
+    """The verdict, with the causes that recorded runs have answered and the run that trains now."""
+    answered = answered_causes(instance, product, [cause.key for cause in signals.causes if cause.action == "retrain"])
+    active = _active_run(instance, retrain_name(product), moment)
+    return retrain_verdict(replace(signals, answered=answered, in_progress=active), product.retraining, now)
+
+
+def answered_causes(instance: dg.DagsterInstance, product: Product, keys: Sequence[str]) -> frozenset[str]:
+    """Those of the causes that a retraining has answered: one that came to a result, whatever it was."""
+    if not keys:
+        return frozenset()
+    wanted, found = frozenset(keys), set[str]()
+    for record in _runs(instance, retrain_name(product), {}):
+        of_run = wanted.intersection(record.dagster_run.tags.get(CAUSES_TAG, "").split(",")) - found
+        if of_run and came_to_a_result(instance, product, record.dagster_run):
+            found |= of_run
+    return frozenset(found)
 
 
 def request_partition(
@@ -167,14 +186,6 @@ def _active_run(
     return next((run.run_id for run in instance.get_runs(wanted, limit=1)), None)
 
 
-def _last_training(instance: dg.DagsterInstance, product: Product) -> datetime | None:
-    """When the last candidate was trained, by the product's clock."""
-    event = instance.get_latest_materialization_event(asset_key(product, MODEL))
-    if event is None or event.asset_materialization is None:
-        return None
-    return datetime.fromisoformat(str(event.asset_materialization.metadata["trained_at"].value))
-
-
 def _runs(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str]) -> Sequence[dg.RunRecord]:
     return instance.get_run_records(dg.RunsFilter(job_name=job_name, tags=dict(tags)))
 
@@ -192,9 +203,8 @@ def _ended(record: dg.RunRecord) -> datetime:
     return datetime.fromtimestamp(record.end_time, UTC)
 
 
-def _answers(instance: dg.DagsterInstance, product: Product, record: dg.RunRecord) -> bool:
+def came_to_a_result(instance: dg.DagsterInstance, product: Product, run: dg.DagsterRun) -> bool:
     """Whether a retraining came to a result: a registered model, or a refusal by a check. One that died did not."""
-    run = record.dagster_run
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return True
     registered = asset_key(product, REGISTERED_MODEL)

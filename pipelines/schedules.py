@@ -6,6 +6,8 @@ event (`sensors.py`).
 
 import dagster as dg
 
+from assets.monitoring.retraining.assets import trainings
+from assets.monitoring.retraining.verdict import RetrainSignals
 from assets.monitoring.verdicts import Cause
 from assets.product import Partition, Partitions, Product
 from pipelines.jobs import daily_name, retrain_name
@@ -48,10 +50,10 @@ def daily_schedule(product: Product, partitions: Partitions, environment: Enviro
 
 
 def retrain_schedule(product: Product, environment: Environment) -> dg.ScheduleDefinition:
-    """Starts a retraining on the product's cron, unless the cooldown of the last training is running.
+    """Starts the first training on the product's cron; from then on its times are a cause of the retraining sensor.
 
-    The cooldown is measured by the product's clock: at the end of a history, as in the sandbox, no time passes, and
-    there are no new data to learn from.
+    One place starts retrainings, so that the schedule and drift in the same minute start one. The product's clock
+    counts: at the end of a history, as in the sandbox, no time passes, and there are no new data to learn from.
     """
 
     @dg.schedule(
@@ -60,12 +62,17 @@ def retrain_schedule(product: Product, environment: Environment) -> dg.ScheduleD
         cron_schedule=product.retraining.cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Trains a new candidate on the product's schedule.",
+        description="Trains the first model on the product's schedule; the retraining sensor keeps it afterwards.",
     )
     def retrain(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
+        trained = trainings(context.instance, product)
+        if trained:
+            told = f"the last training was at {max(trained):%Y-%m-%d %H:%M} UTC"
+            return dg.SkipReason(f"{told}: {product.name}_retrain_sensor starts the next one when it is due")
         tick = context.scheduled_execution_time
         key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
         cause = Cause(kind="schedule", key=key, action="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
-        return request_retraining(context.instance, product, cause, clock.now(), moment=environment.clock.now())
+        signals = RetrainSignals((cause,))
+        return request_retraining(context.instance, product, signals, clock.now(), moment=environment.clock.now())
 
     return retrain

@@ -1,19 +1,18 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, a partition whose files have landed, the end of runs whose
+Belongs here: retraining, a partition whose files have landed, the end of runs whose
 process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not
-belong here: the verdicts (`assets.monitoring.verdicts`), the alerts of the monitors (`alert_sensor.py`).
+belong here: the verdicts (`assets.monitoring`), the alerts of the monitors (`alert_sensor.py`).
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.ingestion.assets import files_of
 from assets.materialising import asset_key, definition_of
-from assets.monitoring.signals import drift_cause, estimated_cause, performance_cause
-from assets.monitoring.verdicts import Cause
+from assets.monitoring.retraining.assets import champion_of, schedule_at, trainings
+from assets.monitoring.retraining.causes import Examination
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
 from assets.product.partitions import fits
@@ -26,34 +25,40 @@ from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
 from resources.errors import listed
+from resources.keys import Keys
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
 from resources.slots import next_slot
 
 
-def drift_sensor(product: Product) -> dg.SensorDefinition:
-    """Retrains when live rows have drifted from the rows on which the champion was approved; once per cause."""
-    return _retraining_sensor(
-        product,
-        "drift",
-        drift_cause,
-        "Starts a retraining when features or the score have drifted from the reference profile.",
+def retrain_sensor(product: Product, environment: Environment) -> dg.SensorDefinition:
+    """Starts one retraining for everything that asks for one; the only sensor that starts any.
+
+    Two sensors with a cause each would both start one in the same minute. The schedule's time is a cause too, so that
+    one that falls into the cooldown, or into an outage of the daemon, is not forgotten.
+    """
+
+    @dg.sensor(
+        name=f"{product.name}_retrain_sensor",
+        job_name=retrain_name(product),
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts one retraining for all that asks: schedule, drift, losses, age, labels, new features.",
     )
+    def retraining(
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.RunRequest | dg.SkipReason:
+        now, champion = clock.now(), champion_of(product, rollout, keys)
+        trained, schedule = trainings(context.instance, product), schedule_at(product, now)
+        signals = Examination(product, lake, champion).signals(now, trained, schedule)
+        return request_retraining(context.instance, product, signals, now, moment=environment.clock.now())
 
-
-def performance_sensor(product: Product) -> dg.SensorDefinition:
-    """Retrains when the champion ranks worse than at its approval; once per cause."""
-    return _retraining_sensor(
-        product, "performance", performance_cause, "Starts a retraining when the realised performance has fallen."
-    )
-
-
-def estimated_sensor(product: Product) -> dg.SensorDefinition:
-    """Retrains when the champion is expected to rank worse than at its approval; once per cause."""
-    return _retraining_sensor(
-        product, "estimated", estimated_cause, "Starts a retraining when the performance expected without labels falls."
-    )
+    return retraining
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
@@ -154,30 +159,3 @@ def dead_runs_sensor(product: Product) -> dg.SensorDefinition:
         return dg.SkipReason("; ".join(dead.sentence for dead in ended) or "every active run has its process")
 
     return dead_runs
-
-
-def _retraining_sensor(
-    product: Product, name: str, find: Callable[[Product, Lake, str | None, datetime], Cause], description: str
-) -> dg.SensorDefinition:
-    """`<product>_<name>_sensor`: requests a retraining if `find` reads a cause from the lake."""
-
-    @dg.sensor(
-        name=f"{product.name}_{name}_sensor",
-        job_name=retrain_name(product),
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=description,
-    )
-    def retraining(
-        context: dg.SensorEvaluationContext,
-        lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
-        clock: dg.ResourceParam[Clock],
-        environment: dg.ResourceParam[Environment],
-    ) -> dg.RunRequest | dg.SkipReason:
-        now, manifest = clock.now(), rollout.read_manifest(product.name)
-        champion = None if manifest is None else manifest.champion.version
-        cause = find(product, lake, champion, now)
-        return request_retraining(context.instance, product, cause, now, moment=environment.clock.now())
-
-    return retraining

@@ -135,6 +135,11 @@ class Environment(BaseModel):
         return self.decision_log / ".posted"
 
     @property
+    def pages(self) -> str:
+        """Folder of the pages of monitoring; an `s3://` prefix beside the bundles where those are on S3."""
+        return f"{self.rollout.rstrip('/')}/.pages" if "://" in self.rollout else str(self.home / "pages")
+
+    @property
     def bank(self) -> Path:
         """The sandbox bank's folder."""
         return self.home / "bank"

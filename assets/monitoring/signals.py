@@ -1,74 +1,32 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: reading `drift`, `estimated_performance`, and `performance` or `batch_performance`, into a `Cause` with
-its verdict; reading `kpis`. Does not belong here: the rules of the verdicts (`verdicts.py` and those of the rooms),
-starting a run (`pipelines.sensors`).
+Belongs here: the cause that a monitor gives as of a time, and the first day of its episode; reading `kpis`. Does not
+belong here: the verdict on the figures of a day (`monitors.py`), causes that no table of figures gives
+(`retraining.causes`), starting a run (`pipelines.sensors`).
 """
 
-import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.distributions.figures import drift_of_day
-from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
-from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
-from assets.monitoring.performance.by_bundle import EVERY_ROLE
-from assets.monitoring.performance.verdicts import (
-    EstimatedSignals,
-    KpiAction,
-    KpiSignal,
-    PerformanceSignals,
-    estimated_verdict,
-    kpi_verdict,
-    performance_verdict,
+from assets.monitoring.monitors import (
+    FiguresTable,
+    Monitor,
+    drift_monitor,
+    estimated_monitor,
+    performance_monitor,
 )
-from assets.monitoring.verdicts import (
-    Cause,
-    CauseKind,
-    MonitoringAction,
-    cause_key,
-    episode_start,
-)
+from assets.monitoring.performance.verdicts import KpiAction, KpiSignal, kpi_verdict
+from assets.monitoring.verdicts import Cause, CauseKind, HeldVerdict, MonitoringAction, cause_key, episode_start
 from assets.product import Product, Verdict
-from assets.product.names import (
-    BATCH_PERFORMANCE,
-    DRIFT,
-    ESTIMATED_PERFORMANCE,
-    KPIS,
-    PERFORMANCE,
-    table_name,
-)
+from assets.product.names import KPIS, table_name
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 60
 """Days of figures that are read at a time, of those that have any."""
-
-
-_NONE_ANSWERED = (
-    ": no decision that it answered has a final label in them. Where the service does not decide the rows, or not yet, "
-    "MonitoringPolicy(judged='batch') judges batch scores"
-)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A table of figures by day.
-
-    Attributes:
-        version: The column with the version of the model.
-        why_none: The end of the sentence that says that a version has no figures.
-        only: Columns and the values that rows must have in them to count.
-    """
-
-    name: str
-    version: str = "model_version"
-    why_none: str = ""
-    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -77,19 +35,7 @@ def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetim
     Args:
         champion: The version that decides now; `None` without one.
     """
-
-    standing = cache(lambda: standing_faults(product, lake))
-
-    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        found = drift_of_day(figures, day)
-
-        def without(names: Collection[str]) -> Verdict[MonitoringAction]:
-            kept = tuple(figure for figure in found if figure.name not in names)
-            return drift_verdict(DriftSignals(kept, day), product.monitoring, as_of)
-
-        return held_drift(without(()), day, standing, without)
-
-    return _cause(product, lake, "drift", _Table(DRIFT), champion, now, judge)
+    return CauseReader(product, lake, champion, drift_monitor(product, lake)).cause(now)
 
 
 def performance_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -98,27 +44,7 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
     The figures are those of the decisions that the champion's bundle has answered, as challenger too; where the product
     is judged by batch scores, those of its scores. No figures of another bundle count for it.
     """
-
-    standing = cache(lambda: standing_faults(product, lake))
-
-    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
-        signals = PerformanceSignals(
-            day=day,
-            labelled=row["labelled"],
-            positives=row["positives"],
-            auc=row["auc"],
-            approved_auc=row["approved_auc"],
-            over=row["over"],
-        )
-        verdict = performance_verdict(signals, product.monitoring, as_of)
-        return held_performance(verdict, day, standing, is_realised=True)
-
-    is_batch = product.monitoring.judged == "batch"
-    table = (
-        _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", _NONE_ANSWERED, {"role": EVERY_ROLE})
-    )
-    return _cause(product, lake, "performance", table, champion, now, judge)
+    return CauseReader(product, lake, champion, performance_monitor(product, lake)).cause(now)
 
 
 def estimated_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -126,19 +52,7 @@ def estimated_cause(product: Product, lake: Lake, champion: str | None, now: dat
 
     The estimate is the one that follows the rows (PAPE), over all rows of the window.
     """
-    standing = cache(lambda: standing_faults(product, lake))
-
-    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
-        (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
-        signals = EstimatedSignals(
-            day=day, rows=row["rows"], auc=row["auc"], low=row["auc_low"], high=row["auc_high"],
-            approved_auc=row["approved_auc"], reason=row["reason"],
-        )  # fmt: skip
-        verdict = estimated_verdict(signals, product.monitoring, as_of)
-        return held_performance(verdict, day, standing, is_realised=False)
-
-    table = _Table(ESTIMATED_PERFORMANCE, only={"method": "pape", "part": "all"})
-    return _cause(product, lake, "estimated", table, champion, now, judge)
+    return CauseReader(product, lake, champion, estimated_monitor(product, lake)).cause(now)
 
 
 @dataclass(frozen=True)
@@ -165,69 +79,117 @@ def kpi_figures(product: Product, lake: Lake, now: datetime) -> KpiFigures:
     return KpiFigures(day, signals, kpi_verdict(signals, day, now))
 
 
-def _cause(
-    product: Product,
-    lake: Lake,
-    kind: CauseKind,
-    table: _Table,
-    champion: str | None,
-    now: datetime,
-    judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]],
-) -> Cause:
-    if champion is None:
-        return _unknown(product, kind, "no model decides yet")
-    figures = _figures(product, lake, table, champion)
-    recent = next(figures, None)
-    if recent is None or recent.num_rows == 0:
-        why = f"no figures of the champion, version {champion}, are recorded for recent days"
-        return _unknown(product, kind, f"{why}{table.why_none}")
-    day = max(recent["day"].to_pylist())
-    last = judge(recent, day, now)
-    since = day
-    if last.action == "retrain":  # no other verdict needs its episode
-        since = _since(itertools.chain([recent], figures), judge) or day
-    key = cause_key(product.name, kind, champion, since)
-    return Cause(kind=kind, key=key, action=last.action, reasons=last.reasons)
+class CauseReader:
+    """The cause that a monitor gives as of any time: the figures of each day are read once, and judged once.
+
+    Args:
+        champion: The version whose figures count; `None` without one.
+        last: The last day of which figures are read; `None` for the newest.
+    """
+
+    def __init__(
+        self, product: Product, lake: Lake, champion: str | None, monitor: Monitor, last: date | None = None
+    ) -> None:
+        self._product, self._champion, self._monitor = product, champion, monitor
+        self._parts = iter(()) if champion is None else _figures(product, lake, monitor.table, champion, last)
+        self._by_day: dict[date, pa.Table] = {}
+        self._judged: dict[date, Verdict[MonitoringAction]] = {}
+        self._reached: date | None = None
+
+    def cause(self, now: datetime, until: date | None = None) -> Cause:
+        """The cause as of a time, by the figures of the newest day until the given one.
+
+        Raises:
+            LakeError: A table is damaged.
+        """
+        kind, table = self._monitor.kind, self._monitor.table
+        if self._champion is None:
+            return _unknown(self._product, kind, "no model decides yet")
+        day = self._newest(until)
+        if day is None:
+            why = f"no figures of the champion, version {self._champion}, are recorded for recent days"
+            return _unknown(self._product, kind, f"{why}{table.why_none}")
+        last = self._monitor.judge(self._by_day[day], day, now)
+        since = day
+        if last.action == "retrain":  # no other verdict needs its episode
+            since = self._since(day) or day
+        return Cause(
+            kind=kind,
+            key=cause_key(self._product.name, kind, self._champion, since),
+            action=last.action,
+            reasons=last.reasons,
+            since=since if last.action == "retrain" else None,
+            evidence=self._monitor.evidence(self._by_day[day], day),
+            faults=last.faults if isinstance(last, HeldVerdict) else (),
+        )
+
+    def _newest(self, until: date | None) -> date | None:
+        """The newest day with figures, of the days that are read at once before it."""
+        while True:
+            found = [day for day in self._by_day if until is None or day <= until]
+            if found:
+                return max(found)
+            far_enough = self._reached is not None and (
+                until is None or self._reached <= until - timedelta(days=_DAYS_AT_ONCE)
+            )
+            if far_enough or not self._read():
+                return None
+
+    def _since(self, last: date) -> date | None:
+        """The first day of the episode that goes on at that day, however long it lasts; `None` when there is none.
+
+        Its beginning must not depend on how far back is looked: another first day would be another cause.
+        """
+        history: list[tuple[date, MonitoringAction]] = []
+        left = sorted((day for day in self._by_day if day <= last), reverse=True)
+        while True:
+            for day in left:
+                action = self._action(day)
+                history.append((day, action))
+                if action == "none":
+                    return episode_start(history[::-1])
+            known = set(self._by_day)
+            if not self._read():
+                return episode_start(history[::-1])
+            left = sorted((day for day in self._by_day if day not in known), reverse=True)
+
+    def _action(self, day: date) -> MonitoringAction:
+        """The action of a day as of its end, so that the start of an episode does not depend on the time of a call."""
+        if day not in self._judged:
+            self._judged[day] = self._monitor.judge(self._by_day[day], day, _end_of(day))
+        return self._judged[day].action
+
+    def _read(self) -> bool:
+        """Reads the figures of some earlier days; whether there were any days."""
+        part = next(self._parts, None)
+        if part is None:
+            return False
+        self._reached, own = part
+        for day in sorted(set(own["day"].to_pylist())):
+            self._by_day[day] = own.filter(pc.equal(own["day"], pa.scalar(day, pa.date32())))
+        return True
 
 
 def _unknown(product: Product, kind: CauseKind, reason: str) -> Cause:
     return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", action="unknown", reasons=(reason,))
 
 
-def _figures(product: Product, lake: Lake, table: _Table, champion: str) -> Iterator[pa.Table]:
-    """The champion's figures, a few weeks at a time, the newest first; nothing of a table that does not exist."""
+def _figures(
+    product: Product, lake: Lake, table: FiguresTable, champion: str, last: date | None
+) -> Iterator[tuple[date, pa.Table]]:
+    """The champion's figures, a few weeks at a time, the newest first, each part with the first day that it is of."""
     name = table_name(product.name, table.name)
     if not lake.exists(name):
         return
     version = lake.version(name)
-    days = lake.days(name, version)
+    days = [day for day in lake.days(name, version) if last is None or day <= last]
     for end in range(len(days), 0, -_DAYS_AT_ONCE):
-        figures = lake.read(name, days=days[max(0, end - _DAYS_AT_ONCE) : end], version=version)
+        within = days[max(0, end - _DAYS_AT_ONCE) : end]
+        figures = lake.read(name, days=within, version=version)
         own = figures.filter(pc.equal(figures[table.version], champion))
         for column, value in table.only.items():
             own = own.filter(pc.equal(own[column], value))
-        yield own
-
-
-def _since(
-    figures: Iterable[pa.Table], judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]]
-) -> date | None:
-    """The first day of the episode that is still going on, however long it lasts; `None` when there is none.
-
-    Its beginning must not depend on how far back is looked: another first day would be another cause.
-
-    Args:
-        figures: The champion's, in parts, the newest first; no more of them are read than the episode lasts.
-    """
-    history: list[tuple[date, MonitoringAction]] = []
-    for part in figures:
-        days = sorted(set(part["day"].to_pylist()))
-        # Each day is judged as of its end, so that the start of an episode does not depend on the time of this call.
-        judged = [(day, judge(part, day, _end_of(day)).action) for day in days]
-        history = judged + history
-        if any(action == "none" for _, action in judged):
-            break
-    return episode_start(history)
+        yield within[0], own
 
 
 def _end_of(day: date) -> datetime:

@@ -33,6 +33,8 @@ GROUP_PERFORMANCE = "group_performance"
 FINGERPRINTS = "fingerprints"
 DATA_FAULTS = "data_faults"
 CONSISTENCY = "consistency"
+RETRAINING = "retraining"
+MONITORING_PAGE = "monitoring_page"
 
 
 def source_name(source: str) -> str:

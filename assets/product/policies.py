@@ -233,12 +233,45 @@ class Freshness:
 
 @dataclass(frozen=True)
 class RetrainPolicy:
-    """When a new model is trained: on a schedule, on drift, on performance.
+    """When a new model is trained by itself, what that costs, and what holds it.
+
+    The schedule, drift, and estimated or realised losses ask for a retraining (`MonitoringPolicy` has their limits);
+    so do the causes below. Whatever asks, one retraining answers it. A person who asks by hand is never held.
 
     Attributes:
         cron: The schedule, UTC.
         cooldown: The least time between two retrainings.
+        budget: The most retrainings in 90 days; those by hand count, and are not held.
+        cost: What a retraining costs, computation and the work of people, in the currency of the profit. A retraining
+            is held while its expected gain until the next scheduled one is known and below that.
+        max_age: The age of the champion's training that asks for a retraining; `None` where age alone asks for none.
+        new_labels: So many labels that became final after the champion was trained ask for a retraining; `None` where
+            they alone ask for none.
+        needed_labels: A retraining for drift or for a loss waits for so many: with fewer it would learn from the rows
+            that the champion knows.
+        new_features: Whether a declared feature that the champion does not have asks for a retraining.
     """
 
     cron: str = "0 4 1 * *"
     cooldown: timedelta = timedelta(days=7)
+    budget: int = 12
+    cost: float = 0.0
+    max_age: timedelta | None = None
+    new_labels: int | None = None
+    needed_labels: int = 0
+    new_features: bool = True
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise ProductError(f"retraining: budget={self.budget!r}; write retrainings in 90 days, at least 1")
+        if not 0.0 <= self.cost < float("inf"):
+            raise ProductError(f"retraining: cost={self.cost!r}; write an amount that is not negative")
+        if self.max_age is not None and self.max_age <= self.cooldown:
+            raise ProductError(
+                f"retraining: max_age={self.max_age!r} is not above cooldown={self.cooldown!r}; write a longer time"
+            )
+        if (self.new_labels is not None and self.new_labels < 1) or self.needed_labels < 0:
+            raise ProductError(
+                f"retraining: new_labels={self.new_labels!r}, needed_labels={self.needed_labels!r}; write rows, at "
+                "least 1 and 0, or None for no new_labels"
+            )

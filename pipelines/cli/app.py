@@ -18,6 +18,7 @@ import typer
 from pipelines.cli import (
     alerts,
     approvals,
+    backtest,
     console,
     gameday,
     inspect,
@@ -71,6 +72,7 @@ for command in (
     services.probe,
     inspect.features,
     inspect.replay,
+    backtest.backtest,
     inspect.tables,
     upkeep.vacuum,
     upkeep.erase,

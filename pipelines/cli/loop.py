@@ -99,12 +99,17 @@ def retrain(
     to = console.results(json_)
     stands = "" if found.state is None else found.state.stage
     console.say(f"{product}: version {found.version} is registered", to, mark="done")
+    for cause in found.answers:
+        console.say(f"it answers what asked by itself: {cause}", to, mark="idle")
+    for hold in found.holds:
+        console.say(f"by itself it would have been held: {hold}", to, mark="idle")
     if found.waiting is not None:
         show_waiting({product: found.waiting}, to)
     console.say(f"  where it stands: loopline rollout {product}", to)
     if json_:
         waiting = None if found.waiting is None else dict(found.waiting)
-        console.print_json({"product": product, "version": found.version, "stage": stands, "waiting": waiting})
+        asked = {"answers": list(found.answers), "holds": list(found.holds)}
+        console.print_json({"product": product, "version": found.version, "stage": stands, "waiting": waiting, **asked})
 
 
 def backfill(

@@ -7,7 +7,8 @@ checks of the doctor (`pipelines.operations.doctor`).
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +19,17 @@ from pipelines.cli.render.services import (
     services_json,
     show_elsewhere,
     show_findings,
+    show_retraining,
     show_service,
     show_waiting,
 )
+from pipelines.cli.render.status import show_status, status_json
 from pipelines.services.probes import Probed
 from resources.dependencies import dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment, part_of
+
+if TYPE_CHECKING:
+    from pipelines.operations.retrainings import RetrainState
 
 
 def up(json_: Json = False) -> None:
@@ -62,11 +68,22 @@ def down(json_: Json = False) -> None:
         console.print_json(services_json(found))
 
 
-def status(json_: Json = False) -> None:
-    """The state of the local services, and versions that wait for an approver; exit status 0 only if all services run.
+def status(
+    product: Annotated[str | None, typer.Argument(metavar="PRODUCT", help="Of a product: in 20 lines.")] = None,
+    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Of a product: its page, as of now.")] = None,
+    json_: Json = False,
+) -> None:
+    """The state of the local services, versions that wait for an approver, and what asks for a retraining.
 
-    A version that waits is no problem of a service: it does not change the exit status.
+    Exit status 0 only if all services run: a version that waits is no problem of a service.
+
+    Of a product it is what needs a person today, and a line for each monitor, as its monitoring page has them.
     """
+    if product is not None:
+        _status_of_product(product, page, json_=json_)
+        return
+    if page is not None:
+        raise typer.BadParameter("--page is of a product: loopline status PRODUCT --page FILE.html")
     from pipelines.services.lifecycle import status as ask
 
     environment, to = load_environment(), console.results(json_)
@@ -75,10 +92,26 @@ def status(json_: Json = False) -> None:
         show_service(service, to)
     waiting = _waiting(environment)
     show_waiting(waiting, to)
+    retraining = _retraining(environment)
+    show_retraining(retraining, to)
     if json_:
-        console.print_json({**services_json(found), "waiting": waiting})
+        told = {name: one.to_dict() for name, one in retraining.items()}
+        console.print_json({**services_json(found), "waiting": waiting, "retraining": told})
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
+
+
+def _status_of_product(product: str, page: Path | None, *, json_: bool) -> None:
+    from assets.monitoring.page.html import to_html
+    from pipelines.operations.pages import write_text_page
+    from pipelines.operations.product_status import product_status
+
+    found = product_status(load_environment(), product)
+    if page is not None:
+        write_text_page(page, {".html": lambda: to_html(found.report)})
+    show_status(found, console.results(json_))
+    if json_:
+        console.print_json(status_json(found))
 
 
 def _waiting(environment: Environment) -> dict[str, Mapping[str, str]]:
@@ -89,6 +122,16 @@ def _waiting(environment: Environment) -> dict[str, Mapping[str, str]]:
     from pipelines.products import product_names
 
     return waiting_versions(environment, product_names())
+
+
+def _retraining(environment: Environment) -> "dict[str, RetrainState]":
+    """Where retraining stands; nothing where no run was ever recorded on this machine."""
+    if environment.name == "local" and not environment.dagster_home.exists():
+        return {}
+    from pipelines.operations.retrainings import retrain_states
+    from pipelines.products import product_names
+
+    return retrain_states(environment, product_names())
 
 
 def probe(

@@ -3,7 +3,7 @@
     python -m pipelines.drafting.objectives > infra/prometheus/burn_rates.yml
 
 Belongs here: from an objective to its recording and alerting rules. Does not belong here: the objectives
-(`infra/prometheus/objectives.yaml`), other rules (`infra/prometheus/alerts.yml`).
+(`resources.objectives`), other rules (`infra/prometheus/alerts.yml`).
 
 The windows and rates are those that the Site Reliability Workbook (Beyer et al., 2018, chapter 5, "Multiwindow,
 Multi-Burn-Rate Alerts") recommends. A burn rate of 1 spends the budget of 30 days in 30 days. A page: 2% of the budget
@@ -18,16 +18,14 @@ from typing import Any, Literal
 
 import yaml
 
-from resources.environments import CHECKOUT
 from resources.notifications import REPOSITORY
-from resources.yaml_files import read_yaml
+from resources.objectives import OBJECTIVES, Objective, objectives
 
-_FILE = CHECKOUT / "infra" / "prometheus" / "objectives.yaml"
 _RUNBOOK = f"{REPOSITORY}/infra/prometheus/RUNBOOK.md"
 _WINDOWS = ("5m", "30m", "1h", "6h", "3d", "30d")
 _PRODUCT = "{{ with $labels.product }}{{ . }}: {{ end }}"
 _HEAD = f"""\
-# Made from {_FILE.name} by `python -m pipelines.drafting.objectives`; do not edit.
+# Made from {OBJECTIVES.name} by `python -m pipelines.drafting.objectives`; do not edit.
 # Windows and rates: Site Reliability Workbook, chapter 5, multiwindow, multi-burn-rate alerts.
 """
 
@@ -50,34 +48,6 @@ BURNS = (
 )
 
 
-@dataclass(frozen=True)
-class Objective:
-    """One promise.
-
-    Attributes:
-        objective: The share of events, or of time, that must be good.
-        errors: A query of the bad share within `$window`; empty where `bad` is given.
-        bad: A query that is 1 while the promise is broken, else 0.
-    """
-
-    name: str
-    promise: str
-    objective: float
-    owner: str
-    errors: str = ""
-    bad: str = ""
-
-    @property
-    def budget(self) -> float:
-        """The share that may be bad."""
-        return round(1 - self.objective, 6)
-
-
-def objectives() -> tuple[Objective, ...]:
-    """The declared objectives, in the order of their file."""
-    return tuple(Objective(**entry) for entry in read_yaml(_FILE))
-
-
 def rules_of(objective: Objective) -> list[dict[str, Any]]:
     """The recording rules, then the alerts."""
     return [*_records(objective), *_alerts(objective)]
@@ -90,9 +60,9 @@ def rules_text() -> str:
 
 
 def _records(objective: Objective) -> Iterator[dict[str, Any]]:
-    name, query = objective.name, objective.errors
+    name, query = objective.name, objective.query
     if objective.bad:
-        yield _recorded("promise_broken", objective.bad, name)
+        yield _recorded("promise_broken", query, name)
         query = f'avg_over_time(loopline:promise_broken{{objective="{name}"}}[$window])'
     for window in _WINDOWS:
         yield _recorded(f"error_share:{window}", query.replace("$window", window), name)

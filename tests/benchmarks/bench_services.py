@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.bench_services [--seconds 10]
 
-Prints one JSON object. Each request to Loopline reads the customer's events, computes 30 history features, scores,
-and is on disk in the decision log before it is answered. The peers: a BentoML service that answers a constant; `mlflow
-models serve` of the same model, given the model's whole input and no history to look up; FastAPI with the same model in
-ONNX Runtime, which reads an input vector from Redis that was computed before. Only Loopline checks requests and logs.
+Prints one JSON object: latencies of requests that follow each other at once, and of 50 a second. Each request to
+Loopline reads the customer's events, computes 30 history features, scores, and is on disk in the decision log before it
+is answered. The peers: a BentoML service that answers a constant; `mlflow models serve` of the same model, given the
+model's whole input and no history to look up; FastAPI with the same model in ONNX Runtime, which reads an input vector
+from Redis that was computed before. Only Loopline checks requests and logs.
 """
 
 import argparse
@@ -51,6 +52,9 @@ _PROGRAMS = Path(__file__).parent
 _START_SECONDS = 90.0
 _WARM_UP = 200
 _ROUNDS = 2
+_RATE = 50.0
+_EARLY = 0.001
+"""A timer is late: the client wakes before its time, and waits awake."""
 
 Body = Callable[[int], bytes]
 
@@ -127,6 +131,22 @@ def asked(port: int, path: str, body: Body, seconds: float) -> list[float]:
         client.ask(body(number))
         latencies.append((time.perf_counter() - sent) * 1000)
         number += 1
+    return latencies
+
+
+def asked_at(port: int, path: str, body: Body, rate: float, seconds: float) -> list[float]:
+    """Latencies in milliseconds of requests at a rate: between them the machine rests, and has to wake."""
+    client = Client(port, path)
+    for number in range(_WARM_UP):
+        client.ask(body(number))
+    latencies, began = [], time.perf_counter() + 0.1
+    for number in range(int(rate * seconds)):
+        due = began + number / rate
+        time.sleep(max(due - time.perf_counter() - _EARLY, 0.0))
+        while time.perf_counter() < due:
+            pass
+        client.ask(body(number))
+        latencies.append((time.perf_counter() - due) * 1000)
     return latencies
 
 
@@ -238,6 +258,7 @@ def measure(seconds: float = 10) -> dict[str, Any]:
     """Measures each service twice, in turn: the order of the second round is the reverse of the first's."""
     parts = bundle_parts()
     taken: dict[str, list[float]] = {name: [] for name in SERVICES}
+    paced: dict[str, list[float]] = {name: [] for name in SERVICES}
     for round_number in range(_ROUNDS):
         for name in list(SERVICES) if round_number % 2 == 0 else reversed(list(SERVICES)):
             with (
@@ -245,8 +266,10 @@ def measure(seconds: float = 10) -> dict[str, Any]:
                 SERVICES[name](Path(folder), parts) as (port, path, body),
             ):
                 taken[name] += asked(port, path, body, seconds / _ROUNDS)
+                paced[name] += asked_at(port, path, body, _RATE, seconds / _ROUNDS)
     found: dict[str, Any] = {
-        name: {"per_second": round(len(times) / seconds)} | summary(times) for name, times in taken.items()
+        name: {"per_second": round(len(times) / seconds), **summary(times), "at_50_a_second": summary(paced[name])}
+        for name, times in taken.items()
     }
     own, constant = found["loopline"], found["bentoml_constant"]
     return found | {

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
 from assets.materialising import asset_key
+from assets.monitoring.retraining.verdict import RetrainSignals
 from assets.monitoring.verdicts import Cause
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name, retrain_name
@@ -18,10 +19,12 @@ from pipelines.products import load_product, product_names
 from pipelines.run_requests import Attempt, next_attempt, request_partition, request_retraining
 from resources.environments import load_environment
 from resources.lake import Lake
-from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
+from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking, over
 
 ALERTS = f"{PRODUCT.name}_alerts_sensor"
-DRIFT, PERFORMANCE = f"{PRODUCT.name}_drift_sensor", f"{PRODUCT.name}_performance_sensor"
+SENSOR = f"{PRODUCT.name}_retrain_sensor"
+Monitored = Literal["drift", "performance"]
+MONITORED = pytest.mark.parametrize("kind", ["drift", "performance"])
 LANDING = f"{PRODUCT.name}_landing_sensor"
 DAILY, RETRAIN = f"{PRODUCT.name}_daily_schedule", f"{PRODUCT.name}_retrain_schedule"
 
@@ -69,101 +72,161 @@ def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
     repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
     on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
     on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
-    assert len(on) == 12
+    assert len(on) == 10
     assert set(on.values()) == {"RUNNING"}
 
 
 # ---------------------------------------------------------------------- retraining
 
 
-@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
-def test_a_cause_starts_one_retraining_and_no_second(ticking: Ticking, sensor: str) -> None:
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
-    ticking.record_drift(dict.fromkeys(days_before(4), 0.1) | dict.fromkeys(days_before(2), 0.6))
-    ticking.record_performance(dict.fromkeys(days_before(4), 0.9) | dict.fromkeys(days_before(2), 0.7))
-    request = requested(ticking.ask(sensor))
-    kind = "drift" if sensor == DRIFT else "performance"
+def record(ticking: Ticking, kind: Monitored, moved: Sequence[date], calm: Sequence[date] = (), **terms: Any) -> None:
+    """Figures of days on which the champion drifted, or lost, and of calm ones."""
+    if kind == "drift":
+        ticking.record_drift(dict.fromkeys(calm, 0.1) | dict.fromkeys(moved, 0.6), **terms)
+    else:
+        ticking.record_performance(dict.fromkeys(calm, 0.9) | dict.fromkeys(moved, 0.7), **terms)
+
+
+@MONITORED
+def test_a_cause_starts_one_retraining_and_no_second(ticking: Ticking, kind: Monitored) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
+    record(ticking, kind, days_before(2), days_before(4)[:2])
+    request = requested(ticking.ask(SENSOR))
     assert request.run_key == f"card_fraud/{kind}/v3/2026-09-29", "since the first day of the episode"
     assert request.tags["loopline/cause"] == kind
-    assert requested(ticking.ask(sensor)).run_key == request.run_key, "the same tick again names the same run"
+    assert requested(ticking.ask(SENSOR)).run_key == request.run_key, "the same tick again names the same run"
 
-    retrain(ticking, trained_at=NOW - timedelta(days=39), tags=dict(request.tags))
-    assert f"already answered by a run ({request.run_key})" in str(ticking.ask(sensor))
+    retrain(ticking, trained_at=NOW - timedelta(days=19), tags=dict(request.tags))
+    assert f"already answered by a run ({request.run_key})" in str(ticking.ask(SENSOR))
 
     ticking.crown("4")
-    ticking.record_drift({YESTERDAY: 0.7}, model="4")
-    ticking.record_performance({YESTERDAY: 0.6}, model="4")
-    assert requested(ticking.ask(sensor)).run_key == f"card_fraud/{kind}/v4/2026-09-30", (
+    record(ticking, kind, [YESTERDAY], model="4")
+    assert requested(ticking.ask(SENSOR)).run_key == f"card_fraud/{kind}/v4/2026-09-30", (
         "a new model has its own causes"
     )
 
 
-@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
-def test_a_cause_within_the_cooldown_waits(ticking: Ticking, sensor: str) -> None:
+def test_two_causes_in_one_tick_are_one_retraining(ticking: Ticking) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    record(ticking, "drift", days_before(2))
+    record(ticking, "performance", days_before(3))
+    request = requested(ticking.ask(SENSOR))
+    assert request.run_key == "card_fraud/performance/v3/2026-09-28"
+    assert sorted(request.tags["loopline/causes"].split(",")) == [
+        "card_fraud/drift/v3/2026-09-29",
+        "card_fraud/performance/v3/2026-09-28",
+        "card_fraud/schedule/2026-09-01T04:00",
+    ]
+    retrain(ticking, trained_at=NOW - timedelta(days=10), tags=dict(request.tags))
+    answer = str(ticking.ask(SENSOR))
+    assert answer.count("already answered") == 2
+
+
+def test_a_sensor_that_was_restarted_or_runs_twice_asks_for_one_run(ticking: Ticking, tmp_path: Path) -> None:
+    """Nothing is kept between ticks: a second process over the same records gives the same answer, and the same key."""
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
+    record(ticking, "drift", [YESTERDAY])
+    twin = over(ticking.instance, tmp_path)
+    keys = {requested(one.ask(SENSOR)).run_key for one in (ticking, twin, ticking)}
+    assert keys == {"card_fraud/drift/v3/2026-09-30"}
+    begun = requested(ticking.ask(SENSOR))
+    job = ticking.definitions.resolve_job_def(retrain_name(PRODUCT))
+    tags = {**begun.tags, "dagster/run_key": str(begun.run_key)}
+    ticking.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    for one in (ticking, twin):
+        assert "a retraining is under way" in str(one.ask(SENSOR)), "a daemon was killed before it started this run"
+
+
+@MONITORED
+def test_a_cause_within_the_cooldown_waits(ticking: Ticking, kind: Monitored) -> None:
     retrain(ticking, trained_at=NOW - timedelta(days=6))
-    ticking.record_drift({YESTERDAY: 0.6})
-    ticking.record_performance({YESTERDAY: 0.7})
-    assert "wait until 2026-10-02T00:00" in str(ticking.ask(sensor))
-    retrain(ticking, trained_at=NOW - timedelta(days=7))
-    requested(ticking.ask(sensor))
+    record(ticking, kind, [YESTERDAY])
+    assert "wait until 2026-10-02T00:00" in str(ticking.ask(SENSOR))
+    ticking.clock.today = TODAY + timedelta(days=1)
+    assert requested(ticking.ask(SENSOR)).run_key == f"card_fraud/{kind}/v3/2026-09-30", (
+        "it waited and is not forgotten"
+    )
+
+
+def test_a_scheduled_retraining_that_fell_into_the_cooldown_is_made_up_for(ticking: Ticking) -> None:
+    """Also one whose time nobody saw, as while the daemon was down."""
+    retrain(ticking, trained_at=datetime(2026, 9, 28, tzinfo=UTC))
+    ticking.clock.today = date(2026, 10, 2)
+    assert "wait: trained less than 7 days ago: wait until 2026-10-05T00:00" in str(ticking.ask(SENSOR))
+    ticking.clock.today = date(2026, 10, 5)
+    request = requested(ticking.ask(SENSOR))
+    assert request.run_key == "card_fraud/schedule/2026-10-01T04:00"
+    retrain(ticking, trained_at=datetime(2026, 10, 5, tzinfo=UTC), tags=dict(request.tags))
+    assert isinstance(ticking.ask(SENSOR), str), "it was made up for"
+
+
+def test_the_budget_holds_what_asks_until_a_training_is_long_past(ticking: Ticking) -> None:
+    for days in range(8, 8 + PRODUCT.retraining.budget):
+        retrain(ticking, trained_at=NOW - timedelta(days=days))
+    record(ticking, "drift", [YESTERDAY])
+    answer = str(ticking.ask(SENSOR))
+    assert "wait: 12 trainings in 90 days, and the budget is 12: wait until 2026-12-11T00:00" in answer
 
 
 def test_a_retraining_that_is_under_way_is_waited_for(ticking: Ticking) -> None:
-    """Its model is not recorded yet, and the other sensor's cause is not among those that it answers."""
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
-    ticking.record_drift({YESTERDAY: 0.6})
-    ticking.record_performance({YESTERDAY: 0.7})
-    request = requested(ticking.ask(DRIFT))
+    """Its model is not recorded yet, and a cause that came up meanwhile is not among those that it answers."""
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
+    record(ticking, "drift", [YESTERDAY])
+    request = requested(ticking.ask(SENSOR))
     answers: list[dg.RunRequest | str] = []
-    retrain(
-        ticking, trained_at=NOW, tags=dict(request.tags), meanwhile=lambda: answers.append(ticking.ask(PERFORMANCE))
-    )
+
+    def meanwhile() -> None:
+        record(ticking, "performance", [YESTERDAY])
+        answers.append(ticking.ask(SENSOR))
+
+    retrain(ticking, trained_at=NOW, tags=dict(request.tags), meanwhile=meanwhile)
     (answer,) = answers
     assert "a retraining is under way: run" in str(answer)
-    assert "wait until 2026-10-08" in str(ticking.ask(PERFORMANCE))
+    assert "wait until 2026-10-08" in str(ticking.ask(SENSOR))
 
 
 def test_what_is_unknown_is_said_and_starts_nothing(ticking: Ticking) -> None:
     none = "no figures of the champion, version 3, are recorded for recent days"
-    assert ticking.ask(DRIFT) == f"unknown: drift: {none}"
-    assert ticking.ask(PERFORMANCE) == f"unknown: performance: {none}"
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    answer = str(ticking.ask(SENSOR))
+    assert answer.startswith("unknown: ")
+    for kind in ("drift", "performance", "estimated"):
+        assert f"{kind}: {none}" in answer
+    assert "3 of card_fraud is not published in this rollout store" in answer
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
     ticking.record_drift({YESTERDAY: 0.6}, rows=20)
-    assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(DRIFT))
+    assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(SENSOR))
     ticking.record_drift({TODAY - timedelta(days=9): 0.6})
     ticking.lake.replace(f"{PRODUCT.name}/drift", _nothing_of(ticking.lake), days=[YESTERDAY])
-    assert "drift figures end on 2026-09-22, 9 days ago" in str(ticking.ask(DRIFT))
+    assert "drift figures end on 2026-09-22, 9 days ago" in str(ticking.ask(SENSOR))
 
 
 def _nothing_of(lake: Lake) -> pa.Table:
     return lake.schema(f"{PRODUCT.name}/drift").empty_table()
 
 
-@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
-def test_a_new_champion_is_not_judged_by_figures_of_its_predecessor(ticking: Ticking, sensor: str) -> None:
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
-    ticking.record_drift(dict.fromkeys(days_before(4), 0.6))
-    ticking.record_performance(dict.fromkeys(days_before(4), 0.7))
-    requested(ticking.ask(sensor))
+@MONITORED
+def test_a_new_champion_is_not_judged_by_figures_of_its_predecessor(ticking: Ticking, kind: Monitored) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
+    record(ticking, kind, days_before(4))
+    requested(ticking.ask(SENSOR))
     ticking.crown("4")
-    assert "no figures of the champion, version 4, are recorded" in str(ticking.ask(sensor))
+    assert "no figures of the champion, version 4, are recorded" in str(ticking.ask(SENSOR))
 
 
-@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
-def test_an_episode_of_months_is_one_cause(ticking: Ticking, sensor: str) -> None:
+@MONITORED
+def test_an_episode_of_months_is_one_cause(ticking: Ticking, kind: Monitored) -> None:
     """Its first day stays, whatever day it is asked on."""
     retrain(ticking, trained_at=NOW - timedelta(days=400))
-    record = ticking.record_drift if sensor == DRIFT else ticking.record_performance
-    calm, moved = (0.1, 0.6) if sensor == DRIFT else (0.9, 0.7)
-    record({TODAY - timedelta(days=n): moved if n < 200 else calm for n in range(210, 0, -1)})
-    request = requested(ticking.ask(sensor))
+    days = [TODAY - timedelta(days=n) for n in range(210, 0, -1)]
+    record(ticking, kind, days[11:], days[:11])
+    request = requested(ticking.ask(SENSOR))
     assert str(request.run_key).endswith(f"/v3/{TODAY - timedelta(days=199)}")
-    retrain(ticking, trained_at=NOW - timedelta(days=30), tags=dict(request.tags))
+    retrain(ticking, trained_at=NOW + timedelta(hours=5), tags=dict(request.tags))
     for later in range(1, 4):
         day = TODAY + timedelta(days=later)
-        record({day - timedelta(days=1): moved})
+        record(ticking, kind, [day - timedelta(days=1)])
         ticking.clock.today = day
-        assert f"already answered by a run ({request.run_key})" in str(ticking.ask(sensor))
+        assert f"already answered by a run ({request.run_key})" in str(ticking.ask(SENSOR))
 
 
 def died(ticking: Ticking, job: str, request: dg.RunRequest, *, refused: bool = False) -> dg.DagsterRun:
@@ -188,21 +251,40 @@ def died(ticking: Ticking, job: str, request: dg.RunRequest, *, refused: bool = 
 
 
 def test_a_retraining_that_died_answers_nothing_and_is_asked_for_again(ticking: Ticking) -> None:
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
     ticking.record_drift({YESTERDAY: 0.6})
-    request = requested(ticking.ask(DRIFT))
+    request = requested(ticking.ask(SENSOR))
     died(ticking, retrain_name(PRODUCT), request)
-    assert "attempt 1 ended without success at" in str(ticking.ask(DRIFT))
+    assert "attempt 1 ended without success at" in str(ticking.ask(SENSOR))
     cause = Cause("drift", str(request.run_key), "retrain", ("it drifted",))
+    signals = RetrainSignals((cause,), (NOW - timedelta(days=20),))
     for number, wait in ((2, timedelta(minutes=16)), (3, timedelta(hours=2)), (4, timedelta(hours=7))):
         soon = datetime.now(UTC) + wait
-        again = requested(request_retraining(ticking.instance, PRODUCT, cause, NOW, moment=soon))
+        again = requested(request_retraining(ticking.instance, PRODUCT, signals, NOW, moment=soon))
         assert again.run_key == f"{request.run_key}/attempt-{number}"
         assert again.tags["loopline/causes"] == request.run_key
         died(ticking, retrain_name(PRODUCT), again, refused=number == 4)
     later = datetime.now(UTC) + timedelta(days=9)
-    answer = request_retraining(ticking.instance, PRODUCT, cause, NOW, moment=later)
+    answer = request_retraining(ticking.instance, PRODUCT, signals, NOW, moment=later)
     assert "already answered by a run" in str(answer), "a check refused the model, which is a result"
+
+
+def test_a_retraining_killed_with_its_machine_is_asked_for_again_after_a_day(ticking: Ticking) -> None:
+    """Half-way through, and never recorded as ended: its cause is not answered, and no other run starts meanwhile."""
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
+    ticking.record_drift({YESTERDAY: 0.6})
+    request = requested(ticking.ask(SENSOR))
+    job = ticking.definitions.resolve_job_def(retrain_name(PRODUCT))
+    tags = {**request.tags, "dagster/run_key": str(request.run_key)}
+    ticking.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    signals = RetrainSignals(
+        (Cause("drift", str(request.run_key), "retrain", ("it drifted",)),), (NOW - timedelta(20),)
+    )
+    moment = datetime.now(UTC) + timedelta(hours=23)
+    assert "is under way" in str(request_retraining(ticking.instance, PRODUCT, signals, NOW, moment=moment))
+    moment += timedelta(hours=2)
+    again = requested(request_retraining(ticking.instance, PRODUCT, signals, NOW, moment=moment))
+    assert again.run_key == f"{request.run_key}/attempt-2"
 
 
 def test_a_day_whose_run_failed_is_asked_for_again(ticking: Ticking) -> None:
@@ -244,11 +326,10 @@ def test_attempts_wait_longer_each_time_and_at_most_a_day() -> None:
 
 
 def test_calm_figures_start_nothing(ticking: Ticking) -> None:
-    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    retrain(ticking, trained_at=NOW - timedelta(days=20))
     ticking.record_drift({YESTERDAY: 0.1})
     ticking.record_performance({YESTERDAY: 0.89})
-    assert str(ticking.ask(DRIFT)).startswith("none: drift: nothing is beyond its limit")
-    assert str(ticking.ask(PERFORMANCE)).startswith("none: performance: realised AUC 0.890")
+    assert str(ticking.ask(SENSOR)).startswith("unknown: estimated: no figures"), "what is calm is not told beside it"
 
 
 def test_drift_is_told_once_while_it_lasts_and_its_end_too(
@@ -267,21 +348,22 @@ def test_drift_is_told_once_while_it_lasts_and_its_end_too(
 
 def test_drift_without_a_training_on_record_is_a_contradiction(ticking: Ticking) -> None:
     ticking.record_drift({YESTERDAY: 0.6})
-    assert "none is on record" in str(ticking.ask(DRIFT))
+    assert "none is on record" in str(ticking.ask(SENSOR))
 
 
-def test_the_retrain_schedule_keeps_its_cron_and_the_cooldown(ticking_on_disk: Ticking) -> None:
+def test_the_schedule_starts_the_first_training_and_leaves_the_next_to_the_sensor(ticking_on_disk: Ticking) -> None:
     ticking = ticking_on_disk
     repository = ticking.definitions.get_repository_def()
     assert repository.get_schedule_def(RETRAIN).cron_schedule == PRODUCT.retraining.cron
     due = datetime(2026, 10, 1, 4, tzinfo=UTC)
     request = requested(ticking.ask(RETRAIN, due))
-    assert request.tags["loopline/cause"] == "schedule"
-    retrain(ticking, trained_at=NOW - timedelta(days=2), tags=dict(request.tags))
+    assert (request.run_key, request.tags["loopline/cause"]) == ("card_fraud/schedule/2026-10-01T04:00", "schedule")
+    retrain(ticking, trained_at=NOW - timedelta(days=8), tags=dict(request.tags))
     later = datetime(2026, 11, 1, 4, tzinfo=UTC)
-    assert "wait until 2026-10-06" in str(ticking.ask(RETRAIN, later)), "a clock that stands has nothing new to teach"
-    retrain(ticking, trained_at=NOW - timedelta(days=8))
-    assert requested(ticking.ask(RETRAIN, later)).run_key == "card_fraud/schedule/2026-11-01T04:00"
+    assert "card_fraud_retrain_sensor starts the next one when it is due" in str(ticking.ask(RETRAIN, later))
+    assert "due" not in str(ticking.ask(SENSOR)), "a clock that stands has nothing new to teach"
+    ticking.clock.today = date(2026, 11, 2)
+    assert requested(ticking.ask(SENSOR)).run_key == "card_fraud/schedule/2026-11-01T04:00"
 
 
 # ---------------------------------------------------------------------- days

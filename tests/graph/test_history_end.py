@@ -12,7 +12,7 @@ import pytest
 from assets.materialising import asset_key, definition_of
 from assets.product import ProductError
 from pipelines.build import build_pipeline
-from pipelines.connections import clock_of
+from pipelines.connections import clock_of, connections
 from pipelines.operations.loop.source_days import ImpossibleDay, readable_days
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
@@ -53,8 +53,10 @@ def answer(instance: dg.DagsterInstance, environment: Environment, name: str) ->
         ) as context:
             tick = repository.get_schedule_def(name).evaluate_tick(context)
             return tick.run_requests[0] if tick.run_requests else tick.skip_message
-    with dg.build_sensor_context(instance, repository_def=repository) as sensor_context:
-        found = repository.get_sensor_def(name).evaluate_tick(sensor_context)
+    sensor, known = repository.get_sensor_def(name), {**connections(ENDED, environment), **clock}
+    resources = {key: known[key] for key in sensor.required_resource_keys}
+    with dg.build_sensor_context(instance, resources=resources, repository_def=repository) as sensor_context:
+        found = sensor.evaluate_tick(sensor_context)
         return found.run_requests[0] if found.run_requests else found.skip_message
 
 
@@ -83,7 +85,11 @@ def test_nothing_is_asked_for_after_its_end(environment: Environment, instance: 
     assert "2018-04-20 is materialised already" in answer(instance, environment, "card_fraud_daily_schedule")
     landed = answer(instance, environment, "card_fraud_landing_sensor")
     assert landed == "card_fraud has no day 2018-04-21: it is not over, or after the end of its history"
-    assert "wait until 2018-04-28" in answer(instance, environment, "card_fraud_retrain_schedule")
+    trained = "the last training was at 2018-04-21 00:00 UTC: card_fraud_retrain_sensor starts the next one"
+    assert trained in answer(instance, environment, "card_fraud_retrain_schedule")
+    asked = answer(instance, environment, "card_fraud_retrain_sensor")
+    assert asked.startswith("unknown: performance: no model decides yet")
+    assert "due" not in asked, "the schedule's last time is before its end"
 
 
 def test_in_the_sandbox_the_earlier_end_counts(tmp_path: Path) -> None:

@@ -125,7 +125,11 @@ def test_the_wheel_holds_code_contracts_and_settings(tmp_path: Path) -> None:
     modules = {str(file.relative_to(CHECKOUT)) for file in python_files(PACKAGES)}
     contracts = {str(file.relative_to(CHECKOUT)) for file in CHECKOUT.glob("pipelines/*/contracts/*.yaml")}
     settings = {f"infra/environments/{name}.yaml" for name in ("local", "staging", "prod")}
-    shipped = {"infra/requirements-runtime.lock", "infra/spark/log4j2.properties"}
+    shipped = {
+        "infra/requirements-runtime.lock",
+        "infra/spark/log4j2.properties",
+        "infra/prometheus/objectives.yaml",
+    }
     shipped |= {f"infra/dagster/{name}.yaml" for name in ("local", "prod", "workspace")}
     assert modules | contracts | settings | shipped <= names
     assert not [name for name in names if name.startswith("tests/")]

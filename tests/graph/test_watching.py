@@ -15,12 +15,13 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from assets.serving.metrics import Metrics
 from pipelines import alerts
-from pipelines.drafting.objectives import BURNS, objectives, rules_text
+from pipelines.drafting.objectives import BURNS, rules_text
 from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT
 from resources.lake import Lake
 from resources.notifications import AlertKind
+from resources.objectives import objectives
 from tests.support.servers.prometheus_server import needs_prometheus, promtool
 
 PROMETHEUS = CHECKOUT / "infra" / "prometheus"

@@ -13,7 +13,7 @@ from assets.monitoring.distributions.cells import SCORE
 from assets.monitoring.faults.attribution import Lineage, lineage_of
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.recognition import DAYS_BEFORE
-from assets.monitoring.verdicts import MonitoringAction
+from assets.monitoring.verdicts import HeldVerdict, MonitoringAction
 from assets.product import Product, Verdict
 from assets.product.names import DATA_FAULTS, FINGERPRINTS, table_name, validated_table
 from resources.lake import Lake
@@ -146,7 +146,8 @@ def _people(
     last = {one.key: one for one in faults}
     told = [f"a data fault explains it: {one.sentence}; {one.remedy(product.name)}" for one in last.values()]
     more = (f"and {len(told) - _TOLD} more data faults",) if len(told) > _TOLD else ()
-    return Verdict("alert", (*told[:_TOLD], *more, *verdict.reasons))
+    shown = (*told[:_TOLD], *more)
+    return HeldVerdict("alert", (*shown, *verdict.reasons), faults=shown)
 
 
 def _counts(fault: Finding, column: str, lineage: Lineage, first: date, last: date) -> bool:

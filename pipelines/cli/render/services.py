@@ -12,8 +12,12 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from pipelines.operations.doctor.finding import Finding
+    from pipelines.operations.retrainings import RetrainState
     from pipelines.services.states import ServiceStatus
     from resources.dependencies import Dependency
+
+_REASONS = 4
+"""Reasons of a verdict that are shown; the JSON object has all of them."""
 
 
 def show_findings(found: Sequence["Finding"], to: "Console") -> None:
@@ -36,6 +40,20 @@ def show_waiting(waiting: Mapping[str, Mapping[str, str]], to: "Console") -> Non
         console.heading(f"{product}: version {version['version']} waits for an approver", to)
         for name in ("reason", "model_card", "approve", "reject"):
             console.say(f"  {name.replace('_', ' ')}: {version[name]}", to)
+
+
+def show_retraining(states: "Mapping[str, RetrainState]", to: "Console") -> None:
+    """For each product what was recorded last of its retraining, and whether the last one helped."""
+    for product, state in states.items():
+        recorded, helped = state.recorded, state.helped
+        if recorded is not None:
+            console.heading(f"{product}: retraining on {recorded.day}: {recorded.action}", to)
+            for reason in recorded.reasons[:_REASONS]:
+                console.say(f"  {reason}", to)
+        if helped is not None:
+            console.heading(f"{product}: the last retraining: {helped.action}", to)
+            for reason in helped.reasons:
+                console.say(f"  {reason}", to)
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def speaks_of(one: Observation, incident: PlannedIncident) -> bool:
     if incident.kind in _CHALLENGERS:
         return one.seen in ("refused", "roll_back")
     if one.seen == "retrain":  # no answer to a fault; only where nothing else of the world explains it is it wrong
-        return one.cause in ("drift", "performance")
+        return one.cause in ("drift", "performance", "estimated")
     said = f"{one.about} {one.text}"
     if incident.dependency is not None:
         return any(word in said.lower() for word in _DOWN[incident.dependency])

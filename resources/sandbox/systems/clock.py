@@ -37,7 +37,8 @@ class SandboxClock:
         found = [origin for name in folders if (origin := read_marker(self.landing / name / MARKER))]
         if not found:
             raise SandboxError(
-                f"the sandbox has no today: {self.landing} has no filled {' or '.join(folders)}; fill the bank first"
+                f"the sandbox has no today: {self.landing} has no filled {' or '.join(folders)}; fill the bank first: "
+                "loopline run PRODUCT"
             )
         return max(origin.last_day for origin in found) + timedelta(days=1)
 

@@ -9,10 +9,13 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
+from resources.pages import Pages
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
 from tests.support.killing import KillableHome, moments
 
@@ -27,7 +30,7 @@ WATCHED = {
     "scores", "distributions", "attributions", "separation", "drift", "drift_limits", "anomalies", "decisions",
     "outcomes", "performance", "batch_outcomes", "batch_performance",
     "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
-    "fingerprints", "data_faults", "consistency",
+    "fingerprints", "data_faults", "consistency", "retraining", "monitoring_page",
 }  # fmt: skip
 
 
@@ -68,6 +71,30 @@ def test_people_are_told_too(demo_home: DemoHome) -> None:
     for words in ("Stages, ", "Gates of the champion", "Champion: version 1", "Decision ", "loopline up"):
         assert words in people
     assert "Traceback" not in people
+
+
+def test_the_newest_day_has_its_page(demo_home: DemoHome) -> None:
+    """One run made all days and one page; the command says the same, of this moment, and writes the page anew."""
+    pages = Pages(demo_home.environment.pages)
+    assert pages.days(PRODUCT) == (date(2026, 9, 30),)
+    stages = {stage["name"]: stage for stage in demo_home.demo.told["stages"]}
+    assert stages["monitoring_page"]["rows"] == 1
+    file = Path(pages.address(PRODUCT, date(2026, 9, 30)))
+    page = file.read_text(encoding="utf-8")
+    assert 100_000 < len(page) < 2_000_000
+    assert "Realised AUC is " in page, "of the version that decided when the page was made"
+    assert "version 1 decides alone" in page
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey([PRODUCT, "monitoring_page"]))
+    with dagster_instance(demo_home.environment) as instance:
+        assert len(instance.fetch_materializations(wanted, limit=10).records) == 1
+    now = demo_home.environment.home / "now.html"
+    told = demo_home.done("status", PRODUCT, "--page", str(now))
+    assert (told["day"], told["champion"], told["page"]) == ("2026-09-30", "2", str(file))
+    assert {line["name"] for line in told["lines"]} >= {"data", "drift", "performance", "error budget"}
+    budgets = {one["objective"]: one for one in told["error_budgets"]}
+    assert budgets["decided_by_the_model"]["left"] is not None, "the demonstration's decisions are counted"
+    assert [(one["version"], one["result"]) for one in told["trainings"]] == [("2", "registered"), ("1", "registered")]
+    assert "version 2 decides alone" in now.read_text(encoding="utf-8")
 
 
 def test_a_second_model_reaches_the_customers(demo_home: DemoHome) -> None:

@@ -66,7 +66,10 @@ def test_every_service_runs(demo_home: DemoHome, up: dict[str, dict[str, Any]]) 
     )
     status = demo_home.loopline("status", "--json")
     assert status.status == 0, status.people
-    assert status.told == {"services": list(up.values()), "waiting": {}}
+    assert (status.told["services"], status.told["waiting"]) == (list(up.values()), {})
+    retraining = status.told["retraining"][PRODUCT]
+    assert retraining["verdict"]["day"] == "2026-09-30"
+    assert retraining["verdict"]["reasons"]
     assert demo_home.processes() != [], "the check for leftovers sees them"
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.credit_risk.product import PRODUCT as CREDIT
-from pipelines.drafting.objectives import objectives
 from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import StreamHealth, serve_health
 from resources.lake import Lake
+from resources.objectives import objectives
 from resources.processes.loops import LoopHealth
 from tests.graph.test_watching import RULES, queries
 from tests.support.figured_lake import fill

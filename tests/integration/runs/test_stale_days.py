@@ -77,7 +77,7 @@ def test_what_was_made_of_changed_days_is_made_again(
     watch = (
         "scores", "batch_outcomes", "distributions", "attributions", "separation", "drift", "batch_performance",
         "anomalies", "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
-        "fingerprints", "data_faults", "consistency",
+        "fingerprints", "data_faults", "consistency", "retraining",
     )  # fmt: skip
     bank.make(*ALL, *MADE, "features", *watch, "decisions", "outcomes", "performance")
     assert rest() == (set(), set())

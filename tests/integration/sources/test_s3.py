@@ -19,6 +19,7 @@ from pipelines.sensors import landing_sensor
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
+from resources.pages import Pages
 from resources.sources.files.form import FileForm
 from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.object_stores import delta_options, open_place
@@ -57,6 +58,18 @@ def rows(*days: date, offset: int = 0) -> pa.Table:
             "day": pa.array([day for day in days for _ in range(3)], pa.date32()),
         }
     )
+
+
+def test_pages_are_kept_beside_the_bundles(s3: Any, environment: Environment) -> None:
+    """A browser gets a page as a page; each day has its own."""
+    pages = Pages(environment.model_copy(update={"rollout": f"s3://{BUCKET}/rollout/"}).pages)
+    assert pages.days("loans") == ()
+    address = pages.keep("loans", DAYS[0], "größer")
+    pages.keep("loans", DAYS[1], "second")
+    assert address == pages.address("loans", DAYS[0]) == f"s3://{BUCKET}/rollout/.pages/loans/{DAYS[0]}.html"
+    kept = s3.get_object(Bucket=BUCKET, Key=f"rollout/.pages/loans/{DAYS[0]}.html")
+    assert (kept["Body"].read().decode(), kept["ContentType"]) == ("größer", "text/html; charset=utf-8")
+    assert pages.days("loans") == tuple(DAYS[:2])
 
 
 def test_daily_files_are_read_from_the_landing_zone(s3: Any, environment: Environment) -> None:

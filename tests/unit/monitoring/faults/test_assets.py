@@ -14,8 +14,9 @@ from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asse
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.holding import held_performance, standing_faults
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA
+from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
 from assets.monitoring.signals import drift_cause, estimated_cause
-from assets.monitoring.verdicts import MonitoringAction, retrain_verdict
+from assets.monitoring.verdicts import MonitoringAction
 from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
 from pipelines.monitor_alerts import of_faults
 from pipelines.products import load_product
@@ -149,7 +150,7 @@ def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lak
     held = drift_cause(PRODUCT, lake, "3", NOW)
     assert held.action == "alert"
     assert held.reasons[0].startswith("a data fault explains it: scaled: card_transactions.amount is 100 times")
-    verdict = retrain_verdict([held], NOW - timedelta(days=90), PRODUCT.retraining, NOW)
+    verdict = retrain_verdict(RetrainSignals((held,), (NOW - timedelta(days=90),)), PRODUCT.retraining, NOW)
     assert (verdict.action, verdict.run_key) == ("alert", None)
 
     fallen: Verdict[MonitoringAction] = Verdict("retrain", ("realised AUC 0.70, 0.90 at approval",))

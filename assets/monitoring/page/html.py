@@ -1,0 +1,104 @@
+"""The monitoring page, as one self-contained HTML file: no script, nothing from another host.
+
+Belongs here: the order of the sections, the head of the page and its summary. Does not belong here: a section (the
+`…_sections.py`), the sentences (`summary.py`), where the page is kept (`assets.py`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from html import escape
+
+from assets.monitoring.page.business_sections import business_section
+from assets.monitoring.page.drift_sections import drift_section, fault_section
+from assets.monitoring.page.history_sections import alert_section, budget_section, rollout_section, training_section
+from assets.monitoring.page.label_sections import calibration_section, groups_section, vintage_section
+from assets.monitoring.page.performance_sections import performance_section
+from assets.monitoring.page.report import Line, LineName, LineState, MonitoringReport
+from assets.monitoring.page.style import STYLE
+from assets.monitoring.page.summary import figures_in_words, headline, lines_of, needing, worth_a_look
+from resources.notifications import REPOSITORY
+
+_MARKS: Mapping[LineState, tuple[str, str]] = {
+    "good": ("✓", "as it should be"), "look": ("!", "look"), "unknown": ("?", "unknown"),
+}  # fmt: skip
+_SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
+    ("alerts", "Alerts", alert_section),
+    ("business", "Business", business_section),
+    ("performance", "Performance", performance_section),
+    ("drift", "Drift", drift_section),
+    ("faults", "Data faults", fault_section),
+    ("vintages", "Vintages", vintage_section),
+    ("calibration", "Calibration", calibration_section),
+    ("groups", "Groups", groups_section),
+    ("rollout", "Rollout", rollout_section),
+    ("training", "Trainings", training_section),
+    ("budget", "Error budget", budget_section),
+)
+_PLACES: Mapping[LineName, str] = {
+    "data": "faults", "business figures": "business", "performance": "performance", "estimate": "performance",
+    "drift": "drift", "calibration": "calibration", "vintages": "vintages", "groups": "groups",
+    "consistency": "summary", "rollout": "rollout", "training": "training", "error budget": "budget",
+}  # fmt: skip
+"""The section on which a line is."""
+
+
+def to_html(report: MonitoringReport, *, before: date | None = None) -> str:
+    """The page.
+
+    Args:
+        before: The day of the page before, which lies beside this one; `None` for none.
+    """
+    product, lines = report.product, lines_of(report)
+    shown = [entry for entry in _SECTIONS if entry[0] != "groups" or product.protected or product.monitoring.slices]
+    titled = f"{product.title}, {report.day}" if report.day else product.title
+    sections = "".join(f'<section id="{key}"><h2>{title}</h2>{draw(report)}</section>\n' for key, title, draw in shown)
+    back = f' · <a href="{before}.html">the page of {before}</a>' if before else ""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(titled)}</title><style>{STYLE}</style></head><body>\n"
+        f"<header><h1>{escape(product.title)}</h1>"
+        f"<p>{escape(_dateline(report))}{back}</p></header>\n"
+        f"{_navigation(report, shown)}<main>{_summary(report, lines)}\n{sections}</main>"
+        f"<footer>Made of the tables of {escape(product.name)} up to {report.day or 'no day'}; owner "
+        f"{escape(product.owner)}. <code>loopline status {escape(product.name)}</code> says the same of this moment; "
+        f'what to do about each kind of alert is in <a href="{REPOSITORY}/infra/prometheus/RUNBOOK.md">the runbook</a>.'
+        f"</footer></body></html>\n"
+    )
+
+
+def _dateline(report: MonitoringReport) -> str:
+    day = f"{report.day:%A, %-d %B %Y}" if report.day else "no day was watched yet"
+    decides = "no version decides yet" if report.champion is None else report.history.stands
+    return f"{day} · {decides}"
+
+
+def _navigation(report: MonitoringReport, shown: list[tuple[str, str, Callable[[MonitoringReport], str]]]) -> str:
+    looks = {_PLACES[line.name] for line in lines_of(report) if line.state == "look"}
+    looks |= {"alerts"} if needing(report) else set()
+    links = "".join(
+        f'<a href="#{key}"{" class=look" if key in looks else ""}>{title}</a>' for key, title, _ in shown
+    )  # fmt: skip
+    return f'<nav aria-label="Sections">{links}</nav>\n'
+
+
+def _summary(report: MonitoringReport, lines: tuple[Line, ...]) -> str:
+    need = [one.alert.title for one in needing(report)]
+    need += [f"{line.name}: {line.text}" for line in worth_a_look(report)]
+    listed = "".join(f"<li>{escape(text)}</li>" for text in need)
+    unknown = any(line.state == "unknown" for line in lines)
+    kind = " look" if need else " unknown" if unknown else ""
+    told = "".join(f"<p>{escape(text)}</p>" for text in figures_in_words(report))
+    return (
+        f'<section id="summary"><div class="headline{kind}"><strong>{escape(headline(report))}</strong>'
+        f"{f'<ul>{listed}</ul>' if listed else ''}</div>{told}"
+        f"<ul class=lines>{''.join(_line(line) for line in lines)}</ul></section>"
+    )
+
+
+def _line(line: Line) -> str:
+    mark, words = _MARKS[line.state]
+    return (
+        f'<li class="{line.state}"><span class="mark" role="img" aria-label="{words}" title="{words}">{mark}</span>'
+        f'<a href="#{_PLACES[line.name]}">{line.name}</a><span>{escape(line.text)}</span></li>'
+    )
