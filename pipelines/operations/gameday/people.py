@@ -73,9 +73,8 @@ class OnCall:
         jobs = ProductJobs(product, partitions, instance, self.stage.lake, definitions=one.definitions)
         try:
             run_job(one.definitions, instance, daily_name(product), days=(first, last))
+            self.stage.recorder.repaired(product, first, last)
             made = materialised_days(instance, asset_key(product, FEATURES), partitions)
             jobs.run_days((*DATA, *WATCH), (first, max(made)), again=False)
         except RunFailed as failed:
-            self.stage.recorder.failed_by_hand(one.product, first, str(failed))
-        else:
-            self.stage.recorder.repaired(one.product, first, last)
+            self.stage.recorder.failed_by_hand(product, first, str(failed))
