@@ -1,5 +1,6 @@
 """What an incident cost, beside the quiet days before it."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from resources.sandbox.judge.costs import cost_of
@@ -31,6 +32,12 @@ def test_an_incident_costs_what_its_days_lose_beyond_the_quiet_days_before() -> 
     assert (found.eur, found.error, found.days) == (70.0, 0.0, 2), (
         "neither the days after it nor another incident count"
     )
+    busy = [
+        replace(one, profit=2 * one.profit, perfect=200.0) if one.day == OUTAGE.last_day else one for one in figures({})
+    ]
+    twice = cost_of(OUTAGE, (OUTAGE,), busy)
+    assert twice is not None
+    assert twice.eur == 0.0, "a day on which twice as much could be earned loses twice as much"
     noisy = cost_of(OUTAGE, (OUTAGE,), figures(lost))
     assert noisy is not None
     assert noisy.error > 0
