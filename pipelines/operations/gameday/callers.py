@@ -19,7 +19,7 @@ from pipelines.services.decisions import decisions_at
 from resources.environments import Environment
 from resources.errors import LooplineError
 
-_AT_ONCE = 50
+_AT_ONCE = 15
 _SECONDS = 20.0
 # Without a certificate the service has no TLS, and reading those of every authority costs more than the requests.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -53,6 +53,9 @@ class Callers:
     def call(self, rows: pa.Table, events: Mapping[str, pa.Table], answered: Answered) -> None:
         """Posts what just became known of the rows' entities, then has the rows decided.
 
+        Where later decisions count earlier rows, the bank posts each row once it was decided: else the service would
+        know it only after the night's load.
+
         Args:
             rows: Of the spine's source.
             events: By source; each row is posted to the service before the decisions.
@@ -66,16 +69,25 @@ class Callers:
             try:
                 self._fields = self._fields or request_fields(self.environment, self.product.name)
                 for source, table in events.items():
-                    for event in table.to_pylist():
-                        client.post("/events", json={"product": self.product.name, "source": source, "event": event})
-                requests = [self._request(row) for row in rows.to_pylist()]
-                for begin in range(0, len(requests), _AT_ONCE):
-                    self._decide(client, requests[begin : begin + _AT_ONCE], answered)
+                    self._post(client, source, table.to_pylist())
+                listed, own = rows.to_pylist(), self.product.spine.source
+                for begin in range(0, len(listed), _AT_ONCE):
+                    some = listed[begin : begin + _AT_ONCE]
+                    self._decide(client, [self._request(row) for row in some], answered)
+                    if own in self.product.features.sources:
+                        self._post(client, own, some)
             except (httpx.TransportError, LooplineError) as error:
                 if isinstance(error, RowRefused):
                     raise
                 known = {str(row) for row in rows[self.product.spine.row_id].to_pylist()} - answered.decisions.keys()
                 answered.silent += sorted(known)
+
+    def _post(self, client: httpx.Client, source: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            event = {**row, **self._keys(row)}
+            answer = client.post("/events", json={"product": self.product.name, "source": source, "event": event})
+            if answer.status_code == 400:
+                raise RowRefused(f"{self.product.name}, an event of {source}: {answer.text}")
 
     def _decide(self, client: httpx.Client, requests: Sequence[Mapping[str, Any]], answered: Answered) -> None:
         answer = client.post("/decide/many", json={"product": self.product.name, "requests": requests})
@@ -95,5 +107,7 @@ class Callers:
         spine = self.product.spine
         keys = set(self._fields) - {AS_OF}
         found = {name: row[name] for name in keys | {spine.row_id} if name in row}
-        texts = {name: str(found[name]) for name in self.product.features.key_columns if name in found}
-        return {**found, **texts, AS_OF: row[spine.as_of]}
+        return {**found, **self._keys(found), AS_OF: row[spine.as_of]}
+
+    def _keys(self, row: Mapping[str, Any]) -> dict[str, str]:
+        return {name: str(row[name]) for name in self.product.features.key_columns if name in row}
