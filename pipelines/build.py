@@ -11,7 +11,13 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
-from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
+from assets.feedback.assets import (
+    batch_outcomes_asset,
+    decisions_asset,
+    exposed_asset,
+    outcomes_asset,
+    review_queue_asset,
+)
 from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import anomalies_asset, scores_asset
 from assets.monitoring.consistency.assets import consistency_asset
@@ -33,6 +39,7 @@ from assets.monitoring.performance.assets import (
     vintages_asset,
 )
 from assets.monitoring.retraining.assets import retraining_asset
+from assets.monitoring.reviews.assets import review_agreement_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -99,6 +106,8 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         batch_performance_asset(product, partitions),
         anomalies_asset(product, partitions),
         group_performance_asset(product, partitions),
+        review_queue_asset(product, partitions),
+        review_agreement_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),

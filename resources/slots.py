@@ -8,8 +8,9 @@ comes twice.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 
 from resources.naming import BadName, checked_day, is_day
 
@@ -60,6 +61,11 @@ def day_of(slot: Slot) -> date:
     return slot.date() if isinstance(slot, datetime) else slot
 
 
+def slot_holding(moment: datetime, like: Slot) -> Slot:
+    """The slot that holds a moment, which has a time zone; of the length of a given one."""
+    return Hour.holding(moment) if isinstance(like, Hour) else moment.astimezone(UTC).date()
+
+
 def days_of(slots: Iterable[Slot]) -> tuple[date, ...]:
     """The days of slots, each once, in order."""
     return tuple(sorted({day_of(slot) for slot in slots}))
@@ -87,12 +93,22 @@ def end_of(slot: Slot) -> datetime:
 
 def named(slot: Slot) -> str:
     """A slot in a sentence: `day 2026-03-01`, `hour 2026-03-01-13:00`."""
-    return f"{'hour' if isinstance(slot, Hour) else 'day'} {slot}"
+    return f"{length_name(slot)} {slot}"
+
+
+def length_name(slot: Slot) -> Literal["hour", "day"]:
+    """The word for slots of this length."""
+    return "hour" if isinstance(slot, Hour) else "day"
 
 
 def first_hour(day: date) -> Hour:
     """The hour with which a day begins."""
     return Hour(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def first_of(day: date, like: Slot) -> Slot:
+    """The slot with which a day begins, of the length of a given one: the day itself, or its first hour."""
+    return first_hour(day) if isinstance(like, Hour) else day
 
 
 def last_hour(day: date) -> Hour:
@@ -109,6 +125,18 @@ def slot_before(slot: Slot, time_before: timedelta) -> Slot:
     """The slot so long before another: the hour that holds that moment, or the day so many whole days before."""
     found = slot - time_before
     return Hour.holding(found) if isinstance(found, Hour) else found
+
+
+def stretches(slots: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
+    """Slots of one length, in order and each once, as stretches in which each is followed by the next one."""
+    found: list[Slot] = []
+    for slot in sorted(set(slots)):
+        if found and slot != next_slot(found[-1]):
+            yield tuple(found)
+            found = []
+        found.append(slot)
+    if found:
+        yield tuple(found)
 
 
 def slots_between(first: Slot, last: Slot) -> tuple[Slot, ...]:

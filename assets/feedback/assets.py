@@ -17,6 +17,7 @@ from assets.feedback.exposed import keep_exposed
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
+from assets.feedback.queue_days import made_queue, publish_queue
 from assets.feedback.reviews import reviews_of, with_reviews
 from assets.materialising import (
     Stopwatch,
@@ -35,6 +36,7 @@ from assets.product.names import (
     DEPLOYMENT,
     EXPOSED,
     OUTCOMES,
+    REVIEW_QUEUE,
     ROLLOUT,
     SCORES,
     table_name,
@@ -159,7 +161,8 @@ def _joined(
     inputs = outcome_inputs(product, lake, judged, days)
     joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
     if judged.reviews:
-        joined = with_reviews(joined, reviews_of(product, lake, judged), now)
+        decided = (product.decision.accept, product.decision.refuse)
+        joined = with_reviews(joined, reviews_of(product, lake, judged), now, decided=decided)
     return joined, inputs.readings
 
 
@@ -174,6 +177,43 @@ def _replace(
     """Makes the rows whose outcome is on one of these days the whole content of the days."""
     of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
     return lake.replace(judged.outcomes, of_days, days=days, metadata={"run_id": run_id, **made_from(readings)})
+
+
+def review_queue_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """`review_queue`: the cases that people are asked about; `None` where the product takes no reviews."""
+    if not product.reviews:
+        return None
+    name, read = REVIEW_QUEUE, dict.fromkeys([product.label.source, product.reviews])
+
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
+        deps=[asset_key(product, DECISIONS), *(asset_key(product, validated_name(source)) for source in read)],
+        group_name="feedback",
+        description="The cases that people are asked about: referred, disputed, and the most informative of the day.",
+        kinds={"deltalake"},
+    )
+    def review_queue(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        environment: dg.ResourceParam[Environment],
+        rollout: dg.ResourceParam[RolloutStore],
+    ) -> dg.MaterializeResult[Any]:
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
+        with permanent(DecisionLogError, LakeError, RowsError, RolloutError):
+            made = [made_queue(product, lake, environment.decision_log, day) for day in days]
+            rows, newest = pa.concat_tables([queue.rows for queue in made]), made[-1]
+            record = {"run_id": context.run.run_id, **made_from(newest.readings)}
+            commit = lake.replace(table_name(product.name, name), rows, days=days, metadata=record)
+            published = publish_queue(rollout, product.name, days[-1], newest.rows)
+        return watch.table(
+            rows=commit.rows, version=commit.version, days=len(days), schema=rows.schema, waiting=newest.rows.num_rows,
+            left_out=newest.left_out, published=published,
+        )  # fmt: skip
+
+    return review_queue
 
 
 def exposed_asset(product: Product) -> dg.AssetsDefinition:

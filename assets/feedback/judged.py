@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
-from assets.product import PostedReviews, Product
+from assets.product import Product
 from assets.product.names import BATCH_OUTCOMES, DECISIONS, OUTCOMES, SCORES, table_name, validated_table
 from assets.vocabulary.times import AS_OF
 from resources.lake import DAY, Lake
@@ -86,7 +86,7 @@ def answered(product: Product) -> Judged:
         table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
         row_id="row_id", columns=(*_DECIDED, *_READ, *in_table, *(("inputs",) if of_request else ()), DAY),
         of_request=of_request, of_spine=of_spine,
-        reviews=next((source.name for source in product.posted if isinstance(source, PostedReviews)), ""),
+        reviews=product.reviews,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def join_outcomes(
     *,
     row_id: str = "row_id",
     as_of: str = "as_of",
+    revisions: bool = False,
 ) -> pa.Table:
     """The decisions whose label is due by `now`, with the label.
 
@@ -41,6 +42,7 @@ def join_outcomes(
         label: The product's rule.
         now: With a time zone; no event known later is used.
         row_id, as_of: The decisions' names for these columns; `label.spine_column` is one of their columns too.
+        revisions: Add `revision`, as `mature_labels` has it.
 
     Returns:
         In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (since when
@@ -66,13 +68,15 @@ def join_outcomes(
     outcomes = decisions.drop_columns(["day"]) if "day" in decisions.column_names else decisions
     outcomes = outcomes.append_column("label", labels["label"]).append_column("matured_at", matured)
     outcomes = outcomes.append_column("day", day)
+    if revisions:
+        outcomes = outcomes.append_column("revision", labels["revision"])
     return outcomes.filter(pc.less_equal(due, pa.scalar(now, _TIME)))
 
 
 def _labels(
     decisions: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str, as_of: str
 ) -> pa.Table:
-    """`label` and `known_at` of each decision, in the order of the decisions.
+    """`label`, `known_at` and `revision` of each decision, in the order of the decisions.
 
     The label rule takes each row once, so decisions are labelled in rounds: the first decision on every row, then the
     second, and so on. Mostly there is one round, often two.
@@ -87,7 +91,7 @@ def _labels(
         labels.append(mature_labels(spine, label_events, label, now, row_id=row_id, as_of=as_of))
         positions.append(chosen)
     order = np.argsort(np.concatenate(positions), kind="stable")
-    return pa.concat_tables(labels).select(["label", "known_at"]).take(pa.array(order))
+    return pa.concat_tables(labels).select(["label", "known_at", "revision"]).take(pa.array(order))
 
 
 def _occurrence(ids: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -3,7 +3,8 @@
 Belongs here: which review of a decision counts, the final answer. Does not belong here: taking a review
 (`assets.serving.postings`), the join of decisions and labels (`outcomes.py`).
 
-A review is of a decision that neither accepted nor refused. Its answer is what was done; who gave it decided.
+Of a decision that neither accepted nor refused, the review's answer is what was done; who gave it decided. A word on
+another decision is a second opinion, and changes nothing of what was done.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def reviews_of(product: Product, lake: Lake, judged: Judged, days: Sequence[date
     return lake.read(table, days=days, columns=list(_COLUMNS))
 
 
-def with_reviews(outcomes: pa.Table, reviews: pa.Table, now: datetime) -> pa.Table:
+def with_reviews(outcomes: pa.Table, reviews: pa.Table, now: datetime, *, decided: tuple[str, str]) -> pa.Table:
     """The outcomes with `final`, the answer that counted in the end, and `reviewed_by`, who gave it; null without one.
 
     Of several reviews of a decision the last one counts.
@@ -43,11 +44,14 @@ def with_reviews(outcomes: pa.Table, reviews: pa.Table, now: datetime) -> pa.Tab
     Args:
         outcomes: With `decision_id` and `outcome`.
         now: With a time zone; no review known later is used.
+        decided: The answers that accept and refuse: a decision with one of them was not referred.
     """
     known = reviews.filter(pc.less_equal(reviews["known_at"], pa.scalar(now, _TIME))).sort_by("known_at")
     # `index_in` finds the first of equal values: the newest comes first.
     newest = known.take(pa.array(range(known.num_rows - 1, -1, -1), pa.int64()))
     place = pc.index_in(outcomes["decision_id"], value_set=newest["decision_id"].combine_chunks())
+    is_decided = pc.is_in(outcomes["outcome"], value_set=pa.array(decided, pa.string()))
+    place = pc.if_else(is_decided, pa.scalar(None, pa.int32()), place)
     given, by = (newest[name].combine_chunks().take(place.combine_chunks()) for name in ("outcome", "by"))
     final = pc.coalesce(given, outcomes["outcome"].combine_chunks())
     return outcomes.append_column("final", final).append_column("reviewed_by", by.cast(pa.string()))

@@ -137,7 +137,19 @@ def _data(product: Product, parts: BundleParts) -> str:
     tables = {**_get(parts.pins, "pins"), "training set": _get(parts.pins, "version")}
     pinned = _table(("table", "version"), [(name, str(number)) for name, number in tables.items()])
     labels = f"Labels are as known at {_get(parts.pins, 'as_known_at')}."
-    return _section("Data", _table(("rows for", "from", "until (excluded)", "rows"), rows), purge, pinned, labels)
+    origin = _label_origin(parts.pins.get("provenance"))
+    return _section(
+        "Data", _table(("rows for", "from", "until (excluded)", "rows"), rows), purge, pinned, labels, origin
+    )
+
+
+def _label_origin(counts: Mapping[str, Any] | None) -> str:
+    """From where the rows have their labels and features; a model from before this was counted says so."""
+    if counts is None:
+        return "From where each row has its label was not yet recorded when this model was trained."
+    sources = [(f"rows with a label from {name}", rows) for name, rows in _get(counts, "label_source").items()]
+    others = [(_words(name), value) for name, value in counts.items() if name not in ("label_source", "rows")]
+    return _table(("labels and features", ""), [*sources, *others])
 
 
 def _figures(evaluation: Mapping[str, Any]) -> str:

@@ -198,7 +198,7 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
         case PostedOutcomes() | PostedReviews():
-            return systems.posted(source.name, product=product.name)
+            return systems.posted(source.name, product=product.name, known_at=product.contract(source.name).known_at)
         case _:
             assert_never(source)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,17 +25,21 @@ from assets.product.names import (
     FEATURES,
     OUTCOMES,
     PERFORMANCE,
+    REVIEW_AGREEMENT,
+    REVIEW_QUEUE,
     SCORES,
     quarantine_name,
     table_name,
     validated_name,
 )
+from assets.serving.queued import CaseKind
 from resources.lake import Lake
 from resources.slots import day_of, end_of
 
 FigureName = Literal[
     "table_end_seconds", "day_rows", "day_rows_refused", "feature_drift", "drift_limit", "performance",
     "performance_rows", "day_decisions", "group_acceptance", "group_rows", "acceptance_ratio_limit",
+    "reviewers_agreement", "reviewers_cases", "review_queue_cases",
 ]  # fmt: skip
 """The names of the figures; the metrics are `loopline_` and the name."""
 
@@ -51,6 +55,9 @@ LABELS: Mapping[FigureName, tuple[str, ...]] = {
     "group_acceptance": ("attribute", "group"),
     "group_rows": ("attribute", "group"),
     "acceptance_ratio_limit": (),
+    "reviewers_agreement": ("figure",),
+    "reviewers_cases": ("of",),
+    "review_queue_cases": ("kind",),
 }
 """The labels of each figure, beside `product`."""
 
@@ -67,6 +74,9 @@ MEANINGS: Mapping[FigureName, str] = {
     "group_acceptance": "Share of the rows of a group that the champion accepts, over the window of the newest day",
     "group_rows": "Rows of a group in this window",
     "acceptance_ratio_limit": "Lowest acceptance of a group over the highest that the product allows",
+    "reviewers_agreement": "Agreement of reviewers beyond chance over the window of the newest day: value, low, high",
+    "reviewers_cases": "Cases that people reviewed in this window, and those that several did: reviewed, several",
+    "review_queue_cases": "Cases in the newest review queue, by kind: referred, disputed, informative",
 }
 
 _PERFORMANCE = ("auc", "approved_auc", "brier", "bad_rate", "acceptance", "profit")
@@ -94,6 +104,7 @@ def latest_figures(product: Product, lake: Lake) -> tuple[LatestFigure, ...]:
         *_performance(product, lake),
         *_decisions(product, lake),
         *_groups(product, lake),
+        *_reviews(product, lake),
     )
 
 
@@ -160,6 +171,21 @@ def _groups(product: Product, lake: Lake) -> Iterator[LatestFigure]:
             yield LatestFigure("group_rows", len(of_group), labels)
             if len(of_group) >= product.gates.min_group_rows:
                 yield LatestFigure("group_acceptance", float(of_group.mean()), labels)
+
+
+def _reviews(product: Product, lake: Lake) -> Iterator[LatestFigure]:
+    for row in _last_rows(lake, table_name(product.name, REVIEW_AGREEMENT)):
+        for figure in ("value", "low", "high"):
+            yield from _known("reviewers_agreement", row[figure], {"figure": figure})
+        yield LatestFigure("reviewers_cases", row["reviewed"], {"of": "reviewed"})
+        yield LatestFigure("reviewers_cases", row["cases"], {"of": "several"})
+    # A queue may be empty, and then its day has no rows; the agreement has one for each day.
+    day, queue = _last_day(lake, table_name(product.name, REVIEW_AGREEMENT)), table_name(product.name, REVIEW_QUEUE)
+    if day is None or not lake.exists(queue):
+        return
+    kinds = lake.read(queue, days=[day], columns=["kind"])["kind"].to_pylist()
+    for kind in get_args(CaseKind):
+        yield LatestFigure("review_queue_cases", kinds.count(kind), {"kind": kind})
 
 
 def _known(name: FigureName, value: Any, labels: Mapping[str, str]) -> Iterator[LatestFigure]:

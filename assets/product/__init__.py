@@ -27,6 +27,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
+from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
@@ -77,6 +78,7 @@ __all__ = [
     "Profit",
     "Protected",
     "RetrainPolicy",
+    "ReviewPolicy",
     "Rollout",
     "Rule",
     "Source",

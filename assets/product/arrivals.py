@@ -12,7 +12,8 @@ from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
+    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day (or hour)
+    has those that arrived in it.
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -42,7 +43,8 @@ class StreamTopic:
 
 @dataclass(frozen=True)
 class PostedOutcomes:
-    """How rows turned out, as the business posts it to the service: POST /outcomes. A day has what came on it.
+    """How rows turned out, as the business posts it to the service: POST /outcomes. A day (or hour) has what
+    came in it.
 
     A row has the id of the outcome, the row that it is about, a value and the two times; the service says when it
     became known. The same id with the same content counts once; with another content it is a correction, which the

@@ -16,9 +16,9 @@ from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 class LakeTable:
     """Rows of a Delta table of others, in a folder or under an `s3://` prefix; its log says which files hold a day.
 
-    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each
-    a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
-    (`day={day}/*.parquet`).
+    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day (or hour) inserted or
+    updated, each a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source
+    of `Files` (`day={day}/*.parquet`).
 
     Attributes:
         name: The name of the source, and of its contract.

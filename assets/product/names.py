@@ -35,6 +35,8 @@ DATA_FAULTS = "data_faults"
 CONSISTENCY = "consistency"
 RETRAINING = "retraining"
 MONITORING_PAGE = "monitoring_page"
+REVIEW_QUEUE = "review_queue"
+REVIEW_AGREEMENT = "review_agreement"
 
 
 def source_name(source: str) -> str:

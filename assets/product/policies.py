@@ -84,7 +84,8 @@ class DecisionPolicy:
         review_cost: What one review costs, in the currency of the profit.
         review_accuracy: The share of reviewed rows that the reviewer decides rightly, above 0.5.
         review_capacity: The most reviews a day, on average over the calibration rows, those of rules included; `None`
-            for no bound. It bounds the thresholds and is no quota: a day with more rows has more reviews.
+            for no bound. It bounds the thresholds and the review queue of a day (see `ReviewPolicy`), not the referred
+            decisions: a day with more rows has more of them.
         exploration: The share of the rows refused by their score that are let past it all the same, so that their
             outcomes are known: by a hash of bundle and entity, recorded with this share as the propensity. An entity
             that asks again gets the same answer until the next model; without entities each row is drawn by its id,

@@ -29,10 +29,11 @@ from assets.product.policies import (
 )
 from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
+from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Rollout
-from assets.product.rule_agreement import check_rule_columns, check_rules
+from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.sources import Connected, Source, row_meaning, without_hours
+from assets.product.sources import Connected, Source, misfit, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
@@ -68,6 +69,7 @@ class Product:
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
         alerting: How long people may leave an alert before it is repeated and escalated.
+        reviewing: Which cases people are asked about.
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
@@ -97,6 +99,7 @@ class Product:
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     alerting: AlertPolicy = field(default_factory=AlertPolicy)
+    reviewing: ReviewPolicy = field(default_factory=ReviewPolicy)
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
@@ -151,11 +154,7 @@ class Product:
                 raise ProductError(
                     f"product {self.name}: '{feature}' is not a feature; known: {listed(self.features.names)}"
                 )
-        for feature, words in self.decision.reasons.items():
-            is_number = feature not in self.features.categories
-            if is_number is isinstance(words, str):
-                remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
-                raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
+        check_reasons(self.name, self.decision, self.features)
         check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
         if self.decision.review_capacity is not None and self.model.split == "random":
             raise ProductError(
@@ -184,6 +183,11 @@ class Product:
         """The sources of rows that are posted to the decision service."""
         return tuple(source for source in self.sources if isinstance(source, Posted))
 
+    @property
+    def reviews(self) -> str:
+        """The source of people's words on decisions; empty where the product takes none."""
+        return next((source.name for source in self.posted if isinstance(source, PostedReviews)), "")
+
     def contract(self, source: str) -> Contract:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
@@ -202,10 +206,12 @@ class Product:
             raise ProductError(
                 f"product {self.name}: partition is {self.partition!r}; write one of {', '.join(PARTITIONS)}"
             )
-        for source in self.sources if self.partition == "hour" else ():
-            lack = without_hours(source)
-            if lack:
-                raise ProductError(f"product {self.name}: partition is 'hour', but source '{source.name}' {lack}")
+        for source in self.sources:
+            why = misfit(source, self.partition)
+            if why:
+                raise ProductError(
+                    f"product {self.name}: partition is '{self.partition}', but source '{source.name}' {why}"
+                )
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""

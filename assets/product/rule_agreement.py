@@ -1,7 +1,7 @@
-"""Whether a product's rules agree with its request, its features and the contract of its spine.
+"""Whether a product's rules and reasons agree with its request, its features and the contract of its spine.
 
-Belongs here: the columns that rules may read, and their types. Does not belong here: a rule that is wrong by itself
-(`rules.py`), applying rules (`assets.bundle.rules`).
+Belongs here: the columns that rules may read, and their types; the form of reasons. Does not belong here: a rule that
+is wrong by itself (`rules.py`), applying rules (`assets.bundle.rules`).
 """
 
 from collections.abc import Collection, Sequence
@@ -62,6 +62,19 @@ def _check_column(
         )
     if column in features.names:
         _check_type(rule, column, holds, "text" if column in features.categories else "number", "of the features")
+
+
+def check_reasons(product: str, decision: DecisionPolicy, features: FeatureSet) -> None:
+    """Checks that the reason of a number has words for high and low values, and that of a category one text.
+
+    Raises:
+        ProductError: A reason has the other form.
+    """
+    for feature, words in decision.reasons.items():
+        is_number = feature not in features.categories
+        if is_number is isinstance(words, str):
+            remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
+            raise ProductError(f"product {product}: the reason of '{feature}' must be {remedy}")
 
 
 def check_rule_columns(rules: Sequence[Rule], features: FeatureSet, contract: Contract) -> None:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.lake_sources import IcebergTable, LakeTable
+from assets.product.partitions import Partition
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
@@ -43,8 +44,8 @@ class DatabaseTable:
         known_after: How long after that time a row becomes known, where no column says so; see `Files`.
         rows: `events`; `revisions` where rows are updated in place and `day_column` says when: a state that was read
             is kept, although the table no longer has it; `snapshots` where each day has all records once more, with the
-            time of the snapshot in `day_column`: a day then has the records that are new or changed. Both need
-            `corrections: true` in the contract.
+            time of the snapshot in `day_column`: a day (or hour) then has the records that are new or changed. Both
+            need `corrections: true` in the contract.
         overlap_days: How many of the last days are asked for again, for rows that were committed late.
         calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
@@ -159,6 +160,7 @@ class HttpEndpoint:
     A server that is busy is asked again, not before its `Retry-After`. If its answers have ETags, the last three days
     are asked for again, and read again if they have changed. An API that tells what changed between two times is asked
     with `day_parameter` and `until_parameter`; each change is then a revision, as a contract with corrections has it.
+    By the hour such a window is an hour; any other API is asked for the day, and `day_column` says the hour of a row.
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -175,8 +177,10 @@ class HttpEndpoint:
         limit_parameter: The parameter that takes the size of a page.
         offset_parameter: The parameter that takes how many rows are before the page.
         most_a_second: How many requests the API takes in a second.
-        day_column: Column with the time of a row, where it says of which day the row is: rows of another are refused.
-        known_after: How many days after that time a row becomes known, where no column says so; see `Files`.
+        day_column: Column with the time of a row, where it says of which day (or hour) the row is: an answer with
+            rows of another than was asked for is refused.
+        known_after: How many days (by the hour: hours) after that time a row becomes known, where no column says so;
+            see `Files`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
         calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
@@ -208,10 +212,11 @@ class HttpEndpoint:
             )
         checked_zone(self.zone, where)
         if self.known_after is not None and (
-            not self.day_column or self.known_after < timedelta(0) or self.known_after % timedelta(days=1)
+            not self.day_column or self.known_after < timedelta(0) or self.known_after % timedelta(hours=1)
         ):
             raise ProductError(
-                f"{where}: known_after is {self.known_after}; write whole days, and day_column=, from which they count"
+                f"{where}: known_after is {self.known_after}; write whole days, or by the hour whole hours, and "
+                f"day_column=, from which they count"
             )
         if self.most_a_second is not None and self.most_a_second <= 0:
             raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
@@ -233,19 +238,21 @@ def row_meaning(source: Source) -> RowMeaning:
             return "events"
 
 
-def without_hours(source: Source) -> str:
-    """Why a source cannot be read by the hour, with the remedy, as the end of a sentence; empty where it can."""
+def misfit(source: Source, partition: Partition) -> str:
+    """Why a source cannot be read in such partitions, with the remedy, as the end of a sentence; empty where it can."""
     match source:
-        case DatabaseTable(rows="snapshots") | Files(rows="snapshots"):
-            return "has snapshots, one a day; write partition='day'"
         case Files():
-            if source.period == "day" and source.zone == "UTC" and source.day_column is None:
+            if partition == "hour" and source.period == "day" and source.zone == "UTC" and source.day_column is None:
                 return (
                     "has files of a day, which do not say the hour of a row; write {hour} beside {day} in pattern=, or "
                     "day_column=, the column with a row's time"
                 )
-            return ""
-        case DatabaseTable():
-            return ""
-        case LakeTable() | IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
-            return "is read by the day; by the hour Files and DatabaseTable are, or write partition='day'"
+        case HttpEndpoint():
+            if partition == "hour" and not source.until_parameter and not source.day_column:
+                return (
+                    "is asked for a day, whose rows do not say their hour; write day_column=, the column with a row's "
+                    "time, or until_parameter= where the API takes both ends of a window"
+                )
+            if partition != "hour" and (source.known_after or timedelta(0)) % timedelta(days=1):
+                return f"has known_after={source.known_after}; write whole days, or partition='hour'"
+    return ""

@@ -26,6 +26,7 @@ from assets.serving.observing.logs import AccessLog
 from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.posted import PostedEvents
 from assets.serving.postings import Postings
+from assets.serving.reviewing import ReviewDesk
 from assets.serving.settings import Settings, keys_required, read_settings
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
@@ -53,6 +54,7 @@ class Application:
         postings: Takes posted outcomes and reviews.
         products: The live products.
         repeats: Requests with an idempotency key.
+        reviews: The cases that wait for a person's word.
         draining: The service was asked to end: it answers what comes, and takes no connection for longer than that.
     """
 
@@ -66,6 +68,7 @@ class Application:
         settings: Settings,
         access: Access,
         explainer: Explainer,
+        rollout: RolloutStore,
         spans: Spans,
     ) -> None:
         self.settings, self.metrics, self.access, self.explainer = settings, metrics, access, explainer
@@ -81,9 +84,11 @@ class Application:
         self._loops = [watcher.loop, self._log.loop, access.keyring.loop, guard.loop]
         self.decider = Decider(products, self._log, guard, metrics, environment.clock)
         kept = PostedLog(environment.posted, self._log, any_time=any_time)
+        self.reviews = ReviewDesk(lambda: watcher.live, rollout, kept, explainer)
         self.postings = Postings(
-            products.find, kept, environment.decision_log, metrics, environment.clock, any_time=any_time
-        )
+            products.find, self.reviews.asks, kept, environment.decision_log, metrics, environment.clock,
+            any_time=any_time,
+        )  # fmt: skip
         metrics.show(lambda: watcher.live, products.watermarks, products.store_works, products.store_rests)
         metrics.show_loops(self.loops)
 
@@ -126,8 +131,9 @@ class Application:
         guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc(), environment.clock)
         explainer = Explainer(environment.decision_log, rollout, key, lambda: watcher.live)
         application = cls(
-            environment, watcher, guard, metrics, settings=settings, access=access, explainer=explainer, spans=spans
-        )
+            environment, watcher, guard, metrics, settings=settings, access=access, explainer=explainer,
+            rollout=rollout, spans=spans,
+        )  # fmt: skip
         application.repeats.load(environment.decision_log, environment.clock.now())
         access.keyring.start()
         watcher.start()

@@ -55,8 +55,8 @@ class Metrics:
         self.refused = Counter(
             "loopline_requests_refused_total",
             "Requests without an answer: invalid, no_champion, overload, stale, unknown_product, unlogged, disk_full, "
-            "other_body, unknown_decision, unexplained, timeout; refused for their caller: unauthenticated, forbidden, "
-            "rate; by their connection: slow, body_too_large, head_too_large, not_http, connections",
+            "other_body, unknown_decision, unexplained, queue, timeout; refused for their caller: unauthenticated, "
+            "forbidden, rate; by their connection: slow, body_too_large, head_too_large, not_http, connections",
             ("why",),
             registry=self.registry,
         )

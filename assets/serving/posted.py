@@ -36,7 +36,8 @@ class PostedEvents:
 
         An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
         `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
-        known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
+        known, `["E17", "2026-03-01"]`, or of a product by the hour its hour, `["E17", "2026-03-01-13:00"]`; with the
+        time instead where records are corrected.
 
         Raises:
             RequestError: The body or the event in it is invalid.

@@ -38,6 +38,7 @@ class Postings:
 
     Args:
         live: The live product of a name.
+        asked: Whether people are asked about a decision of a product: it is in the product's review queue.
         decisions: The folder of the decision log.
         clock: Says when a post without a time became known.
         any_time: Whether a post may say when it became known.
@@ -46,6 +47,7 @@ class Postings:
     def __init__(
         self,
         live: Callable[[str], LiveProduct],
+        asked: Callable[[Decision], bool],
         log: PostedLog,
         decisions: Path,
         metrics: Metrics,
@@ -54,7 +56,7 @@ class Postings:
         any_time: bool,
     ) -> None:
         self._live, self._log, self._decisions, self._metrics = live, log, decisions, metrics
-        self._clock, self._any_time = clock, any_time
+        self._asked, self._clock, self._any_time = asked, clock, any_time
 
     def outcome(self, body: bytes) -> dict[str, Any]:
         """Takes the outcome in a body, on disk when this returns.
@@ -87,17 +89,18 @@ class Postings:
         """Takes the review in a body, on disk when this returns; raises what `outcome` does.
 
         Raises:
-            Conflict: The decision was accepted or refused: there is nothing to review.
+            Conflict: The decision was accepted or refused, and nobody is asked about it: there is nothing to review.
+            QueueError: The review queue, which says so, cannot be read now.
         """
         fields = dict(parse_json(body))
         decision = self._answered(fields.get("decision_id"), fields.pop("product", None))
         live = self._live(decision.product)
         source, rules, posted = _taking(live, "reviews")
         final = (live.champion.bundle.policy.accept, live.champion.bundle.policy.refuse)
-        if decision.outcome in final:
+        if decision.outcome in final and not self._asked(decision):
             raise Conflict(
                 f"decision {decision.id} is {decision.outcome!r}; a review is of a decision that is neither "
-                f"{final[0]!r} nor {final[1]!r}"
+                f"{final[0]!r} nor {final[1]!r}, or of one in the review queue"
             )
         problems = [
             f"field '{name}' must be a text that is not empty"

@@ -10,7 +10,7 @@ rows that break the contract is not published.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -19,10 +19,12 @@ from assets.features.online.load import as_stored
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER, as_raw
 from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import without_personal_data
-from assets.product import Contract, Product
+from assets.product import Contract, Partitions, Product
 from assets.validation.audit import audit
 from resources.errors import LooplineError
+from resources.lake.partitioning import slot_texts
 from resources.online_store.event_records import NewEvent, unkeepable
+from resources.slots import Slot, slot_holding
 from resources.sources.readers import DayRows, json_object, objects_table
 from resources.sources.streams.tails import Message
 
@@ -90,33 +92,34 @@ def accepted(
             f"source {contract.source}: its rows need the consent '{contract.consent.purpose}', and no consents are "
             f"known; materialise them: loopline run {product.name} --through validation"
         )
-    by_day: dict[date, list[Message]] = {}
+    like = Partitions(product.partition, product.start).first_slot
+    by_slot: dict[Slot, list[Message]] = {}
     without_time = 0
     for message in messages:
         if message.arrived_at is None:
             without_time += 1
         else:
-            by_day.setdefault(message.arrived_at.date(), []).append(message)
-    if not by_day:
+            by_slot.setdefault(slot_holding(message.arrived_at, like), []).append(message)
+    if not by_slot:
         return Accepted((), without_time, 0)
-    raw_days = [_raw(contract, day, of_day) for day, of_day in by_day.items()]
-    raw = pa.concat_tables([table for table, _ in raw_days])
-    outcome = audit(contract, raw, list(by_day), whole_days=False)
+    raw_slots = [_raw(contract, slot, of_slot) for slot, of_slot in by_slot.items()]
+    raw = pa.concat_tables([table for table, _ in raw_slots])
+    outcome = audit(contract, raw, list(by_slot), whole_days=False)
     broken = set(outcome.quarantine["row_ref"].to_pylist())
-    row_refs = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
-    ordered = [message for _, of_day in raw_days for message in of_day]
-    valid = [index for index, (day, number) in enumerate(row_refs) if f"{day}#{number}" not in broken]
+    row_refs = zip(slot_texts(raw).to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
+    ordered = [message for _, of_slot in raw_slots for message in of_slot]
+    valid = [index for index, (slot, number) in enumerate(row_refs) if f"{slot}#{number}" not in broken]
     rows = without_personal_data(contract, outcome.valid, key).append_column(_MESSAGE, pa.array(valid, pa.int64()))
     withheld = 0
     if contract.consent is not None and consents is not None:
         consented = apply_consent(contract.consent, rows, consents)
         rows, withheld = consented.kept, consented.withheld
-    events, left_out = _events(product, contract, needs, rows, ordered)
+    events, left_out = _events(product, contract, needs, rows, ordered, like)
     return Accepted(events, without_time + len(broken), withheld, left_out)
 
 
-def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa.Table, list[Message]]:
-    """The day's messages as a raw table, and the messages in the order of its rows: malformed ones last."""
+def _raw(contract: Contract, slot: Slot, messages: Sequence[Message]) -> tuple[pa.Table, list[Message]]:
+    """Messages of a day, or an hour, as a raw table, and the messages in the order of its rows: malformed ones last."""
     items, objects, malformed, others = [], [], [], []
     for message in messages:
         item = json_object(message.text)
@@ -128,7 +131,7 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
             # the day's run to judge.
             items.append({name: item.get(name) for name in contract.at_source.values()})
             objects.append(message)
-    table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
+    table = as_raw(contract, DayRows(slot, objects_table(items), tuple(malformed))).table
     return table.cast(pa.schema([_typed(field) for field in table.schema])), objects + others
 
 
@@ -137,24 +140,26 @@ def _typed(field: pa.Field) -> pa.Field:
     return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
 
 
-def event_name(contract: Contract, key: Sequence[object], known_at: datetime) -> str:
+def event_name(contract: Contract, key: Sequence[object], known_at: datetime, like: Slot) -> str:
     """The name of a stream's event in the online store: events with the same name count once.
 
-    A JSON list of the key's values as text, then the UTC day on which the event became known: the lake has one row for
-    each record key and day. Where records are corrected, each revision is an event, and the list ends with the time
-    instead of the day. An event that is also posted to the service under this name counts once.
+    A JSON list of the key's values as text, then the UTC day on which the event became known (of a product by the hour
+    its hour, `2026-03-01-13:00`): the lake has one row for each record key and day, or hour. Where records are
+    corrected, each revision is an event, and the list ends with the time instead. An event that is also posted to the
+    service under this name counts once.
 
     Args:
         key: The value of each column of the contract's key.
         known_at: With a time zone.
+        like: A slot of the length of the lake's.
     """
-    known = known_at.astimezone(UTC)
     texts = [None if value is None else str(value) for value in key]
-    return json.dumps([*texts, (known if contract.corrections else known.date()).isoformat()])
+    last = known_at.astimezone(UTC).isoformat() if contract.corrections else str(slot_holding(known_at, like))
+    return json.dumps([*texts, last])
 
 
 def _events(
-    product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table, messages: Sequence[Message]
+    product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table, messages: Sequence[Message], like: Slot
 ) -> tuple[tuple[NewEvent, ...], tuple[LeftOut, ...]]:
     renamed = {contract.event_time: "event_time", contract.known_at: "known_at"}
     record_keys = zip(*(rows[renamed.get(name, name)].to_pylist() for name in contract.key), strict=True)
@@ -165,7 +170,7 @@ def _events(
     for row, key, message in zip(stored.to_pylist(), record_keys, row_messages, strict=True):
         reason = unkeepable(row, stored.schema, entities)
         if reason is None:
-            events.append(NewEvent(row, event_name(contract, key, row["known_at"]), message.arrived_at))
+            events.append(NewEvent(row, event_name(contract, key, row["known_at"], like), message.arrived_at))
         else:
             left_out.append(LeftOut(message.place, reason))
     return tuple(events), tuple(left_out)

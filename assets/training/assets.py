@@ -23,6 +23,7 @@ from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
+from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
 from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
@@ -31,6 +32,7 @@ from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.partitioning import slot_columns
+from resources.slots import day_of, end_of
 from resources.tracking import Tracking
 from resources.tracking.tracking import DAGSTER_TAG
 
@@ -60,23 +62,26 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
         features, labels = table_name(product.name, FEATURES), validated_table(product.name, product.label.source)
         with permanent(LakeError, RowsError, EvaluationError):
             pins = {features: lake.version(features), labels: lake.version(labels)}
-            wanted = [day for day in lake.days(features) if day >= _first_day(product, now)]
+            # A row that arrives late has an older as-of time, but lies in the slot of its arrival.
+            over = [slot for slot in lake.slots(features, pins[features]) if end_of(slot) <= now]
+            wanted = [slot for slot in over if day_of(slot) >= _first_day(product, now)]
             spine = lake.read(features, days=wanted, version=pins[features])
             events = lake.read(labels, version=pins[labels])
             mature = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
-            labelled = spine.append_column(LABEL, mature["label"]).append_column("label_known_at", mature["known_at"])
-            rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns([*slot_columns(labelled)])
+            labelled = traced_rows(product, lake, spine, mature, now, version=pins[features])
+            rows = labelled.drop_columns([*slot_columns(labelled)])
             evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
         commit = lake.replace(table_name(product.name, name), rows, days=None, metadata=record)
         value = {
             "version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows,
-            "audit": audit_summary(evidence, product.gates),
+            "audit": audit_summary(evidence, product.gates), "provenance": provenance_counts(rows),
         }  # fmt: skip
         yield watch.table(
             rows=commit.rows, value=value, checks=leakage_results(evidence, product.gates), version=commit.version,
             pins=pins, schema=rows.schema, lineage=_lineage(product, rows.schema),
             positive_share=pc.mean(rows[LABEL]).as_py() or 0.0, evidence=strongest(evidence),
+            provenance=value["provenance"],
         )  # fmt: skip
 
     return training_set
@@ -148,7 +153,7 @@ def _lineage(product: Product, schema: pa.Schema) -> dict[str, list[tuple[dg.Ass
     labels = asset_key(product, validated_name(product.label.source))
     return same_columns(asset_key(product, FEATURES), schema.names) | {
         LABEL: [(labels, column) for column in (product.label.column,) if column],
-        "label_known_at": [(labels, "known_at")],
+        KNOWN_AT: [(labels, "known_at")],
     }
 
 

@@ -23,6 +23,7 @@ from assets.product import Product, Words
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
+from assets.training.provenance import PROVENANCE
 from assets.training.rows import LABEL, TrainingRows, assemble, labelled
 from assets.training.split import Split, split_at_random, split_rows
 
@@ -43,7 +44,8 @@ def labelled_rows(
         RowsError: A column is missing.
         SplitError: A part of the split would be empty or of one class.
     """
-    features, row_id = training_set.drop_columns([LABEL, "label_known_at"]), product.spine.row_id
+    taken = [name for name in (LABEL, *PROVENANCE) if name in training_set.column_names]
+    features, row_id = training_set.drop_columns(taken), product.spine.row_id
     labels = training_set.select([row_id, LABEL])
     table, y, as_of = labelled(features, labels, row_id=row_id)
     if product.model.split == "random":

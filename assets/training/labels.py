@@ -72,10 +72,11 @@ def mature_labels(
         row_id, as_of: The spine's names for these columns.
 
     Returns:
-        One row per spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final) and
+        One row per spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final),
         `known_at` (since when the label is final: its maturity, or the arrival of the event or revision that made it
-        what it is if later; null where nothing was known yet). A row whose outcome was withdrawn has a null label, and
-        the time of the withdrawal.
+        what it is if later; null where nothing was known yet), `revision` (int32; how many statements about the row a
+        later one had replaced by now) and `told` (whether an event says what the label is; the absence of an event says
+        so by itself). A row whose outcome was withdrawn has a null label, and the time of the withdrawal.
 
     Raises:
         RowsError: A column is missing, has nulls or is of a wrong type; a spine row occurs twice; `now` has no time
@@ -89,13 +90,16 @@ def mature_labels(
     counted = _counted(spine, label_events, label, now_us, row_id=row_id, decided_at=decided_at)
     state, since = _last_state(counted, label, len(ids))
     due = decided_at + _span_micros(label.maturity)
-    told = (due <= now_us) & ((state != _UNKNOWN) | (since != _ALWAYS))
-    final = told & (state != _UNKNOWN)
+    is_due = (due <= now_us) & ((state != _UNKNOWN) | (since != _ALWAYS))
+    final = is_due & (state != _UNKNOWN)
+    replaced = np.bincount(counted.row[counted.replaced != _NEVER], minlength=len(ids))
     return pa.table(
         {
             row_id: ids,
             "label": pa.array(state.astype(np.int8), mask=~final),
-            "known_at": pa.array(np.maximum(due, since), type=pa.int64(), mask=~told).cast(_TIME),
+            "known_at": pa.array(np.maximum(due, since), type=pa.int64(), mask=~is_due).cast(_TIME),
+            "revision": pa.array(replaced.astype(np.int32)),
+            "told": pa.array(since != _ALWAYS),
         }
     )
 

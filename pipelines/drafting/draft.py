@@ -222,10 +222,9 @@ def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: date
 
 
 def _partition(samples: Sequence[Sample]) -> Partition:
-    """The longest time of a file: its days are there once all of them are. Hours need sources that are read by them."""
+    """The longest time of a file: its days are there once all of them are."""
     periods = [sample.period for sample in samples if sample.period]
-    longest: Partition = max(periods, key=PARTITIONS.index, default="day")
-    return "day" if longest == "hour" and not all(sample.has_hours for sample in samples) else longest
+    return max(periods, key=PARTITIONS.index, default="day")
 
 
 def _train_days(span: int, delay: timedelta, history: Sequence[HistoryDraft]) -> int | None:

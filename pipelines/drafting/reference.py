@@ -61,6 +61,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.AcceptedChange,
             product.Freshness,
             product.RetrainPolicy,
+            product.ReviewPolicy,
             product.AlertPolicy,
         ),
     ),

@@ -123,13 +123,6 @@ class Sample:
         return period_of(self.place.pattern) if isinstance(self.place, FilesPlace) else None
 
     @property
-    def has_hours(self) -> bool:
-        """Whether its rows can be read by the hour, as `assets.product.sources.without_hours` says of a source."""
-        return isinstance(self.place, FilesPlace) or (
-            isinstance(self.place, TablePlace) and self.place.kind == "DatabaseTable"
-        )
-
-    @property
     def rows(self) -> int:
         """How many rows it has."""
         return self.table.num_rows

@@ -29,7 +29,7 @@ from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
-from resources.slots import Slot, length_of, slots_between
+from resources.slots import Slot, length_of, slots_between, stretches
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems
 
@@ -135,7 +135,9 @@ def _source_result(
     try:
         with reader_of(product, source, systems) as reader:
             taken = taken_columns(product, source)
-            arrived = [as_raw(contract, next(iter(reader.read([day]))), taken) for day in days]
+            # Hours that follow each other are in one answer of an API, in one reading of a stream.
+            parts = (part for stretch in stretches(days) for part in reader.read(stretch))
+            arrived = [as_raw(contract, part, taken) for part in parts]
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
     # Of the day with the most rows: by these the type of a new column is guessed.

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 from resources.lake.delta import CONTENT, DAYS
@@ -113,6 +114,22 @@ def changed_days(lake: Lake, table: str, version: int) -> tuple[Slot, ...]:
     return tuple(_Changes(_contents(_commits(lake, table))).since(version))
 
 
+def content_since(lake: Lake, table: str, version: int) -> dict[Slot, int]:
+    """For each day of a version of a table the version since which the day has had its content.
+
+    A day that was made again with equal content has it since the first of these commits. Days whose commits are no
+    longer in the log are left out.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    return {
+        day: since
+        for day, contents in _contents(_commits(lake, table)).items()
+        if (since := _since([(made, content) for made, content in contents if made <= version])) is not None
+    }
+
+
 def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[Slot]:
     """The days of a table whose last commit recorded another value than this one under the name.
 
@@ -210,6 +227,12 @@ def _read_for(day: Slot, reading: Reading, *, of_hours: bool) -> tuple[Slot | No
 def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
     """The content at a version; that of a day that was not there yet is the same as that of a day without rows."""
     return next((content for made, content in contents if made <= version), "")
+
+
+def _since(contents: Sequence[tuple[int, str]]) -> int | None:
+    """The oldest version from which on the content is the newest one; `None` without any."""
+    alike = [made for made, _ in takewhile(lambda one: one[1] == contents[0][1], contents)]
+    return alike[-1] if alike else None
 
 
 def _origins(commits: Iterable[_Commit]) -> dict[Slot, Mapping[str, Reading]]:

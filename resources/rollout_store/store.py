@@ -1,16 +1,17 @@
 """The rollout store: published bundles, and for each product the manifest that says which of them decide.
 
 Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a mixture; fetching a
-bundle to this machine; the list of the service's callers, which the service reads at the same place. Does not belong
-here: the content of a manifest (`manifest.py`) and of the list (`assets.serving.access`), the place of the files
-(`folder.py`, `s3.py`), the content of a bundle and its signature (`assets.bundle.bundle`), promotion
-(`assets.rollout.promotion`).
+bundle to this machine; the list of the service's callers and the review queues, which the service reads at the same
+place. Does not belong here: the content of a manifest (`manifest.py`), of the list (`assets.serving.access`) and of a
+queue (`assets.serving.queued`), the place of the files (`folder.py`, `s3.py`), the content of a bundle and its
+signature (`assets.bundle.bundle`), promotion (`assets.rollout.promotion`).
 
 Layout, in a folder or under an `s3://` prefix:
 
     <product>/manifest.json                the rollout manifest, replaced as a whole
     <product>/bundles/<version>/<file>     a bundle, never changed after it was published
     <product>/evidence/<rollout>/<file>    what a process that decides has seen of a rollout
+    <product>/review_queue.json            the cases that people are asked about, replaced as a whole
     access_keys.json                       who may call the decision service, replaced as a whole
 """
 
@@ -199,6 +200,22 @@ class RolloutStore:
             )
         return self.backend.download(path, self.landing / product / f"{version}-{release.digest[:12]}")
 
+    def write_review_queue(self, product: str, data: bytes) -> None:
+        """Replaces the cases of a product that people are asked about.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        self.backend.replace(_queue_path(product), data)
+
+    def read_review_queue(self, product: str) -> bytes | None:
+        """The cases of a product that people are asked about; `None` before the first queue.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        return self.backend.read(_queue_path(product))
+
     def read_access_keys(self) -> bytes | None:
         """The signed list of the decision service's callers; `None` before the first key.
 
@@ -224,3 +241,7 @@ def _bundle_path(product: str, version: str) -> str:
 
 def _evidence_path(product: str, rollout: str) -> str:
     return f"{checked_product(product)}/evidence/{checked_version(rollout)}"
+
+
+def _queue_path(product: str) -> str:
+    return f"{checked_product(product)}/review_queue.json"

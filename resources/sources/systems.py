@@ -80,13 +80,17 @@ class SourceSystems:
         return LakeTableReader(place, wanted)
 
     def http(self, form: ApiForm, *, connection: str = "bureau") -> Reader:
-        """Days of an API."""
+        """Days, or hours, of an API."""
         secret = token_variable(connection)
         return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
 
-    def posted(self, name: str, *, product: str) -> PostedReader:
-        """Days of the rows that were posted to the decision service."""
-        return PostedReader(name, self._environment.posted / product / name)
+    def posted(self, name: str, *, product: str, known_at: str) -> PostedReader:
+        """Days, or hours, of the rows that were posted to the decision service.
+
+        Args:
+            known_at: The column with the time at which the service took a row.
+        """
+        return PostedReader(name, self._environment.posted / product / name, known_at)
 
     def stream(
         self,
@@ -98,7 +102,7 @@ class SourceSystems:
         connection: str = "stream",
         avro: AvroMessages | None = None,
     ) -> Reader:
-        """Days of a stream: a tailed file, or a Kafka topic.
+        """Days, or hours, of a stream: a tailed file, or a Kafka topic.
 
         Args:
             avro: How the messages of a topic are decoded; `None` for JSON. A tailed file holds JSON.

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.slots import Hour, Slot, next_slot
+from resources.slots import Hour, Slot, next_slot, slot_holding
 
 MOMENT = pa.timestamp("us", tz="UTC")
 EVENT_TIME, KNOWN_AT = "event_time", "known_at"
@@ -139,11 +139,6 @@ def day_start(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def day_of(moment: datetime) -> date:
-    """The UTC day of a moment."""
-    return moment.astimezone(UTC).date()
-
-
 def covered_slots(first: Slot, last: Slot, zone: str, after: timedelta, like: Slot) -> tuple[Slot, Slot]:
     """The first and the last UTC day, or hour, in which rows of these slots of a zone became known, `after` later.
 
@@ -152,7 +147,7 @@ def covered_slots(first: Slot, last: Slot, zone: str, after: timedelta, like: Sl
     """
     start = _slot_start(first, zone) + after
     end = _slot_start(next_slot(last), zone) + after - timedelta(microseconds=1)
-    return (Hour.holding(start), Hour.holding(end)) if isinstance(like, Hour) else (day_of(start), day_of(end))
+    return slot_holding(start, like), slot_holding(end, like)
 
 
 def _slot_start(slot: Slot, zone: str) -> datetime:

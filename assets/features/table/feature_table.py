@@ -35,7 +35,7 @@ from resources.lake.parquet import write_parquet
 from resources.lake.partitioning import partition_folder, slot_at, with_slot
 from resources.lake.values import HOUR_TYPE
 from resources.processes.memory import keep_freed_memory
-from resources.slots import Hour, Slot, end_of
+from resources.slots import Hour, Slot, end_of, length_name
 from resources.sources.object_stores import is_s3, open_place
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -221,7 +221,7 @@ class FeatureTable:
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_TIMESTAMP))
         day, latest = partition_of(path), pc.max(rows[AS_OF]).as_py()
         if latest is not None and latest >= end_of(day):
-            length = "hour" if isinstance(day, Hour) else "day"
+            length = length_name(day)
             raise FeatureError(
                 f"spine: {path} has rows whose as-of {length} is later than the {length} of their arrival; the events "
                 f"known by then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"

@@ -18,7 +18,13 @@ from assets.monitoring.faults.attribution import attributed, lineage_of
 from assets.monitoring.faults.checks import faults_check, faults_result
 from assets.monitoring.faults.finding import FAULT_SCHEMA, Finding, fault_table, findings_of
 from assets.monitoring.faults.fingerprint import Fingerprint
-from assets.monitoring.faults.recognition import DAYS_BEFORE, DayFaults, faults_of_day
+from assets.monitoring.faults.recognition import (
+    DAYS_BEFORE,
+    MONTHS_BEFORE,
+    DayFaults,
+    faults_of_day,
+    same_days,
+)
 from assets.monitoring.faults.row_sets import counted_tables, fingerprints_by_day, judged_sets
 from assets.monitoring.faults.storage import FINGERPRINT_SCHEMA, fingerprint_table, fingerprints_of
 from assets.product import Partitions, Product
@@ -28,6 +34,7 @@ from resources.lake.origins import Reading, made_from
 from resources.slots import Hour, Slot, days_of, last_hour
 
 _BEFORE = timedelta(days=DAYS_BEFORE)
+_MONTHS = timedelta(days=MONTHS_BEFORE)
 
 
 def fingerprints_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -86,7 +93,7 @@ def data_faults_asset(product: Product, partitions: Partitions) -> dg.AssetsDefi
             version = lake.version(source)
             found, findings = _judged(product, lake, (source, version), table, whole)
         faults = fault_table(findings)
-        record = {"run_id": context.run.run_id, **made_from({source: Reading(version, DAYS_BEFORE)})}
+        record = {"run_id": context.run.run_id, **made_from({source: Reading(version, MONTHS_BEFORE)})}
         commit = lake.replace(table, faults, days=days, metadata=record)
         result = faults_result(found, findings, product.name, days[-1])
         roots = [one.sentence for one in findings if not one.follows_from]
@@ -108,7 +115,9 @@ def _judged(
     """The days in their order, each with the findings of those before it."""
     if not days:
         return [], []
-    known = [day for day in lake.days(*source) if days[0] - _BEFORE <= day <= days[-1]]
+    every = [day for day in lake.days(*source) if days[0] - _MONTHS <= day <= days[-1]]
+    wanted = {one for day in days for one in same_days(day, every)}
+    known = [day for day in every if day >= days[0] - _BEFORE or day in wanted]
     prints = fingerprints_of(lake.read(source[0], days=known, version=source[1]))
     earlier = [day for day in known if day < days[0]]
     before = lake.read(table, days=earlier) if earlier and lake.exists(table) else FAULT_SCHEMA.empty_table()
@@ -117,7 +126,7 @@ def _judged(
     found: list[DayFaults] = []
     own: list[Finding] = []
     for day in days:
-        recent = [one for one in findings if one.day >= day - _BEFORE]
+        recent = [one for one in findings if one.day >= day - _MONTHS]
         of_day = faults_of_day(day, sets, prints, recent)
         found.append(of_day)
         told = attributed(of_day, lineage)

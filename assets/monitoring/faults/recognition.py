@@ -4,10 +4,14 @@ Belongs here: which days count as usual, which tests each set of rows and column
 not belong here: the tests (`presence.py`, `numbers.py`, `categories.py`, `feeds.py`), causes and consequences
 (`attribution.py`).
 
+A column that moved is compared with the same days of earlier months too, from the beginning of the month and from its
+end: what happens every month on its last day, or on a day of pay, is no fault.
+
 A day on which a column had a fault is no usual day for it: a fault that stays is recognised on each of its days, until
 no usual day is left within the window; what stands for so long is how the source is now.
 """
 
+import calendar
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -23,6 +27,9 @@ from assets.monitoring.faults.storage import Days
 
 DAYS_BEFORE = 28
 """A day is compared with so many days before it: four of each day of the week."""
+MONTHS_BEFORE = 100
+"""A column that moved is compared with the same days of the months within so many days before."""
+_TWICE = 2
 LEAST_DAYS = 7
 """With fewer usual days than these, a day is not judged."""
 _OF_ROWS: tuple[FaultKind, ...] = ("feed_missing", "duplicated")
@@ -67,21 +74,23 @@ def faults_of_day(day: date, sets: Sequence[RowSet], days: Days, earlier: Collec
     """The faults of a day.
 
     Args:
-        days: Fingerprints of the day and of the days before it; those of other days are not looked at.
+        days: Fingerprints of the day, of DAYS_BEFORE days before it, and of its `same_days`; others are not looked at.
         earlier: The findings of the days before.
     """
     findings: list[Finding] = []
     moved: dict[str, frozenset[str]] = {}
     unjudged = []
     window = [one for one in sorted(days) if day - timedelta(days=DAYS_BEFORE) <= one < day]
+    same = same_days(day, days)
     for rows in sets:
         today = days.get(day, {}).get(rows.name)
         known = {one: days[one][rows.name] for one in window if rows.name in days[one]}
         if today is None or len(known) < LEAST_DAYS:
             unjudged.append(rows.name)
             continue
-        own = [one for one in earlier if one.rows_of == rows.name and one.day in known]
-        of_columns, moved[rows.name] = _of_columns(day, rows, today, known, own)
+        months = {one: days[one][rows.name] for one in same if rows.name in days[one]}
+        own = [one for one in earlier if one.rows_of == rows.name and one.day in {*known, *months}]
+        of_columns, moved[rows.name] = _of_columns(day, rows, today, known, months, own)
         recognised = [*_of_rows(day, rows, today, known, own), *of_columns]
         findings += [_finding(day, rows, one, own, max(known)) for one in recognised]
     return DayFaults(day, tuple(findings), moved, tuple(unjudged))
@@ -105,8 +114,27 @@ def _of_rows(
     return [one for one in found if one is not None]
 
 
+def same_days(day: date, known: Collection[date]) -> tuple[date, ...]:
+    """Those of the known days that lie in an earlier month as the day lies in its own, from its first or last day."""
+    first, left = day - timedelta(days=MONTHS_BEFORE), _left_of_month(day)
+    return tuple(
+        one
+        for one in sorted(known)
+        if first <= one < day - timedelta(days=DAYS_BEFORE) and (one.day == day.day or _left_of_month(one) == left)
+    )
+
+
+def _left_of_month(day: date) -> int:
+    return calendar.monthrange(day.year, day.month)[1] - day.day
+
+
 def _of_columns(
-    day: date, rows: RowSet, today: Fingerprint, known: Mapping[date, Fingerprint], own: Sequence[Finding]
+    day: date,
+    rows: RowSet,
+    today: Fingerprint,
+    known: Mapping[date, Fingerprint],
+    months: Mapping[date, Fingerprint],
+    own: Sequence[Finding],
 ) -> tuple[list[Recognised], frozenset[str]]:
     """The faults of columns, and the columns that have a fault or whose values lie farther from the usual than ever."""
     found: list[Recognised] = []
@@ -116,21 +144,48 @@ def _of_columns(
         before = _usual_column(name, day, rows, known, own)
         if not column.rows or len(before) < LEAST_DAYS:
             continue
-        of_days = list(before.values())
-        fault = presence_fault(name, column, of_days)
-        if column.kind == "number":
-            far = distances(column, of_days)
-            moved |= {name} if far is not None and far.moved else set()
-            fault = fault or number_fault(name, column, of_days, far)
-        elif column.kind == "text":
-            fault = fault or category_fault(name, column, of_days)
-        elif name in rows.times and fault is None:
-            fault = shifted_clock(name, day, column, before)
+        fault, has_moved = _of_column(name, day, column, before, rows.times)
+        if fault is None and not has_moved:
+            continue
+        if _is_of_every_month(name, day, column, rows, months, own):
+            continue
+        moved |= {name} if has_moved else set()
         if fault is None or float(fault.figures.get("hours", 0)) in clocks:
             continue  # times of an event that are shifted together are one fault
         clocks |= {float(fault.figures["hours"])} if fault.kind == "clock_shifted" else set()
         found.append(fault)
     return found, frozenset(moved | {one.column for one in found})
+
+
+def _is_of_every_month(
+    name: str,
+    day: date,
+    column: ColumnPrint,
+    rows: RowSet,
+    months: Mapping[date, Fingerprint],
+    own: Sequence[Finding],
+) -> bool:
+    """Whether the column is as on the same day of an earlier month, or of two where it was told as a fault there."""
+    every, without_fault = _usual_column(name, day, rows, months, ()), _usual_column(name, day, rows, months, own)
+    alike = [one for one in every if _of_column(name, day, column, {one: every[one]}, rows.times) == (None, False)]
+    return len(alike) >= _TWICE or any(one in without_fault for one in alike)
+
+
+def _of_column(
+    name: str, day: date, column: ColumnPrint, before: Mapping[date, ColumnPrint], times: Collection[str]
+) -> tuple[Recognised | None, bool]:
+    """The fault of a column beside the days before, and whether its values lie farther from theirs than ever."""
+    of_days = list(before.values())
+    fault, has_moved = presence_fault(name, column, of_days), False
+    if column.kind == "number":
+        far = distances(column, of_days)
+        has_moved = far is not None and far.moved
+        fault = fault or number_fault(name, column, of_days, far)
+    elif column.kind == "text":
+        fault = fault or category_fault(name, column, of_days)
+    elif name in times and fault is None:
+        fault = shifted_clock(name, day, column, before)
+    return fault, has_moved
 
 
 def _usual(known: Mapping[date, _Found], own: Sequence[Finding], kind: FaultKind) -> dict[date, _Found]:

@@ -25,7 +25,8 @@ from resources.errors import LooplineError
 from resources.naming import is_version
 
 KeyRole = Literal["decide", "explain", "feedback", "operate"]
-"""What a key may do: ask for decisions; read earlier ones; post events, outcomes and reviews; read metrics."""
+"""What a key may do: ask for decisions; read earlier ones and cases for review; post events, outcomes and reviews; read
+metrics."""
 ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
 
 _KEY = re.compile(r"llk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")

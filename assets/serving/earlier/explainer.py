@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from assets.bundle.bundle import Bundle
 from assets.bundle.released import released_bundle
 from assets.bundle.scorer import Scorer
 from assets.serving.decision import Decision, Reason, reason_record
@@ -45,6 +46,14 @@ class Explainer:
             NoDecision: The id has another form, or no decision with it was recorded.
         """
         return find_decision(self._folder, decision_id)
+
+    def bundle_of(self, record: Decision) -> Bundle:
+        """The bundle that decided.
+
+        Raises:
+            RolloutError: It is not published, or the store cannot be reached.
+        """
+        return self._scorer(record).bundle
 
     def explain(self, decision_id: str) -> dict[str, Any]:
         """The whole record of a decision, and its reasons: for an accepted one they are computed from the record.

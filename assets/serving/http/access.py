@@ -26,17 +26,23 @@ ROUTES: Mapping[str, Needed] = {
     "/decisions/{decision_id}": "explain",
     "/events": "feedback",
     "/outcomes": "feedback",
-    "/reviews": "feedback",
+    "/reviews": "explain",
+    "/reviews/{decision_id}": "explain",
     "/products": "any",
     "/openapi.json": "any",
     "/metrics": "operate",
     # A page without data of its own: it asks for a key before it reads /openapi.json.
     "/docs": "open",
+    # The same of the page for reviewers, which reads /reviews.
+    "/review": "open",
     # Probes of a container say whether it works, and nothing else; the server answers them.
     "/livez": "open",
     "/readyz": "open",
 }
 """For each path what a request needs; `{…}` stands for one part of a path."""
+
+_WRITING: Mapping[tuple[str, str], Needed] = {("POST", "/reviews"): "feedback"}
+"""What a request needs that writes where others read."""
 
 UNBOUNDED = ("/livez", "/readyz", "/metrics")
 """What is answered however many requests are under way: who watches the service must see that it is busy."""
@@ -53,6 +59,11 @@ ROUTE = "loopline.route"
 _PATTERNS = {route.split("{")[0]: route for route in ROUTES if "{" in route}
 _PROBES = ("/livez", "/readyz")
 _UNCOUNTED = ("open", "any", "operate")
+
+
+def needed_by(method: str, route: str) -> Needed:
+    """What a request with a method needs on a route of the table."""
+    return _WRITING.get((method, route), ROUTES[route])
 
 
 def route_of(path: str) -> str | None:
@@ -102,7 +113,7 @@ class Gate:
             )
 
     async def _enter(self, application: "Application", route: str, scope: Scope, receive: Receive, send: Send) -> None:
-        needed = ROUTES[route]
+        needed = needed_by(scope["method"], route)
         caller = application.access.judge(needed, scope["headers"])
         if isinstance(caller, Refused):
             application.metrics.refused.labels(caller.why).inc()

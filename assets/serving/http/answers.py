@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from assets.serving.decision import CannotReplay, NoDecision
 from assets.serving.earlier.marks import OtherBody
 from assets.serving.log.writer import DecisionLogError, DiskFull
+from assets.serving.queued import QueueError
 from assets.serving.requests.parse import NoChampion, NotRolledOut, RequestError, StaleEvents
 from resources.online_store.errors import StoreError
 from resources.rollout_store.manifest import RolloutError
@@ -52,7 +53,7 @@ def refusal(status: int, sentence: str, *, headers: dict[str, str] | None = None
 
 
 REFUSED = (RequestError, NotRolledOut, NoChampion, StaleEvents, DecisionLogError, TimeoutError, StoreError,
-           NoDecision, CannotReplay, OtherBody, RolloutError)  # fmt: skip
+           NoDecision, CannotReplay, OtherBody, RolloutError, QueueError)  # fmt: skip
 """The errors that are answers; any other is a fault of the service."""
 
 
@@ -85,6 +86,10 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(404, "unknown_decision", str(error))
         case CannotReplay():
             return Refusal(409, "unexplained", str(error))
+        case QueueError():
+            _LOG.error("a review queue was not read: %s", error)
+            sentence = "the review queue cannot be read now; the service's log says why; try again later"
+            return Refusal(503, "queue", sentence)
         case RolloutError():
             _LOG.error("a decision was not explained: %s", error)
             return Refusal(503, "unexplained", "the bundle that decided cannot be fetched now; try again later")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.serving.access.access import Needed
-from assets.serving.http.access import ROUTES
+from assets.serving.http.access import needed_by
 from assets.serving.http.schemas import (
     PLAIN_TEXT,
     event_schema,
@@ -134,10 +134,18 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
         }},
         "/reviews": {"post": {
-            "summary": "A person's outcome of a decision that neither accepted nor refused; it is on disk before it is "
-            "answered, and counts once",
+            "summary": "A person's word on a decision that neither accepted nor refused, or is in the review queue; it "
+            "is on disk before it is answered, and counts once",
             "requestBody": _body(reviews, {}, told_apart=False),
             "responses": kept | _errors("400", "404", "409", "413", "429", "503", "504", "507"),
+        }, "get": {
+            "summary": "The cases that wait for a person's word, of each product, the most urgent first",
+            "responses": _answer("the review queues", {"type": "object"}) | _errors("429", "503", "504"),
+        }},
+        "/reviews/{decision_id}": {"get": {
+            "summary": "One case for a person: its features in words, score, reasons, and why somebody is asked",
+            "parameters": [by_id],
+            "responses": _answer("the case", {"type": "object"}) | _errors("404", "409", "429", "503", "504"),
         }},
         "/products": {"get": {
             "summary": "What is live: bundles, request fields, the state of the online store",
@@ -146,6 +154,9 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
         "/openapi.json": {"get": {"summary": "This document", "responses": _answer("OpenAPI 3.1", {"type": "object"})}},
         "/metrics": {"get": {"summary": "Metrics for Prometheus", "responses": {"200": {"description": "text"}}}},
         "/docs": {"get": {"summary": "This document for people", "responses": {"200": {"description": "HTML"}}}},
+        "/review": {"get": {
+            "summary": "The page on which people give a word", "responses": {"200": {"description": "HTML"}},
+        }},
         "/livez": {"get": {"summary": "200 while it works", "responses": {"200": {"description": "it works"}}}},
         "/readyz": {"get": {
             "summary": "200 once a champion is loaded, until the service is asked to end",
@@ -155,18 +166,18 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
 
 
 def _secured(path: str, item: dict[str, Any]) -> dict[str, Any]:
-    needed: Needed = ROUTES[path]
+    return {method: _keyed(needed_by(method.upper(), path), one) for method, one in item.items()}
+
+
+def _keyed(needed: Needed, operation: dict[str, Any]) -> dict[str, Any]:
     if needed == "open":
-        return {method: {**one, "security": []} for method, one in item.items()}
+        return {**operation, "security": []}
     words = "any valid key" if needed == "any" else f"a key that may `{needed}`"
     return {
-        method: {
-            **one,
-            "security": _KEY,
-            "description": f"Needs {words}, where keys are required.",
-            "responses": one["responses"] | _errors("401", "403"),
-        }
-        for method, one in item.items()
+        **operation,
+        "security": _KEY,
+        "description": f"Needs {words}, where keys are required.",
+        "responses": operation["responses"] | _errors("401", "403"),
     }
 
 

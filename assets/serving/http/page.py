@@ -1,11 +1,14 @@
-"""The page that shows the OpenAPI document to people.
+"""The pages of the service: its interface as a document, and the cases that people review.
 
-Belongs here: reading the page from the package. Does not belong here: the document (`openapi.py`), which the page
-fetches by itself. It loads nothing from anywhere else.
+Belongs here: reading the pages from the package. Does not belong here: the document (`openapi.py`) and the cases
+(`assets.serving.reviewing`), which the pages fetch by themselves. They load nothing from anywhere else.
 """
 
 from functools import cache
 from importlib.resources import files
+from typing import Literal
+
+Page = Literal["page", "review"]
 
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -13,10 +16,10 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-"""A key is typed into the page: a browser lets it reach this service and nobody else."""
+"""A key is typed into a page: a browser lets it reach this service and nobody else."""
 
 
 @cache
-def page() -> str:
-    """The page's HTML."""
-    return (files("assets.serving.http") / "page.html").read_text(encoding="utf-8")
+def page(name: Page = "page") -> str:
+    """The HTML of a page: `page` shows the interface, `review` the cases."""
+    return (files("assets.serving.http") / f"{name}.html").read_text(encoding="utf-8")

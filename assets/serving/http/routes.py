@@ -10,16 +10,20 @@ codes of errors (`answers.py`), deciding (`assets.serving.decider`), the server 
     POST /events           {"product": …, "source": …, "event": {…}}             → whether it was new
     POST /outcomes         {"product": …, "outcome_id": …, "row_id": …, …}       → since when it is known, its revision
     POST /reviews          {"decision_id": …, "outcome": …, "by": …, …}          → the same
+    GET  /reviews                                                                → the cases that wait for a word
+    GET  /reviews/ID                                                             → one case, for a person
     GET  /products                                                               → what is live
     GET  /metrics                                                                → Prometheus's text format
     GET  /openapi.json, /docs                                                    → the interface itself
+    GET  /review                                                                 → a page for those who give a word
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -56,6 +60,10 @@ class _BodyTooLarge(LooplineError):
     """A body is larger than the limit."""
 
 
+class _Busy(LooplineError):
+    """So many others are read already."""
+
+
 def http_app(open_application: "Callable[[], Application]") -> Starlette:
     """The ASGI application; it opens the decision service when the server starts and closes it when the server stops.
 
@@ -80,23 +88,26 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
             await asyncio.to_thread(application.close)
             app.state.application = None
 
-    handlers: Mapping[str, tuple[str, Callable[[Request], Awaitable[Response]]]] = {
-        "/decide": ("POST", _bounded(decide)),
-        "/decide/many": ("POST", _bounded(decide_many)),
-        "/decisions/{decision_id}": ("GET", _bounded(_explain)),
-        "/events": ("POST", _bounded(_events)),
-        "/outcomes": ("POST", _bounded(post_outcome)),
-        "/reviews": ("POST", _bounded(post_review)),
-        "/products": ("GET", _products),
-        "/metrics": ("GET", _metrics),
-        "/openapi.json": ("GET", _openapi),
-        "/docs": ("GET", _docs),
+    handlers: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
+        ("POST", "/decide"): _bounded(decide),
+        ("POST", "/decide/many"): _bounded(decide_many),
+        ("GET", "/decisions/{decision_id}"): _bounded(_explain),
+        ("POST", "/events"): _bounded(_events),
+        ("POST", "/outcomes"): _bounded(post_outcome),
+        ("POST", "/reviews"): _bounded(post_review),
+        ("GET", "/reviews"): _bounded(_waiting),
+        ("GET", "/reviews/{decision_id}"): _bounded(_case),
+        ("GET", "/products"): _products,
+        ("GET", "/metrics"): _metrics,
+        ("GET", "/openapi.json"): _openapi,
+        ("GET", "/docs"): _docs,
+        ("GET", "/review"): _review,
     }
-    undeclared = handlers.keys() - ROUTES.keys()
+    undeclared = {path for _, path in handlers} - ROUTES.keys()
     if undeclared:
         raise LooplineError(f"routes {', '.join(sorted(undeclared))} are not in the table of `access.py`; declare them")
     return Starlette(
-        routes=[Route(path, _in_time(handler), methods=[method]) for path, (method, handler) in handlers.items()],
+        routes=[Route(path, _in_time(handler), methods=[method]) for (method, path), handler in handlers.items()],
         middleware=[Middleware(Gate)],
         lifespan=lifespan,
         exception_handlers={Exception: _unforeseen},
@@ -181,6 +192,9 @@ def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 async def _answered(handler: Handler, request: Request, body: bytes, application: "Application") -> Response:
     try:
         return await handler(request, body, application)
+    except _Busy as error:
+        application.metrics.count_refused(OVERLOADED[0])
+        return refusal(503, str(error), headers={"Retry-After": "1"})
     except REFUSED as error:
         refused = refusal_of(error)
         application.metrics.count_refused(refused.why)
@@ -188,16 +202,32 @@ async def _answered(handler: Handler, request: Request, body: bytes, application
 
 
 async def _explain(request: Request, _body: bytes, application: "Application") -> Response:
-    # Searching the log takes neither the threads that decide nor, while it is slow, the places of their requests.
+    return JSONResponse(
+        await _read(request, partial(application.explainer.explain, request.path_params["decision_id"]))
+    )
+
+
+async def _waiting(request: Request, _body: bytes, application: "Application") -> Response:
+    return JSONResponse({"products": await _read(request, application.reviews.waiting)})
+
+
+async def _case(request: Request, _body: bytes, application: "Application") -> Response:
+    return JSONResponse(await _read(request, partial(application.reviews.case, request.path_params["decision_id"])))
+
+
+async def _read(request: Request, read: Callable[[], Any]) -> Any:
+    """What is read of logs and stores: it takes neither the threads that decide nor, while it is slow, their places.
+
+    Raises:
+        _Busy: So many others wait for the same.
+    """
     state = request.app.state
     waiting: int = getattr(state, "explaining", 0)
     if waiting >= _MOST_EXPLAINED:
-        application.metrics.count_refused(OVERLOADED[0])
-        return refusal(503, "the service explains other decisions; try again", headers={"Retry-After": "1"})
+        raise _Busy("the service explains other decisions; try again")
     state.explaining = waiting + 1
     try:
-        found = await in_thread(state.reader, application.explainer.explain, request.path_params["decision_id"])
-        return JSONResponse(found)
+        return await in_thread(state.reader, read)
     finally:
         state.explaining -= 1
 
@@ -225,6 +255,10 @@ async def _openapi(request: Request) -> Response:
 
 async def _docs(_request: Request) -> Response:
     return HTMLResponse(page(), headers=PAGE_HEADERS)
+
+
+async def _review(_request: Request) -> Response:
+    return HTMLResponse(page("review"), headers=PAGE_HEADERS)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

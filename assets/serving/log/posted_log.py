@@ -97,6 +97,20 @@ class PostedLog:
             self._log.put(path, line).result(_SECONDS)
             return Kept(known_at, len(before), "revised" if before else "added")
 
+    def count(self, product: str, source: str, rules: SourceRules, posted: PostedRules, row_id: str) -> int:
+        """How many different contents of an id were kept, by any process.
+
+        Raises:
+            DecisionLogError: A file is damaged.
+        """
+        folder = self._folder / checked_name(product, "product") / checked_name(source, "source")
+        with self._lock:
+            if not folder.is_dir():
+                return 0
+            known = self._known.setdefault(folder, _Known(folder, rules, posted))
+            known.read_on(date.min if self._any_time else datetime.now(UTC).date() - _RECENT)
+            return len(known.of(_digest(row_id)))
+
     @staticmethod
     def _known_at(
         posted: PostedRules, row: PostedRow, before: tuple[tuple[bytes, int], ...], now: datetime

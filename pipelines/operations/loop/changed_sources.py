@@ -14,7 +14,7 @@ from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.lake.origins import source_origins
-from resources.slots import Hour, Slot, named
+from resources.slots import Slot, length_name, named
 
 
 def days_changed_at_source(
@@ -43,7 +43,6 @@ def days_changed_at_source(
             found[name] = reader.changed(recorded)
         if found[name]:
             first, more = min(found[name]), len(found[name]) - 1
-            length = "hour" if isinstance(first, Hour) else "day"
-            others = f" and {more} more {length}s" if more else ""
+            others = f" and {more} more {length_name(first)}s" if more else ""
             progress(f"source {source.name} has changed since it was read: {named(first)}{others} is read again")
     return found

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.slots import Hour, Slot, day_of, first_hour, slots_between
+from resources.slots import Slot, day_of, first_of, slots_between
 from resources.sources.databases.days import DatabaseRows, day_at_start
 from resources.sources.readers import DayRows, Reader, table_digest
 from resources.sources.times import slot_type, slots, table_with_offsets, with_known
@@ -32,7 +32,7 @@ def slots_of(texts: pa.ChunkedArray, wanted: DatabaseRows, after: timedelta | No
     if not found.null_count:
         return found
     days = [_odd_day(text, wanted, after) for text in texts.filter(pc.is_null(found)).to_pylist()]
-    odd = pa.array([first_hour(day) if isinstance(like, Hour) else day for day in days], slot_type(like))
+    odd = pa.array([first_of(day, like) for day in days], slot_type(like))
     return pc.replace_with_mask(found.combine_chunks(), pc.is_null(found).combine_chunks(), odd)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.slots import Hour, Slot, day_of, first_hour, hours_of
+from resources.slots import Hour, Slot, day_of, first_of, hours_of
 from resources.sources.files.form import FileForm
 from resources.sources.files.parsed import FileRows, Unreadable
 from resources.sources.times import (
@@ -73,7 +73,7 @@ def is_plain(form: FileForm, like: Slot) -> bool:
 
 def units(form: FileForm, asked: Sequence[Slot]) -> Iterator[Unit]:
     """The units that may hold rows of consecutive days, or hours, in the order of time."""
-    first_of_all = first_hour(form.first_day) if isinstance(asked[0], Hour) else form.first_day
+    first_of_all = first_of(form.first_day, asked[0])
     if form.is_whole:
         yield Unit(form.pattern, None, None, None, first_of_all)
         return

@@ -2,16 +2,23 @@
 
 Belongs here: asking an API for a day, page by page, what its answers mean, and which days it answers differently now.
 Does not belong here: one question and its retries (`client.py`), the meaning of columns.
+
+An API that takes the ends of a window is asked for an hour as it is for a day. Any other one answers with a day: it is
+asked once for the hours of a day, whose rows are divided by their time. A row whose time cannot be read belongs to the
+day or the window that was asked for, and there to the first hour.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from resources.slots import Hour, Slot, day_of, days_of, end_of, first_of, named, slot_holding, start_of
 from resources.sources.http.client import ApiClient, hidden
 from resources.sources.readers import (
     Closing,
@@ -22,7 +29,7 @@ from resources.sources.readers import (
     objects_table,
     table_digest,
 )
-from resources.sources.times import days, moments, table_with_offsets, with_known
+from resources.sources.times import moments, slot_type, slots, table_with_offsets, with_known
 
 _PAGES = 10_000
 _MOST_TAGS = 100
@@ -89,15 +96,15 @@ class HttpReader(Closing):
             most_a_second=form.most_a_second,
         )  # fmt: skip
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The rows of each day.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of each day, or hour.
 
         Raises:
             SourceUnavailable: The server does not answer, is busy, or cut its answer short.
             SourceBroken: It refuses, or its answer is not of the form.
         """
-        for day in days:
-            yield self._day(day)
+        for asked, wanted in groupby(days, self._asked):
+            yield from self._answered(asked, tuple(wanted))
 
     def fields(self, day: date) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """Of an answer that is an object: its fields with arrays of objects, and its other fields; else `None`.
@@ -111,37 +118,67 @@ class HttpReader(Closing):
         arrays = [name for name, value in content.items() if isinstance(value, list) and _are_objects(value)]
         return tuple(arrays), tuple(name for name in content if name not in arrays)
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """See `Reader.changed`. Asks for the last days whose answers had ETags; for others the API is not asked."""
-        tagged = [day for day in sorted(recorded)[-_OVERLAP:] if recorded[day].get("tags")]
-        return frozenset(day for day in tagged if self._has_changed(day, recorded[day]))
+        last = days_of(recorded)[-_OVERLAP:]
+        tagged = [slot for slot in sorted(recorded) if day_of(slot) in last and recorded[slot].get("tags")]
+        late: set[Slot] = set()
+        for asked, wanted in groupby(tagged, self._asked):
+            known = tuple(wanted)
+            if not self._holds(asked, [dict(recorded[slot]["tags"]) for slot in known]):
+                now = self._answered(asked, known)
+                late |= {found.day for found in now if found.origin["digest"] != recorded[found.day]["digest"]}
+        return frozenset(late)
 
-    def _has_changed(self, day: date, origin: Mapping[str, Any]) -> bool:
-        where, pages = self._where(day), dict(origin["tags"]).items()
+    def _asked(self, slot: Slot) -> Slot:
+        """The day, or the hour, for which the API is asked to have the rows of a slot."""
+        asked = slot - (self._form.known_after or timedelta(0))
+        return asked if self._form.until_parameter else day_of(asked)
+
+    def _holds(self, asked: Slot, tags: Sequence[Mapping[str, str]]) -> bool:
+        """Whether the API still gives an answer with the same tags each time it was asked.
+
+        Args:
+            tags: Of each page of an answer. The hours of a day may be of several answers: the rows tell which changed.
+        """
+        if any(one != tags[0] for one in tags):
+            return False
+        where = self._where(asked)
         try:
-            if all(self._client.ask(self._client.joined(url), where, unless=tag) is None for url, tag in pages):
-                return False
+            return all(
+                self._client.ask(self._client.joined(url), where, unless=tag) is None for url, tag in tags[0].items()
+            )
         except SourceBroken:  # the address of a page, with its cursor, may hold for a while alone: the day tells
-            pass
-        return bool(self._day(day).origin["digest"] != origin["digest"])
+            return False
 
-    def _day(self, day: date) -> DayRows:
-        asked = day - (self._form.known_after or timedelta(0))
-        where, pages = self._where(day), list(self._pages(asked))
+    def _answered(self, asked: Slot, wanted: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of slots that are in one answer.
+
+        Args:
+            wanted: The slot that is asked for, as rows of it become known; or hours of a day that is asked for.
+        """
+        where, pages = self._where(wanted[0]), list(self._pages(asked))
         items = [item for page in pages for item in page.rows]
         try:
             rows: pa.Table = objects_table(items)
         except ValueError as error:
             raise SourceBroken(f"{where} did not answer with JSON ({error}); ask its owner") from error
-        if self._form.day_column and rows.num_columns:
-            rows = self._timed(rows, asked, where)
-        origin = {"url": hidden(pages[0].url), "pages": len(pages), "rows": len(items), "digest": table_digest(rows)}
+        is_divided = isinstance(wanted[0], Hour) and not isinstance(asked, Hour)
+        of_rows = None
+        if (self._form.day_column or is_divided) and rows.num_columns:
+            rows, known = self._timed(rows, asked, where)
+            if is_divided:
+                first = first_of(asked, wanted[0]) + (self._form.known_after or timedelta(0))
+                of_rows = pc.fill_null(slots(known, first), pa.scalar(first, slot_type(first)))
+        told = {"url": hidden(pages[0].url), "pages": len(pages)}
         if len(pages) <= _MOST_TAGS and all(page.tag for page in pages):
-            origin["tags"] = {page.url.raw_path.decode(): page.tag for page in pages}
-        return DayRows(day, rows, origin=origin)
+            told["tags"] = {page.url.raw_path.decode(): page.tag for page in pages}
+        for slot in wanted:
+            own = rows if of_rows is None else rows.filter(pc.equal(of_rows, pa.scalar(slot, of_rows.type)))
+            yield DayRows(slot, own, origin={**told, "rows": own.num_rows, "digest": table_digest(own)})
 
-    def _timed(self, rows: pa.Table, asked: date, where: str) -> pa.Table:
-        """The rows with their times, if they are of the day that was asked for.
+    def _timed(self, rows: pa.Table, asked: Slot, where: str) -> tuple[pa.Table, pa.ChunkedArray]:
+        """The rows with their times, if they are of the day or window that was asked for; when each became known.
 
         Raises:
             SourceBroken: One is not, or they have no such column.
@@ -150,29 +187,30 @@ class HttpReader(Closing):
         if form.day_column not in rows.column_names:
             raise SourceBroken(f"{where} answered without '{form.day_column}', which day_column names; ask its owner")
         rows = table_with_offsets(rows, [form.day_column, *form.times], form.zone)
-        others = set(days(moments(rows[form.day_column], form.zone)).to_pylist()) - {asked, None}
-        if others:
+        at = moments(rows[form.day_column], form.zone)
+        others = at.filter(pc.fill_null(pc.not_equal(slots(at, asked), pa.scalar(asked, slot_type(asked))), False))
+        if len(others):
             raise SourceBroken(
-                f"{where} answered with a row of {min(others)}, and was asked for {asked}; check day_parameter= and "
-                f"zone=, or ask its owner"
+                f"{where} answered with a row of {slot_holding(pc.min(others).as_py(), asked)}, and was asked for "
+                f"{asked}; check day_parameter= and zone=, or ask its owner"
             )
-        return with_known(rows, form.day_column, form.known_after, form.zone)[0]
+        return with_known(rows, form.day_column, form.known_after, form.zone)
 
-    def _first(self, day: date) -> httpx.URL:
-        """The address of the first page of a day."""
+    def _first(self, asked: Slot) -> httpx.URL:
+        """The address of the first page of a day or, of an API with windows, of an hour."""
         form = self._form
-        params = {form.day_parameter: day.isoformat()}
+        params = {form.day_parameter: str(asked)}
         if form.until_parameter:
-            midnights = (f"{each.isoformat()}T00:00:00Z" for each in (day, day + timedelta(days=1)))
-            params = dict(zip((form.day_parameter, form.until_parameter), midnights, strict=True))
+            ends = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (start_of(asked), end_of(asked)))
+            params = dict(zip((form.day_parameter, form.until_parameter), ends, strict=True))
         if form.page_size is not None:
             params |= {form.limit_parameter: str(form.page_size), form.offset_parameter: "0"}
         return self._client.url(form.path, params)
 
-    def _pages(self, day: date) -> Iterator[_Page]:
-        """The pages of a day, in their order."""
-        form, where = self._form, self._where(day)
-        url: httpx.URL | None = self._first(day)
+    def _pages(self, slot: Slot) -> Iterator[_Page]:
+        """The pages of a day, or an hour, in their order."""
+        form, where = self._form, self._where(slot)
+        url: httpx.URL | None = self._first(slot)
         asked: set[httpx.URL] = set()
         place, before = 0, None
         while url is not None:
@@ -192,8 +230,8 @@ class HttpReader(Closing):
                 place, before = place + len(page.rows), page.rows
                 url = page.url.copy_set_param(form.offset_parameter, str(place))
 
-    def _where(self, day: date) -> str:
-        return f"source {self._form.source}, day {day}: {hidden(self._client.url(self._form.path, {}))}"
+    def _where(self, slot: Slot) -> str:
+        return f"source {self._form.source}, {named(slot)}: {hidden(self._client.url(self._form.path, {}))}"
 
     def _page(self, url: httpx.URL, where: str) -> _Page:
         """One page.

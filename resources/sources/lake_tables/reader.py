@@ -1,12 +1,13 @@
 """The reader of a lake's table of others: of its rows by a time in a column, at a pinned or at the newest version.
 
-Belongs here: which files of a version may hold rows of a day, and the rows of a day as text. Does not belong here: the
-format of the table (`delta.py`, `iceberg.py`), its changes (`changes.py`), this project's own lake.
+Belongs here: which files of a version may hold rows of a day, and the rows of a day, or an hour, as text. Does not
+belong here: the format of the table (`delta.py`, `iceberg.py`), its changes (`changes.py`), this project's own lake.
 
 Every row belongs to one day, whatever days are asked for: the UTC day on which it became known. A row whose time is
 missing or cannot be read belongs to the product's first day. The log tells of each file between which times its rows
 are; a file of which it tells nothing may hold rows of every day. A day whose files are others than when it was read is
-read again, and has changed only if its rows have.
+read again, and has changed only if its rows have. Of an hour the files are those of its day; its rows are found as
+those of a day are.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.naming import days_between
+from resources.slots import Slot, day_of, days_of, first_of, named, slots_between
 from resources.sources.lake_tables.rows import (
     DataFile,
     LakeFormat,
@@ -30,7 +31,7 @@ from resources.sources.lake_tables.rows import (
     text_rows,
 )
 from resources.sources.readers import Closing, DayRows, SourceBroken, in_one_order, table_digest
-from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, with_known
+from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, slot_type, slots, with_known
 
 _ONE = timedelta(days=1)
 
@@ -41,18 +42,20 @@ class LakeTableReader(Closing):
     def __init__(self, table: LakeFormat, wanted: LakeRows) -> None:
         self._table, self._wanted = table, wanted
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The rows of consecutive days.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of consecutive days, or hours.
 
         Raises:
             SourceUnavailable: The place does not answer.
             SourceBroken: There is no such table, version or column, or it needs what this reader does not have.
         """
-        where = f"source {self._wanted.source}, day {days[0]}"
+        where = f"source {self._wanted.source}, {named(days[0])}"
         with self._table.explained(where):
             version = self._table.at(self._wanted.version)
             files = self._files(version, where)
-            found = self._found(version, [file for file in files if any(self._may_hold(file, d) for d in days)], days)
+            found = self._found(
+                version, [file for file in files if any(self._may_hold(file, d) for d in days_of(days))], days
+            )
         for day in days:
             rows = in_one_order(found[day], self._wanted.day_column)
             origin = {
@@ -77,18 +80,18 @@ class LakeTableReader(Closing):
             empty = version.schema.empty_table()
             return text_rows(first_and_last(chain([empty], version.rows(files, column, None)), most), self._wanted)
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """See `Reader.changed`. Reads the log, and the rows of days of which the log has other files now."""
         known = {day: origin for day, origin in recorded.items() if "files" in origin}
         if not known:
             return frozenset()
-        where = f"source {self._wanted.source}, day {min(known)}"
+        where = f"source {self._wanted.source}, {named(min(known))}"
         with self._table.explained(where):
             files = self._files(self._table.at(self._wanted.version), where)
         suspect = [day for day in sorted(known) if self._print(files, day) != known[day]["files"]]
         if not suspect:
             return frozenset()
-        now = self.read(days_between(suspect[0], suspect[-1]))
+        now = self.read(slots_between(suspect[0], suspect[-1]))
         return frozenset(
             found.day for found in now if known.get(found.day, found.origin)["digest"] != found.origin["digest"]
         )
@@ -111,25 +114,29 @@ class LakeTableReader(Closing):
         is_between = file.first + after - _ONE <= day <= file.last + after + 2 * _ONE
         return is_between or (file.may_be_odd and day == self._wanted.first_day)
 
-    def _print(self, files: Sequence[DataFile], day: date) -> str:
-        """A digest of the names of the files that may hold rows of a day; a file never changes under its name."""
-        names = sorted(file.name for file in files if self._may_hold(file, day))
+    def _print(self, files: Sequence[DataFile], slot: Slot) -> str:
+        """A digest of the names of the files that may hold rows of a day, or of the day of an hour.
+
+        A file never changes under its name.
+        """
+        names = sorted(file.name for file in files if self._may_hold(file, day_of(slot)))
         return hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
 
-    def _found(self, version: Version, files: Sequence[DataFile], asked: Sequence[date]) -> dict[date, pa.Table]:
-        """The rows of each of the days."""
+    def _found(self, version: Version, files: Sequence[DataFile], asked: Sequence[Slot]) -> dict[Slot, pa.Table]:
+        """The rows of each of the days, or hours."""
         wanted = self._wanted
         after = wanted.known_after or timedelta(0)
-        needed = Needed(asked[0] - after - 2 * _ONE, asked[-1] - after + 2 * _ONE, wanted.first_day in asked)
-        parts: dict[date, list[pa.Table]] = {day: [] for day in asked}
+        days, odd = days_of(asked), pa.scalar(first_of(wanted.first_day, asked[0]), slot_type(asked[0]))
+        needed = Needed(days[0] - after - 2 * _ONE, days[-1] - after + 2 * _ONE, wanted.first_day in days)
+        parts: dict[Slot, list[pa.Table]] = {slot: [] for slot in asked}
         empty, _ = self._known(text_rows(version.schema.empty_table(), wanted))
         for part in version.rows([file.name for file in files], wanted.day_column, needed):
             rows, known = self._known(text_rows(part, wanted))
-            numbers = pc.fill_null(days(known), pa.scalar(wanted.first_day, pa.date32()))
-            for day in pc.unique(numbers).to_pylist():
-                if day in parts:
-                    parts[day].append(rows.filter(pc.equal(numbers, pa.scalar(day, pa.date32()))))
-        return {day: pa.concat_tables([empty, *of_day]) for day, of_day in parts.items()}
+            found = pc.fill_null(slots(known, asked[0]), odd)
+            for slot in pc.unique(found).to_pylist():
+                if slot in parts:
+                    parts[slot].append(rows.filter(pc.equal(found, pa.scalar(slot, found.type))))
+        return {slot: pa.concat_tables([empty, *of_slot]) for slot, of_slot in parts.items()}
 
     def _known(self, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
         wanted = self._wanted

@@ -1,4 +1,4 @@
-"""Kafka as a source: the messages of a topic that arrived on a day.
+"""Kafka as a source: the messages of a topic that arrived on a day, or in an hour.
 
 Belongs here: finding the offsets of a day and reading exactly these. Does not belong here: the meaning of messages.
 Partitions are assigned, not subscribed to: a group would wait for its members, and the rows of a day must not depend on
@@ -7,13 +7,13 @@ other readers.
 A message belongs to the UTC day of its timestamp. Where the broker sets the timestamps, they rise, and the reader
 stops after the last day; where producers set them, it reads to the end, since a clock may be ahead or behind. A
 timestamp that is not believed (`arrivals.py`) leaves the message to the day of the message before it. So each message
-belongs to one day, and a range of days has the same rows as its days one by one.
+belongs to one day, and a range of days has the same rows as its days one by one. All this holds for hours too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from itertools import tee
 from typing import Any, Self, cast
 
@@ -24,6 +24,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from resources.slots import Slot, first_of, named, start_of
 from resources.sources.readers import (
     DayRows,
     SourceBroken,
@@ -32,7 +33,7 @@ from resources.sources.readers import (
     message_text,
     objects_table,
 )
-from resources.sources.streams.arrivals import READ_TO, believed_day, days_of
+from resources.sources.streams.arrivals import READ_TO, believed_slot, slots_of
 from resources.sources.streams.kafka_broker import Broker, BrokerClient
 from resources.sources.streams.kafka_messages import is_end, time_of
 
@@ -42,14 +43,14 @@ _BEFORE = 100
 
 @dataclass(frozen=True)
 class _Arrived:
-    """The messages of one partition: the texts of each day, and the offset up to which it was read."""
+    """The messages of one partition: the texts of each day, or hour, and the offset up to which it was read."""
 
-    texts: dict[date, list[str]]
+    texts: dict[Slot, list[str]]
     end: int
 
 
 class KafkaReader:
-    """Days of a topic, by the timestamp that the broker keeps with each message.
+    """Days, or hours, of a topic, by the timestamp that the broker keeps with each message.
 
     Args:
         name: The source's name, for messages.
@@ -73,8 +74,8 @@ class KafkaReader:
         self._client = BrokerClient(broker, "loopline", wait_ms=50)  # the reader does not need new messages
         self._consumer = self._client.consumer
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The messages of consecutive days, partition by partition, in the order of their offsets.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The messages of consecutive days, or hours, partition by partition, in the order of their offsets.
 
         Raises:
             SourceUnavailable: The broker does not answer, or stops before the last offset.
@@ -86,7 +87,7 @@ class KafkaReader:
             origin = {READ_TO: {partition: arrived.end for partition, arrived in found.items()}}
             yield _parsed(day, [text for arrived in found.values() for text in arrived.texts[day]], origin)
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """Those of the days for which messages came after they were read.
 
         Args:
@@ -103,7 +104,7 @@ class KafkaReader:
         if not read_to:
             return frozenset()
         day = min(read_to)
-        late: set[date] = set()
+        late: set[Slot] = set()
         with self._answers(day):
             for partition in self._partitions(day):
                 since = min(offsets.get(partition, 0) for offsets in read_to.values())
@@ -113,17 +114,19 @@ class KafkaReader:
                         late.add(of_day)
         return frozenset(late)
 
-    def _partitions(self, day: date) -> tuple[int, ...]:
+    def _partitions(self, day: Slot) -> tuple[int, ...]:
         topics = self._consumer.list_topics(self._topic, timeout=self._timeout).topics
         found = topics.get(self._topic)
         if found is None or found.error is not None or not found.partitions:
-            raise SourceBroken(f"source {self._name}, day {day}: no topic '{self._topic}'; ask the owner of the stream")
+            raise SourceBroken(
+                f"source {self._name}, {named(day)}: no topic '{self._topic}'; ask the owner of the stream"
+            )
         return tuple(sorted(found.partitions))
 
-    def _arrived(self, partition: int, days: Sequence[date]) -> _Arrived:
+    def _arrived(self, partition: int, days: Sequence[Slot]) -> _Arrived:
         """Reads the partition once, from the first message that may be of these days."""
         oldest, start, end = self._stretch(partition, _millis(days[0]))
-        texts: dict[date, list[str]] = {day: [] for day in days}
+        texts: dict[Slot, list[str]] = {day: [] for day in days}
         first, read_to = end, start
         # Some messages before the start tell the day of messages whose own timestamp is not believed.
         for offset, day, message in self._dated(days[0], partition, max(oldest, start - _BEFORE), end):
@@ -139,19 +142,19 @@ class KafkaReader:
             read_to = end
         if 0 < oldest >= first:
             raise SourceBroken(
-                f"source {self._name}, day {days[0]}: topic '{self._topic}' no longer has the messages before offset "
-                f"{oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or ask the "
-                f"owner to send it again"
+                f"source {self._name}, {named(days[0])}: topic '{self._topic}' no longer has the messages before "
+                f"offset {oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or ask "
+                f"the owner to send it again"
             )
         return _Arrived(texts, read_to)
 
-    def _dated(self, asked: date, partition: int, offset: int, end: int) -> Iterator[tuple[int, date | None, Message]]:
-        """Each message with its offset and its day."""
-        now = datetime.now(UTC)
+    def _dated(self, asked: Slot, partition: int, offset: int, end: int) -> Iterator[tuple[int, Slot | None, Message]]:
+        """Each message with its offset and its day or, where an hour is asked for, its hour."""
+        now, first = datetime.now(UTC), first_of(self._first_day, asked)
         one, other = tee(self._messages(asked, partition, offset, end))
-        days = days_of(believed_day(time_of(message), self._first_day, now) for message in other)
-        for message, day in zip(one, days, strict=True):
-            yield cast(int, message.offset()), day, message  # a message that was consumed has an offset
+        slots = slots_of(believed_slot(time_of(message), first, now) for message in other)
+        for message, slot in zip(one, slots, strict=True):
+            yield cast(int, message.offset()), slot, message  # a message that was consumed has an offset
 
     def _stretch(self, partition: int, moment: int) -> tuple[int, int, int]:
         """The oldest offset; an offset before which all messages are older than the moment (ms since 1970); the end."""
@@ -170,13 +173,13 @@ class KafkaReader:
         return oldest, end
 
     @contextmanager
-    def _answers(self, day: date) -> Iterator[None]:
+    def _answers(self, day: Slot) -> Iterator[None]:
         try:
             yield
         except KafkaException as error:
-            raise self._client.error(f"source {self._name}, day {day}", error) from error
+            raise self._client.error(f"source {self._name}, {named(day)}", error) from error
 
-    def _messages(self, day: date, partition: int, offset: int, end: int) -> Iterator[Message]:
+    def _messages(self, day: Slot, partition: int, offset: int, end: int) -> Iterator[Message]:
         if offset >= end:
             return
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
@@ -196,7 +199,8 @@ class KafkaReader:
                 return
             if ended is not None or not batch:
                 raise SourceUnavailable(
-                    f"source {self._name}, day {day}: the broker stopped at offset {offset} of {end}; run the day again"
+                    f"source {self._name}, {named(day)}: the broker stopped at offset {offset} of {end}; run the day "
+                    f"again"
                 )
 
     def __enter__(self) -> Self:
@@ -206,11 +210,11 @@ class KafkaReader:
         self._consumer.close()
 
 
-def _millis(day: date) -> int:
-    return int(datetime.combine(day, time(), UTC).timestamp()) * 1000
+def _millis(day: Slot) -> int:
+    return int(start_of(day).timestamp()) * 1000
 
 
-def _parsed(day: date, texts: Sequence[str], origin: dict[str, Any]) -> DayRows:
+def _parsed(day: Slot, texts: Sequence[str], origin: dict[str, Any]) -> DayRows:
     items, malformed = [], []
     for text in texts:
         item = json_object(text)

@@ -1,4 +1,4 @@
-"""A stream in a file: the lines that arrived on a day.
+"""A stream in a file: the lines that arrived on a day, or in an hour.
 
 Belongs here: finding the lines of days, and the days for which lines came later. Does not belong here: which arrivals
 are believed (`arrivals.py`), the meaning of lines, a broker (`kafka.py`).
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from resources.slots import Slot, first_of, named
 from resources.sources.readers import (
     Closing,
     DayRows,
@@ -20,7 +21,7 @@ from resources.sources.readers import (
     message_text,
     objects_table,
 )
-from resources.sources.streams.arrivals import READ_TO, believed_day, days_of
+from resources.sources.streams.arrivals import READ_TO, believed_slot, slots_of
 from resources.sources.streams.tails import arrival_of, moment_of
 
 
@@ -29,7 +30,7 @@ class StreamFileReader(Closing):
 
     A line belongs to the UTC day of its arrival, also if it states another time zone; the follower of the file
     (`tails.py`) does the same. A line without a believable arrival belongs to the day of the line before it, and at the
-    start of the file to the first day, so that every line belongs to a day.
+    start of the file to the first day, so that every line belongs to a day. All this holds for hours too.
 
     Args:
         first_day: No message arrived before this day.
@@ -40,8 +41,8 @@ class StreamFileReader(Closing):
         self._first_day, self._name_in_json = first_day, json.dumps(arrival_field).encode()
         self._stated = re.compile(re.escape(self._name_in_json) + rb'\s*:\s*"([^"\\]*)"')
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The lines of consecutive days, in the order of the file.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The lines of consecutive days, or hours, in the order of the file.
 
         Raises:
             SourceUnavailable: The file does not exist, or ends within a line of these days.
@@ -49,17 +50,18 @@ class StreamFileReader(Closing):
         """
         if not self._path.is_file():
             raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: no stream file {self._path}; start its producer, then run again"
+                f"source {self._name}, {named(days[0])}: no stream file {self._path}; start its producer, then run "
+                f"again"
             )
         size = self._path.stat().st_size
-        found: dict[date, list[bytes]] = {day: [] for day in days}
+        found: dict[Slot, list[bytes]] = {day: [] for day in days}
         last, line = None, b""
-        for _, line, last in self._dated(size):
+        for _, line, last in self._dated(size, days[0]):
             if last in found:
                 found[last].append(line)
         if size and last is None:
             raise SourceBroken(
-                f"source {self._name}, day {days[0]}: no line of {self._path} is a JSON object with a day in "
+                f"source {self._name}, {named(days[0])}: no line of {self._path} is a JSON object with a day in "
                 f"'{self._arrival}'; ask the owner of the stream"
             )
         for day in days:
@@ -67,7 +69,7 @@ class StreamFileReader(Closing):
                 self._check_whole(day, line)
             yield self._parse(day, found[day], size)
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """Those of the days for which lines came after they were read.
 
         Args:
@@ -79,14 +81,15 @@ class StreamFileReader(Closing):
         read_to = {day: int(origin.get(READ_TO, size)) for day, origin in recorded.items()}
         if size <= min(read_to.values()):
             return frozenset()
-        return frozenset(day for offset, _, day in self._dated(size) if day in read_to and offset >= read_to[day])
+        dated = self._dated(size, min(read_to))
+        return frozenset(day for offset, _, day in dated if day in read_to and offset >= read_to[day])
 
-    def _dated(self, size: int) -> Iterator[tuple[int, bytes, date | None]]:
-        """Each line of the first bytes of the file, with its offset and its day."""
-        now, offset = datetime.now(UTC), 0
-        believed = (believed_day(self._arrived(line), self._first_day, now) for line in self._lines(size))
-        for line, day in zip(self._lines(size), days_of(believed), strict=True):
-            yield offset, line, day
+    def _dated(self, size: int, like: Slot) -> Iterator[tuple[int, bytes, Slot | None]]:
+        """Each line of the first bytes of the file, with its offset and its day or, as `like` is one, its hour."""
+        now, offset, first = datetime.now(UTC), 0, first_of(self._first_day, like)
+        believed = (believed_slot(self._arrived(line), first, now) for line in self._lines(size))
+        for line, slot in zip(self._lines(size), slots_of(believed), strict=True):
+            yield offset, line, slot
             offset += len(line)
 
     def _lines(self, size: int) -> Iterator[bytes]:
@@ -102,15 +105,15 @@ class StreamFileReader(Closing):
             return moment_of(message_text(stated[0]))
         return arrival_of(_text(line), self._arrival)
 
-    def _check_whole(self, day: date, line: bytes) -> None:
+    def _check_whole(self, day: Slot, line: bytes) -> None:
         """Refuses the end of the file while its last line is being written; an object that is whole needs no break."""
         if not line.endswith(b"\n") and line and json_object(_text(line)) is None:
             raise SourceUnavailable(
-                f"source {self._name}, day {day}: {self._path} ends within a line ({len(line)} bytes without a line "
+                f"source {self._name}, {named(day)}: {self._path} ends within a line ({len(line)} bytes without a line "
                 f"break): it is still being written, or its writer stopped; the day waits: run it again later"
             )
 
-    def _parse(self, day: date, lines: Sequence[bytes], size: int) -> DayRows:
+    def _parse(self, day: Slot, lines: Sequence[bytes], size: int) -> DayRows:
         items: list[dict[str, Any]] = []
         malformed: list[str] = []
         for line in lines:

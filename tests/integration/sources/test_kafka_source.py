@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipelines.build import build_pipeline
 from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
+from resources.slots import Slot, hours_of
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 from resources.sources.streams.kafka import KafkaReader
 from resources.sources.streams.kafka_broker import Broker
@@ -99,7 +100,7 @@ def send(broker: str, topic: str, messages: Sequence[tuple[int, float, bytes]], 
     assert producer.flush(20) == 0
 
 
-def read(broker: str, days: Sequence[date], topic: str = "mixed", timeout: float = 10) -> list[DayRows]:
+def read(broker: str, days: Sequence[Slot], topic: str = "mixed", timeout: float = 10) -> list[DayRows]:
     with KafkaReader("repayments", Broker(broker), topic, timeout=timeout) as reader:
         return list(reader.read(days))
 
@@ -113,6 +114,34 @@ def test_each_day_has_what_arrived_on_it(mixed: str) -> None:
     assert [numbers(found[day]) for day in DAYS] == [[], ["0", "1"], ["3", "6", "8", "5"], [], ["7"], []]
     assert found[FIRST].rows.to_pydict() == {"n": ["0", "1"], "kind": ["paid", None], "amount": [None, "12.5"]}
     assert found[DAYS[2]].rows["kind"].to_pylist() == [None, None, None, "überfällig"], "text stays what it was"
+
+
+def test_each_hour_has_what_arrived_in_it_and_the_hours_of_a_day_are_the_day(mixed: str) -> None:
+    hours = [hour for day in DAYS for hour in hours_of(day)]
+    together = read(mixed, hours)
+    held = {str(found.day): (numbers(found), found.malformed) for found in together if numbers(found)}
+    assert held == {
+        "2026-01-01-00:00": (["0"], ()), "2026-01-01-01:00": (["1"], ()), "2026-01-02-00:00": (["3"], ()),
+        "2026-01-02-05:00": (["6"], ()), "2026-01-02-06:00": (["5"], ("[4]",)), "2026-01-02-16:00": (["8"], ()),
+        "2026-01-04-00:00": (["7"], ()),
+    }  # fmt: skip
+    assert [found.malformed for found in together if not numbers(found) and found.malformed] == [('{"n": 2',), ("",)]
+    for day in read(mixed, DAYS):
+        of_day = [found for found in together if found.day.date() == day.day]
+        assert sorted(number for found in of_day for number in numbers(found)) == sorted(numbers(day))
+    for hour in hours[24:60:7]:
+        (alone,) = read(mixed, [hour])
+        assert (alone.day, numbers(alone)) == (hour, held.get(str(hour), ([], ()))[0])
+
+
+def test_an_hour_for_which_messages_came_later_has_changed(broker: str) -> None:
+    make_topic(broker, "late_hours", partitions=1)
+    send(broker, "late_hours", [(0, 1.5, b'{"n": 1}'), (0, 2.5, b'{"n": 2}')])
+    with KafkaReader("repayments", Broker(broker), "late_hours", timeout=10) as reader:
+        origins = {found.day: found.origin for found in reader.read(hours_of(FIRST))}
+        assert reader.changed(origins) == frozenset()
+        send(broker, "late_hours", [(0, 1.75, b'{"n": 3}')])
+        assert list(map(str, reader.changed(origins))) == ["2026-01-01-01:00"]
 
 
 def test_what_is_no_object_is_kept_as_it_is(mixed: str) -> None:

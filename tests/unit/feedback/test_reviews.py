@@ -50,6 +50,7 @@ def test_outcomes_have_the_final_answer_and_who_gave_it(environment: Environment
         (referred.id, "stop", "K. Lee", 0),
         (referred.id, "let_through", "A. Roy", 1),
         (refused.id, "stop", "K. Lee", 1),
+        (own.id, "let_through", "K. Lee", 1),  # a second opinion: the decision was made
     )
     make(environment, product=REVIEWED)
     found = [(row["outcome"], row["final"], row["reviewed_by"]) for row in rows(lake)]

@@ -114,3 +114,16 @@ def test_the_card_lists_the_rules_with_their_owners_and_the_third_answer() -> No
         "| explored share of the refused | 0.02 |",
     ):
         assert words in card
+
+
+def test_the_card_counts_from_where_labels_and_features_are() -> None:
+    parts = evaluated_parts()
+    assert "was not yet recorded when this model was trained" in model_card(PRODUCT, parts)
+    counts = {"rows": 9, "label_source": {"payments": 8, "absence of an event": 1}, "revised": 2, "reviewed": 3}
+    card = model_card(PRODUCT, replace(parts, pins={**parts.pins, "provenance": counts}))
+    for words in (
+        "| rows with a label from payments | 8 |",
+        "| rows with a label from absence of an event | 1 |",
+        "| revised | 2 |",
+    ):
+        assert words in card

@@ -1,12 +1,15 @@
 """The newest figures of the tables, over a real lake."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from assets.feedback.queue import QUEUE_SCHEMA
 from assets.monitoring.latest import LABELS, MEANINGS, latest_figures
+from assets.monitoring.reviews.figures import AGREEMENT_SCHEMA
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
 from tests.support.figured_lake import LAST, fill
@@ -66,3 +69,25 @@ def test_every_figure_has_its_labels_and_a_meaning(lake: Lake) -> None:
     assert LABELS.keys() == MEANINGS.keys()
     for one in latest_figures(PRODUCT, lake):
         assert tuple(one.labels) == LABELS[one.name]
+
+
+def test_reviewers_are_shown_by_their_agreement_and_what_waits_for_them(lake: Lake) -> None:
+    """An empty queue is 0, and not the queue of the day before."""
+    days = [LAST - timedelta(days=1), LAST]
+    row = dict.fromkeys(AGREEMENT_SCHEMA.names) | {
+        "statistic": "cohen_kappa",
+        "reviewers": 2,
+        "reviewed": 9,
+        "cases": 4,
+    }
+    agreement = [{**row, "day": day, "value": 0.5} for day in days]
+    lake.replace("credit_risk/review_agreement", pa.Table.from_pylist(agreement, schema=AGREEMENT_SCHEMA), days=days)
+    case = {"day": days[0], "place": 1, "decision_id": "d", "kind": "referred", "reasons": "[]", "bundle": "1",
+            "decided_at": datetime(2026, 9, 1, tzinfo=UTC), "outcome": "review", "words": 0}  # fmt: skip
+    lake.replace("credit_risk/review_queue", pa.Table.from_pylist([case], schema=QUEUE_SCHEMA), days=days)
+    figures = found(lake)
+    assert (figures["reviewers_agreement value"], figures["reviewers_cases several"]) == (0.5, 4)
+    assert "reviewers_agreement low" not in figures
+    assert {name: value for name, value in figures.items() if "queue" in name} == {
+        "review_queue_cases referred": 0, "review_queue_cases disputed": 0, "review_queue_cases informative": 0,
+    }  # fmt: skip

@@ -13,7 +13,10 @@ from assets.product import (
     Files,
     Freshness,
     HttpEndpoint,
+    IcebergTable,
     LakeTable,
+    PostedOutcomes,
+    PostedReviews,
     Product,
     ProductError,
     Source,
@@ -86,8 +89,8 @@ def test_rows_that_are_revisions_need_a_contract_that_has_them(source: Source, t
         (HttpEndpoint, {"page_size": 0}, "page_size is 0; write at least 1"),
         (HttpEndpoint, {"page_size": 10, "next_field": "next"}, "and no next_field="),
         (HttpEndpoint, {"most_a_second": 0}, "write a number above 0"),
-        (HttpEndpoint, {"known_after": timedelta(days=1)}, "write whole days, and day_column="),
-        (HttpEndpoint, {"known_after": timedelta(hours=1), "day_column": "at"}, "write whole days"),
+        (HttpEndpoint, {"known_after": timedelta(days=1)}, "whole hours, and day_column="),
+        (HttpEndpoint, {"known_after": timedelta(minutes=90), "day_column": "at"}, "or by the hour whole hours"),
         (Files, {"rows": "revisions"}, "write 'events' or 'snapshots'"),
     ],
 )
@@ -154,10 +157,8 @@ def test_an_unknown_partition_is_refused_with_those_that_there_are() -> None:
             Files("fraud_labels", "{day}.csv"),
             "has files of a day, .* write {hour} beside {day} in",
         ),
-        (Files("fraud_labels", "{day}.csv", day_column="known_at", rows="snapshots"), "has snapshots, one a day"),
-        (DatabaseTable("fraud_labels", "labels", rows="snapshots"), "has snapshots, one a day; write partition='day'"),
-        (HttpEndpoint("fraud_labels", "/labels"), "is read by the day; by the hour Files and DatabaseTable are"),
-        (StreamTopic("fraud_labels", "labels"), "is read by the day; by the hour Files and DatabaseTable are"),
+        (Files("fraud_labels", "{day}.csv", rows="snapshots"), "has files of a day"),
+        (HttpEndpoint("fraud_labels", "/labels"), "is asked for a day, .* write day_column=, .* or until_parameter="),
     ],
 )
 def test_by_the_hour_a_source_that_does_not_say_the_hour_is_refused(labels: Source, said: str) -> None:
@@ -172,12 +173,34 @@ def test_by_the_hour_a_source_that_does_not_say_the_hour_is_refused(labels: Sour
         Files("fraud_labels", "{day}T{hour}.csv"),
         Files("fraud_labels", "{day}.csv", day_column="known_at"),
         Files("fraud_labels", "all.csv", day_column="known_at"),
+        Files("fraud_labels", "{day}.csv", day_column="known_at", rows="snapshots"),
         DatabaseTable("fraud_labels", "labels"),
+        DatabaseTable("fraud_labels", "labels", rows="revisions"),
+        DatabaseTable("fraud_labels", "labels", rows="snapshots"),
+        LakeTable("fraud_labels", connection="theirs"),
+        LakeTable("fraud_labels", connection="theirs", changes=True),
+        IcebergTable("fraud_labels", connection="theirs"),
+        HttpEndpoint("fraud_labels", "/labels", day_column="known_at", known_after=timedelta(hours=2)),
+        HttpEndpoint("fraud_labels", "/labels", day_parameter="since", until_parameter="until"),
+        StreamTopic("fraud_labels", "labels"),
+        PostedOutcomes("fraud_labels", row_id="transaction_id", value="is_fraud"),
+        PostedReviews("fraud_labels"),
     ],
 )
-def test_by_the_hour_every_other_source_of_files_and_tables_is_read(labels: Source) -> None:
+def test_by_the_hour_every_other_source_is_read(labels: Source) -> None:
     product, cards = load_product("card_fraud"), Files("card_transactions", "{day}/{hour}.csv")
     assert replace(product, sandbox=False, partition="hour", sources=(cards, labels)).partition == "hour"
+
+
+def test_by_the_day_an_api_is_asked_for_whole_days() -> None:
+    labels = HttpEndpoint("fraud_labels", "/labels", day_column="known_at", known_after=timedelta(hours=36))
+    with pytest.raises(ProductError, match="'week', but source 'fraud_labels' has known_after=.*write whole days, or"):
+        replace(
+            load_product("card_fraud"),
+            sandbox=False,
+            partition="week",
+            sources=(Files("card_transactions", "{week}.csv", day_column="known_at"), labels),
+        )
 
 
 def test_events_may_be_as_old_as_one_partition_and_two_days_unless_declared() -> None:

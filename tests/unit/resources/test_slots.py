@@ -18,6 +18,7 @@ from resources.slots import (
     slot_before,
     slots_between,
     start_of,
+    stretches,
 )
 
 HOUR = checked_slot("2026-03-01-23:00")
@@ -67,3 +68,11 @@ def test_hours_follow_each_other_over_the_end_of_a_day() -> None:
 def test_the_slot_before_is_a_whole_one() -> None:
     assert str(slot_before(HOUR, timedelta(minutes=90))) == "2026-03-01-21:00"
     assert slot_before(date(2026, 3, 1), timedelta(days=2, hours=5)) == date(2026, 2, 27)
+
+
+def test_slots_are_divided_where_one_is_missing() -> None:
+    hours = hours_of(date(2026, 3, 1))
+    assert list(stretches([hours[5], *hours[:2], hours[4]])) == [hours[:2], hours[4:6]]
+    days = tuple(date(2026, 2, 27) + timedelta(days=n) for n in range(4))
+    assert list(stretches([*days, date(2026, 3, 9)])) == [days, (date(2026, 3, 9),)]
+    assert list(stretches([])) == []

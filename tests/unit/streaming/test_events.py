@@ -8,6 +8,7 @@ import pytest
 
 from assets.features.online.load import as_stored
 from assets.privacy.tokens import tokenise
+from assets.product import Files, HttpEndpoint, Source
 from assets.streaming.events import Accepted, ConsentsUnknown, LeftOut, accepted
 from pipelines.credit_risk.product import PRODUCT
 from resources.online_store.event_blocks import TIMESTAMP
@@ -89,3 +90,23 @@ def test_without_consents_nothing_passes_where_the_contract_asks_for_consent(sen
 
 def _empty() -> pa.Table:
     return pa.table({name: pa.array([], TIMESTAMP) for name in ("event_time", "known_at", "customer_id")})
+
+
+def test_by_the_hour_an_event_is_held_to_the_hour_of_its_arrival_and_named_by_it() -> None:
+    """As the lake has it: a row that became known in another hour is quarantined; a key may come once more an hour."""
+    product = replace(PRODUCT, partition="hour", sources=tuple(map(_by_the_hour, PRODUCT.sources)), sandbox=False)
+    rows = [repayment(number, UNTIL + number * HOUR, event_id="e1") for number in (1, 2)]
+    late = Message(json.dumps(repayment(3, UNTIL + HOUR, event_id="e3")), UNTIL + 2 * HOUR)
+    sent = [*messages(*rows), late]
+    found = accepted(product, product.contract("repayments"), NEEDS, sent, key=KEY, consents=None)
+    assert [event.event_id for event in found.events] == ['["e1", "2026-03-01-01:00"]', '["e1", "2026-03-01-02:00"]']
+    assert found.quarantined == 1
+    by_day = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, sent, key=KEY, consents=None)
+    names = [f'["{key}", "2026-03-01"]' for key in ("e1", "e3")]
+    assert ([event.event_id for event in by_day.events], by_day.quarantined) == (names, 1)
+
+
+def _by_the_hour(source: Source) -> Source:
+    if isinstance(source, HttpEndpoint):
+        return replace(source, day_column="known_at")
+    return replace(source, day_column="known_at") if isinstance(source, Files) else source

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from assets.product import Label
+from assets.product import Label, LabelKind
 from assets.training.labels import days_to_label, labels_so_far, mature_labels
 from assets.training.tables import RowsError
 
@@ -265,3 +266,29 @@ def test_what_is_known_so_far_is_known_before_the_label_is_final() -> None:
     np.testing.assert_array_equal(days, [7.0, 3.0, np.nan])
     assert labels_so_far(rows, found, LABEL, day(6.5))[0].tolist() == [0, 0, -1], "not known yet"
     assert mature_labels(rows, found, LABEL, day(8))["label"].to_pylist() == [None] * 3
+
+
+@pytest.mark.parametrize("kind", ["event", "absence", "outcome"])
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_as_of_a_moment_follow_from_what_was_known_by_then(kind: LabelKind, seed: int) -> None:
+    """Whatever arrives or is corrected later, also with older event times, changes no column as of the moment."""
+    rng = np.random.default_rng(seed)
+    count = 120
+    happened = rng.uniform(0, 12, count).round(1)
+    told = [
+        (f"r{row}", value, at, at + late)
+        for row, value, at, late in zip(
+            rng.integers(0, 8, count),
+            rng.choice([0, 95], count),
+            happened,
+            rng.exponential(8, count).round(1),
+            strict=True,
+        )
+    ]
+    table = events(*told).append_column("payment", pa.array([f"p{n}" for n in rng.integers(0, 40, count)]))
+    record = None if kind == "outcome" else "payment"
+    label, rows = replace(LABEL, kind=kind, record_key=record), spine(*((f"r{n}", 0.5 * n) for n in range(8)))
+    for now in (6, 13, 16, 25):
+        known = table.filter(pc.less_equal(table["known_at"], pa.scalar(day(now), TIME)))
+        assert mature_labels(rows, table, label, day(now)).equals(mature_labels(rows, known, label, day(now)))
+    assert pc.max(mature_labels(rows, table, label, day(60))["revision"]).as_py() > 0

@@ -47,3 +47,31 @@ def test_a_quiet_history_has_no_fault(rows: int) -> None:
         recent = [one for one in found if one.day >= day - timedelta(days=DAYS_BEFORE)]
         found += faults_of_day(day, [WIDE], days, recent).findings
     assert [one.sentence for one in found] == []
+
+
+def statement_day(random: np.random.Generator, day: date, *, scale: float = 1.0) -> Fingerprint:
+    """A day of a source whose last day of the month is another one: statements at night, of larger amounts."""
+    is_last = (day + timedelta(days=1)).day == 1
+    n = 2_000 if is_last else 300
+    hours = random.normal(21.5 if is_last else 13, 0.5 if is_last else 4, n) % 24
+    times = np.datetime64(day, "us") + (hours * 3600e6).astype("timedelta64[us]")
+    amounts = np.round(random.lognormal(6.5 if is_last else 4, 0.6, n) * scale, 2)
+    table = pa.table(
+        {"id": np.arange(n), "event_time": pa.array(times).cast(pa.timestamp("us", "UTC")), "amount": amounts}
+    )
+    return fingerprint(table, table.column_names, ["id"], plain=["id"])
+
+
+def test_what_every_month_has_on_its_last_day_is_no_fault_and_a_fault_on_that_day_is_one() -> None:
+    random, first = np.random.default_rng(3), date(2026, 3, 1)
+    days = [first + timedelta(days=n) for n in range(122)]
+    prints = {day: {WIDE.name: statement_day(random, day)} for day in days}
+    found: list[Finding] = []
+    for day in days[DAYS_BEFORE:]:
+        found += faults_of_day(day, [WIDE], prints, found).findings
+    assert {one.day for one in found} <= {date(2026, 3, 31), date(2026, 4, 30)}, "twice it is told, then it is known"
+    last = days[-1]
+    assert last == date(2026, 6, 30)
+    prints[last] = {WIDE.name: statement_day(random, last, scale=100)}
+    (fault,) = faults_of_day(last, [WIDE], prints, found).findings
+    assert (fault.column, fault.kind) == ("amount", "scaled")

@@ -1,6 +1,5 @@
 """Hours of files and of databases: each row in exactly one hour, alone and within a range, wherever its time stands."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,42 +8,15 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from resources.slots import Slot, checked_slot, hours_of, slots_between
+from resources.slots import checked_slot
 from resources.sources.databases.days import DatabaseRows
 from resources.sources.databases.duckdb_files import DuckDBReader
 from resources.sources.databases.reader import DatabaseReader
 from resources.sources.files.form import BadFileForm, FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
-from resources.sources.readers import DayRows, Reader, SourceBroken
-
-START = date(2026, 3, 28)
-HOURS = slots_between(hours_of(START)[0], hours_of(date(2026, 3, 30))[-1])
-TIMES = [
-    "2026-03-28T00:00:00Z", "2026-03-28T00:59:59.999999Z", "2026-03-28T01:00:00Z", "2026-03-28T23:59:00Z",
-    "2026-03-29T01:30:00+02:00", "2026-03-29T01:00:00Z", "2026-03-30T12:00:00Z", "no time",
-]  # fmt: skip
-"""The fifth is of the day before in UTC; the last one belongs to the first hour of the product."""
-ROWS = {"00": [0, 1, 7], "01": [2], "23": [3, 4]}
-
-
-def found(reader: Reader, hours: Sequence[Slot]) -> dict[str, list[int]]:
-    """The ids of each hour with rows; each hour by itself has the rows that it has in the range."""
-    with reader as opened:
-        together = {str(part.day): ids_of(part) for part in opened.read(hours)}
-        for hour in hours[:30:5]:
-            (alone,) = opened.read([hour])
-            assert ids_of(alone) == together[str(hour)]
-    return {hour: ids for hour, ids in together.items() if ids}
-
-
-def ids_of(part: DayRows) -> list[int]:
-    return sorted(map(int, part.rows["id"].to_pylist())) if part.rows.num_columns else []
-
-
-def expected() -> dict[str, list[int]]:
-    first = {f"2026-03-28-{hour}:00": ids for hour, ids in ROWS.items()}
-    return {**first, "2026-03-29-01:00": [5], "2026-03-30-12:00": [6]}
+from resources.sources.readers import SourceBroken
+from tests.support.hour_samples import HOURS, START, TIMES, expected, found
 
 
 def files(folder: Path, pattern: str, **terms: Any) -> FilesReader:

@@ -13,8 +13,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from assets.bundle.bundle import BundleParts
-from assets.serving.http.access import ROUTES
-from assets.serving.http.page import page
+from assets.serving.http.access import ROUTES, needed_by
+from assets.serving.http.page import Page, page
 from tests.support.serving_samples import PRODUCT
 from tests.unit.serving.http.test_contract import CONTRACT
 from tests.unit.serving.http.test_posted import OUTCOME, REVIEW, TAKING
@@ -70,10 +70,15 @@ def test_it_is_valid_and_has_every_route_with_what_it_needs(served: Served) -> N
     found = document(served)
     validate(found)
     assert found["paths"].keys() == ROUTES.keys()
-    for path, needed in ROUTES.items():
-        (operation,) = found["paths"][path].values()
-        assert bool(operation["security"]) is (needed != "open"), path
-        assert needed in ("any", "open") or f"`{needed}`" in operation["description"]
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            needed = needed_by(method.upper(), path)
+            assert bool(operation["security"]) is (needed != "open"), path
+            assert needed in ("any", "open") or f"`{needed}`" in operation["description"]
+    assert {method: needed_by(method.upper(), "/reviews") for method in found["paths"]["/reviews"]} == {
+        "post": "feedback",
+        "get": "explain",
+    }
 
 
 def test_every_example_fits_its_schema_and_is_answered(served: Served) -> None:
@@ -131,20 +136,22 @@ def test_posted_rows_have_the_fields_of_their_contract(
             jsonschema.validate(broken, schema)
 
 
-def test_the_page_may_ask_this_service_alone(served: Served) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{served.workspace.port}/docs", timeout=10) as answer:
+@pytest.mark.parametrize(("path", "name"), [("/docs", "page"), ("/review", "review")])
+def test_a_page_may_ask_this_service_alone(served: Served, path: str, name: Page) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.workspace.port}{path}", timeout=10) as answer:
         policy = answer.headers["Content-Security-Policy"]
-        assert answer.read().decode() == page()
+        assert answer.read().decode() == page(name)
     assert "default-src 'none'" in policy
     assert "connect-src 'self'" in policy
 
 
-def test_the_page_loads_nothing_from_elsewhere() -> None:
+@pytest.mark.parametrize(("name", "fetched"), [("page", "openapi.json"), ("review", "reviews")])
+def test_a_page_loads_nothing_from_elsewhere(name: Page, fetched: str) -> None:
     class Places(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             assert tag not in ("link", "img", "iframe", "object")
             assert not {name for name, _ in attrs} & {"src", "href", "srcset", "onclick"}, attrs
 
-    Places().feed(page())
-    assert not re.search(r"https?://|innerHTML|document\.write|eval\(", page())
-    assert "openapi.json" in page()
+    Places().feed(page(name))
+    assert not re.search(r"https?://|innerHTML|document\.write|eval\(", page(name))
+    assert f'"{fetched}"' in page(name)

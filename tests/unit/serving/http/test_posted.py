@@ -70,7 +70,7 @@ def kept(served: Served, source: str = "loan_outcomes") -> list[dict[str, Any]]:
     """The rows as the lake reads them, of all days."""
     folder = served.workspace.environment.posted / PRODUCT / source
     days = sorted(date.fromisoformat(path.name) for path in folder.iterdir() if path.is_dir())
-    return [row for day in PostedReader(source, folder).read(days) for row in day.rows.to_pylist()]
+    return [row for day in PostedReader(source, folder, "known_at").read(days) for row in day.rows.to_pylist()]
 
 
 def referred(served: Served, **change: Any) -> str:
@@ -229,7 +229,7 @@ def test_a_day_is_read_again_when_rows_came_after_it_was_read(served: Served) ->
     post(served)
     folder = served.workspace.environment.posted / PRODUCT / "loan_outcomes"
     (day,) = (date.fromisoformat(path.name) for path in folder.iterdir() if path.is_dir())
-    reader = PostedReader("loan_outcomes", folder)
+    reader = PostedReader("loan_outcomes", folder, "known_at")
     (read,) = reader.read([day])
     assert reader.changed({day: read.origin}) == frozenset()
     (folder / f"{day}" / "killed.jsonl").write_bytes(b'{"outcome_id":"O9","appli')

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 from assets.product import LakeTable
 from assets.product.policies import ProductError
 from resources.naming import days_between
+from resources.slots import Slot, checked_slot, hours_of
 from resources.sources.lake_tables.changes import LakeChangesReader
 from resources.sources.lake_tables.delta import DeltaFormat
 from resources.sources.lake_tables.reader import LakeTableReader
@@ -127,7 +128,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
         list(reader(tmp_path, day_column="at").read(DAYS))
 
 
-def feed(folder: Path, days: Sequence[date], **terms: bool) -> list[DayRows]:
+def feed(folder: Path, days: Sequence[Slot], **terms: bool) -> list[DayRows]:
     wanted = LakeRows("f", day_column="known_at", first_day=START)
     return list(LakeChangesReader(str(folder), wanted, **{"ignore_deletions": False, **terms}).read(days))
 
@@ -142,10 +143,10 @@ def fed(folder: Path) -> None:
     redated(folder)
 
 
-def redated(folder: Path) -> None:
-    """Moves the commits to the days of March, in the way in which the log states their times."""
+def redated(folder: Path, step: timedelta = timedelta(days=1)) -> None:
+    """Moves the commits to noon of the first of March and so much later each, as the log states their times."""
     for version, log in enumerate(sorted((folder / "_delta_log").glob("*.json"))):
-        at = int((NOON + timedelta(days=version)).timestamp() * 1000)
+        at = int((NOON + version * step).timestamp() * 1000)
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         for line in lines:
             if "commitInfo" in line:
@@ -163,10 +164,30 @@ def test_a_change_is_a_row_of_the_day_of_its_commit(tmp_path: Path) -> None:
     assert [day.origin["commits"] for day in found] == [[0], [1], [2], [], []]
 
 
+def test_a_change_is_a_row_of_the_hour_of_its_commit(tmp_path: Path) -> None:
+    """All hours of a day have the changes of the day; one with a later commit has changed, no other has."""
+    fed(tmp_path)
+    redated(tmp_path, timedelta(minutes=40))
+    together = feed(tmp_path, hours_of(START), ignore_deletions=True)
+    rows_in = {str(hour.day): hour.rows["id"].to_pylist() for hour in together if hour.rows.num_rows}
+    assert rows_in == {"2026-03-01-12:00": ["1", "2", "2", "3"]}
+    (day,) = feed(tmp_path, [START], ignore_deletions=True)
+    assert sum(hour.rows.num_rows for hour in together) == day.rows.num_rows
+    assert [hour for one in hours_of(START) for hour in feed(tmp_path, [one], ignore_deletions=True)] == together
+    with pytest.raises(SourceBroken, match="hour 2026-03-01-13:00: .*deleted 1 rows in the commits of this hour"):
+        feed(tmp_path, hours_of(START))
+    changes = LakeChangesReader(str(tmp_path), LakeRows("f", day_column="known_at"), ignore_deletions=True)
+    write_deltalake(tmp_path, rows([4]), mode="append")
+    redated(tmp_path, timedelta(minutes=40))
+    assert changes.changed({hour.day: hour.origin for hour in together}) == {checked_slot("2026-03-01-14:00")}
+
+
 def test_a_deletion_is_refused_unless_it_means_nothing(tmp_path: Path) -> None:
     fed(tmp_path)
     assert len(feed(tmp_path, DAYS[:2])) == 2
-    with pytest.raises(SourceBroken, match="day 2026-03-03: .*deleted 1 rows on this day.*ignore_deletions=True"):
+    with pytest.raises(
+        SourceBroken, match="day 2026-03-03: .*deleted 1 rows in the commits of this day.*ignore_deletions=True"
+    ):
         feed(tmp_path, DAYS)
 
 

@@ -1,0 +1,1 @@
+"""Whether the people who review decisions agree."""
