@@ -112,11 +112,15 @@ def scored_rows(bundle: Bundle, rows: pa.Table, kept: Sequence[str]) -> ScoredRo
 
 def _ids(answers: Answers, rules: Sequence[Rule]) -> pa.Array:
     """For each row the ids of those of these rules that fired on it, as a JSON text like the decision log's."""
-    found: list[list[str]] = [[] for _ in range(len(answers.codes))]
+    sets: list[list[str]] = [[]]
+    place = np.zeros(len(answers.codes), np.int64)
     for rule in rules:
-        for place in np.flatnonzero(answers.hits[rule.id]).tolist():
-            found[place].append(rule.id)
-    return pa.array([json.dumps(ids) for ids in found], pa.string())
+        fired = answers.hits[rule.id]
+        if fired.any():
+            codes, place = np.unique(2 * place + fired, return_inverse=True)
+            sets = [sets[code // 2] + [rule.id] * (code % 2) for code in codes.tolist()]
+    # Many rows have few sets: a text for each set, not for each row.
+    return pa.array([json.dumps(ids) for ids in sets], pa.string()).take(pa.array(place))
 
 
 def scored_in_tasks(

@@ -26,6 +26,7 @@ from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import DAY, HOUR, Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.lake.partitioning import partition_columns
 from resources.slots import Slot, day_of, named
 from resources.spark.sessions import SparkSessions
 
@@ -151,7 +152,8 @@ def _blocked(product: Product, source: Source, outcome: Judgement, lake: Lake) -
         broken = "the day as a whole breaks the contract: " + "; ".join(
             f"{f.rule} observed {f.observed} ({reason_of(contract, f.rule, f.column)})" for f in worst.failures
         )
-    quarantine = lake.read(table_name(product.name, quarantine_name(source.name)), days=[worst.day])
+    table = table_name(product.name, quarantine_name(source.name))
+    quarantine = lake.read(table, days=[worst.day], columns=["rule", "column", *partition_columns(worst.day)])
     retyped = retyped_text(product.contract(source.name), quarantine, worst)
     return (
         f"source {source.name}, {named(worst.day)}{others}: {broken}. Nothing was published. See the rows: loopline "

@@ -130,7 +130,7 @@ def audit(
     found_rows = counts.aggregate([("bad", "count"), ("bad", "sum")]).to_pylist()
     return Audit(
         days=verdicts(contract, {one["day"]: (one["bad_count"], one["bad_sum"]) for one in found_rows}, days, of_days),
-        failed_by_rule=by_rule(failures, of_days),
+        failed_by_rule=by_rule([(f.rule, f.column, len(f.rows)) for f in failures], of_days),
         valid=renamed(contract, frame.filter(pa.array(~bad))),
         quarantine=pa.concat_tables(
             [
@@ -213,12 +213,16 @@ def renamed(contract: Contract, frame: pa.Table) -> pa.Table:
     return frame.rename_columns([names.get(name, name) for name in frame.column_names])
 
 
-def by_rule(failures: Sequence[Failure], of_days: Sequence[DayFailure]) -> dict[str, int]:
-    """For each broken rule, how many rows or days broke it."""
+def by_rule(broken_rows: Sequence[tuple[str, str, int]], of_days: Sequence[DayFailure]) -> dict[str, int]:
+    """For each broken rule, how many rows or days broke it.
+
+    Args:
+        broken_rows: Rules and columns, with the number of rows that broke them.
+    """
     counts: dict[str, int] = {}
-    for rule, column, rows in [(f.rule, f.column, len(f.rows)) for f in failures if len(f.rows)] + [
-        (f.rule, f.column, 1) for f in of_days
-    ]:
+    for rule, column, rows in [*broken_rows, *((f.rule, f.column, 1) for f in of_days)]:
+        if not rows:
+            continue
         name = f"{rule}({column})" if column else rule
         counts[name] = counts.get(name, 0) + rows
     return counts

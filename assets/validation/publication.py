@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Contract
 from assets.validation.audit import Audit, DayVerdict, Judgement, renamed
 from assets.validation.balance import DayBalance, balances
-from assets.validation.large_days import ERRORS, LargeAudit
+from assets.validation.block_sets import marks_of, rows_in
+from assets.validation.large_days import LargeAudit
 from assets.validation.quarantine import quarantine_schema, quarantined_days, quarantined_rows
-from assets.validation.rules.row_rules import Failure, marked, typed_rows
+from assets.validation.repeated_rows import ERRORS
+from assets.validation.rules.row_rules import Failure, typed_rows
 from resources.lake import Commit, DataFile, Lake, SchemaConflict
 from resources.lake.blocks import Blocks, commit_placed, placed, write_rows
 from resources.lake.partitioning import partition_columns
@@ -31,7 +31,8 @@ from resources.spark.tasks import mapped
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_PLACE, _ROW = "place", "row"
+_PLACE, _SET = "place", "set"
+_FAILED = pa.schema([(_PLACE, pa.int32()), (_SET, pa.binary())])
 _WRITTEN = pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64()), ("others", pa.int64())])
 _LAST = 999_999
 """The place of entries of whole days, which are the last of a day."""
@@ -211,10 +212,9 @@ class LargeRows:
             block, files = blocks.each[number], []
             raw = blocks.read(block) if given.num_rows else blocks.schema.empty_table()
             # A file for each rule: in the order of their names they are in the order of the rules, then of the rows.
-            for place in pc.unique(given[_PLACE]).to_pylist():
-                rows = given.filter(pc.equal(given[_PLACE], place))[_ROW].to_numpy()
+            for place, rows in zip(given[_PLACE].to_pylist(), given[_SET].to_pylist(), strict=True):
                 rule, column = named[place]
-                found = quarantined_rows(contract, raw, [Failure(rule, column, rows)])
+                found = quarantined_rows(contract, raw, [Failure(rule, column, rows_in(rows, block.rows))])
                 files.append(write_rows(found, target, f"{place:06}-{number:06}", block.day))
             return _as_table(files)
 
@@ -237,7 +237,7 @@ class LargeRows:
         def write(number: int, given: pa.Table) -> pa.Table:
             block = blocks.each[number]
             raw = blocks.read(block)
-            good = ~marked(raw.num_rows, [Failure("", "", given[_ROW].to_numpy())])
+            good = ~marks_of(given[_SET].to_pylist(), block.rows)
             valid = renamed(contract, typed_rows(contract, raw).filter(pa.array(good)))
             found = terms.allowed(valid)
             files = [write_rows(found.kept, target, f"{number:06}", block.day)] if found.kept.num_rows else []
@@ -269,14 +269,10 @@ class LargeRows:
         )
 
     def _failures_in(self, number: int) -> pa.Table:
-        """The rows of a block, by position in it, that break each rule, in the order of the rules."""
-        block = self.blocks.each[number]
-        places, rows = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        for place, failure in enumerate(self.outcome.failures):
-            first, last = np.searchsorted(failure.rows, [block.start, block.start + block.rows])
-            places.append(np.full(last - first, place, np.int32))
-            rows.append(failure.rows[first:last] - block.start)
-        return pa.table({_PLACE: np.concatenate(places), _ROW: np.concatenate(rows)})
+        """The rows of a block that break each rule, in the order of the rules."""
+        sets = [(place, failure.sets[number]) for place, failure in enumerate(self.outcome.failures)]
+        some = [(place, rows) for place, rows in sets if rows]
+        return pa.table([[place for place, _ in some], [rows for _, rows in some]], schema=_FAILED)
 
 
 def _as_table(files: Sequence[DataFile], others: int = 0) -> pa.Table:

@@ -59,9 +59,8 @@ def streamed_hash(schema: pa.Schema, rows: int, column: Callable[[str], Iterable
             return (_column(header, _canonical(name, pa.chunked_array([piece]))) for piece in column(name))
 
         digest.update(f"{header}:{rows}\n".encode())
-        # One bit a row, packed over all pieces; the values follow.
-        missing = [piece.missing for piece in pieces()]
-        digest.update(np.packbits(np.concatenate(missing) if missing else np.zeros(0, bool)).tobytes())
+        for packed in _packed(piece.missing for piece in pieces()):
+            digest.update(packed)
         for piece in pieces():
             digest.update(piece.values[~piece.missing].tobytes())
         if _is_text(schema.field(name).type):
@@ -126,6 +125,17 @@ def _column(header: str, column: pa.ChunkedArray) -> _Column:
         return _Column(header, missing, np.diff(starts), (data, starts))
     filled = pc.fill_null(column, pa.scalar(0, pa.int64()).cast(column.type)) if missing.any() else column
     return _Column(header, missing, np.ascontiguousarray(filled.to_numpy()), None)
+
+
+def _packed(pieces: Iterable[NDArray[np.bool_]]) -> Iterator[bytes]:
+    """One bit a row, packed over all pieces as if they were one."""
+    rest = np.zeros(0, np.bool_)
+    for piece in pieces:
+        joined = np.concatenate([rest, piece])
+        whole = len(joined) // 8 * 8
+        yield np.packbits(joined[:whole]).tobytes()
+        rest = joined[whole:]
+    yield np.packbits(rest).tobytes()
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -7,6 +7,7 @@ Belongs here: what the tests of large runs share, in this process and on a clust
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ PRODUCT = load_product("card_fraud")
 SOURCE = PRODUCT.source("card_transactions")
 FIRST = date(2026, 6, 1)
 DAYS = (FIRST, FIRST + timedelta(days=1))
+VALIDATED = validated_asset(PRODUCT, SOURCE, Partitions("day", FIRST))
+SCORES = scores_asset(PRODUCT, Partitions("day", FIRST))
 
 
 def fill(home: Path, rows: int) -> None:
@@ -74,25 +77,31 @@ def _features(rng: np.random.Generator, ids: np.ndarray, day: date) -> pa.Table:
 
 def run(home: Path, master: str, *, large_bytes: int) -> dict[str, str]:
     """Validates and scores the days in one run; the contents that its commits recorded, by table."""
+    materialise(home, master, (VALIDATED, SCORES), DAYS, large_bytes=large_bytes)
+    lake = Lake(load_environment({"LOOPLINE_HOME": str(home)}).lake)
+    names = ("quarantine_card_transactions", "validated_card_transactions", "scores")
+    return {name: lake.history(f"card_fraud/{name}", 1)[0][CONTENT] for name in names}
+
+
+def materialise(
+    home: Path, master: str, assets: Sequence[dg.AssetsDefinition], days: Sequence[date], *, large_bytes: int
+) -> None:
+    """Runs assets over consecutive days, in one run."""
     environment = load_environment({"LOOPLINE_HOME": str(home)})
-    lake, partitions = Lake(environment.lake), Partitions("day", FIRST)
     resources = {
-        "lake": lake,
+        "lake": Lake(environment.lake),
         "keys": Keys.of(environment.home),
         "environment": environment,
         "io_manager": JsonValues(folder=str(home / "values")),
         "rollout": RolloutStore.open(environment.rollout, environment.home / "fetched"),
         "spark": SparkSessions(master, home, large_bytes=large_bytes),
     }
-    assets = [validated_asset(PRODUCT, SOURCE, partitions), scores_asset(PRODUCT, partitions)]
     tags = {
-        "dagster/asset_partition_range_start": DAYS[0].isoformat(),
-        "dagster/asset_partition_range_end": DAYS[-1].isoformat(),
+        "dagster/asset_partition_range_start": days[0].isoformat(),
+        "dagster/asset_partition_range_end": days[-1].isoformat(),
     }
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize(assets, resources=resources, tags=tags, instance=instance).success
-    names = ("quarantine_card_transactions", "validated_card_transactions", "scores")
-    return {name: lake.history(f"card_fraud/{name}", 1)[0][CONTENT] for name in names}
+        assert dg.materialize(list(assets), resources=resources, tags=tags, instance=instance).success
 
 
 def main(home: Path, master: str) -> None:

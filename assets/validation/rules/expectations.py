@@ -110,11 +110,7 @@ class Judge:
 
     def repeated(self, table: pa.Table, rule: Mapping[str, Any]) -> RowsFailed:
         """The rows that are not unique within their day: unique together with the day, in one pass over all days."""
-        names = list(rule["kwargs"].get("column_list") or [rule["kwargs"]["column"]])
-        ignored = rule["kwargs"].get("ignore_row_if", "all_values_are_missing")
-        missing = np.stack([np.asarray(table[name].is_null().to_numpy()) for name in names])
-        some = {"never": np.zeros(table.num_rows, bool), "any_value_is_missing": missing.any(axis=0)}
-        kept = np.flatnonzero(~some.get(ignored, missing.all(axis=0)))
+        names, kept = compared(table, rule)
         condition = {k: v for k, v in rule["kwargs"].items() if k in ("row_condition", "condition_parser")}
         with_day = {
             "type": "expect_compound_columns_to_be_unique",
@@ -165,6 +161,15 @@ class Judge:
         suite = gx.ExpectationSuite(name=self._source, expectations=numbered)
         results = self._rows.get_batch({"dataframe": frame}).validate(suite, result_format="COMPLETE").results
         return {result.expectation_config.meta[_NUMBER]: result for result in results}
+
+
+def compared(table: pa.Table, rule: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
+    """The columns that an expectation of uniqueness compares, and the rows that have values to be compared."""
+    names = list(rule["kwargs"].get("column_list") or [rule["kwargs"]["column"]])
+    ignored = rule["kwargs"].get("ignore_row_if", "all_values_are_missing")
+    missing = np.stack([np.asarray(table[name].is_null().to_numpy()) for name in names])
+    some = {"never": np.zeros(table.num_rows, bool), "any_value_is_missing": missing.any(axis=0)}
+    return names, np.flatnonzero(~some.get(ignored, missing.all(axis=0)))
 
 
 def _is_plain_unique(rule: Mapping[str, Any]) -> bool:

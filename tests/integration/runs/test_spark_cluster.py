@@ -4,100 +4,29 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pyarrow as pa
-import pyspark
 import pytest
 
 from resources.environments import CHECKOUT
 from resources.lake import DataFile, Lake
-from resources.processes.running import ServiceProcess
-from resources.processes.table import ProcessTable, wait_until_answers
-from resources.spark.java import use_java
 from tests.benchmarks.bench_spark_features import DAYS, History
 from tests.support import large_runs
-from tests.support.servers.ports import free_ports
+from tests.support.servers.spark_cluster import Cluster, spark_cluster, wait_for
 
 pytestmark = pytest.mark.slow
-
-_SPARK_CLASS = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A master and two workers of one core each, on loopback."""
-
-    master: str
-    workers: tuple[ServiceProcess, ...]
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster whose workers know nothing of this checkout; the last test kills one of them."""
-    tmp_path = tmp_path_factory.mktemp("cluster")
-    table = ProcessTable(tmp_path / "cluster")
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    use_java(variables, tmp_path)
-    variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
-    variables["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1"  # they live for a minute
-    (tmp_path / "cluster").mkdir()
-    port = free_ports(2)
-    site = f"http://127.0.0.1:{port + 1}/json/"
-
-    def start(name: str, *arguments: str, listens: int | None) -> ServiceProcess:
-        command = [_SPARK_CLASS, *arguments]
-        return table.start(name, command, port=listens, variables=variables, folder=tmp_path / "cluster")
-
-    try:
-        master = start(
-            "master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", str(port),
-            "--webui-port", str(port + 1), listens=port,
-        )  # fmt: skip
-        wait_until_answers(site, timeout_seconds=90, process=master)
-        workers = tuple(
-            start(
-                f"worker-{number}",
-                "org.apache.spark.deploy.worker.Worker",
-                "--host",
-                "127.0.0.1",
-                "--webui-port",
-                str(port + 2 + number),
-                "--cores",
-                "1",
-                "--memory",
-                "1g",
-                "--work-dir",
-                str(tmp_path / f"work-{number}"),
-                f"spark://127.0.0.1:{port}",
-                listens=None,
-            )
-            for number in range(2)
-        )
-        _wait(lambda: _state(site)["aliveworkers"] == 2, 90, "two workers")
-        yield Cluster(f"spark://127.0.0.1:{port}", workers)
-    finally:
-        table.stop(*table.all())
-
-
-def _state(site: str) -> Any:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(site, timeout=10) as answer:
-        return json.load(answer)
-
-
-def _wait(holds: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.05)
+    """Two workers of one core each; the last test kills one of them."""
+    with spark_cluster(tmp_path_factory.mktemp("cluster"), workers=2, cores=1) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +110,7 @@ def test_a_worker_killed_in_the_middle_leaves_no_trace_in_the_table(
     """A machine that dies while days are written costs time alone: every day is there once, whole."""
     job = _start(cluster.master, history, tmp_path)
     target = tmp_path / "lake" / "t" / "run"
-    _wait(lambda: job.poll() is not None or len(list(target.rglob("*.parquet"))) >= 5, 200, "file of the job")
+    wait_for(lambda: job.poll() is not None or len(list(target.rglob("*.parquet"))) >= 5, 200, "file of the job")
     leader = psutil.Process(cluster.workers[0].pid)
     family = [leader, *leader.children(recursive=True)]
     done = len(list(target.rglob("*.parquet")))

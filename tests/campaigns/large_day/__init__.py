@@ -1,0 +1,1 @@
+"""A day of many million rows, validated and scored on a Spark cluster."""
