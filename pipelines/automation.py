@@ -23,6 +23,7 @@ from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
 from pipelines.run_records import ACTIVE, half_made, open_backfills, selects
 from resources.clock import Clock
+from resources.environments import Environment
 from resources.lake import Lake, LakeError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
@@ -31,7 +32,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 _REMEMBERED_LOADS = 20
 
 
-def online_store_sensor(product: Product, partitions: Partitions) -> dg.SensorDefinition:
+def online_store_sensor(product: Product, partitions: Partitions, environment: Environment) -> dg.SensorDefinition:
     """Loads the online store when the lake has other tables than those that decisions read."""
     kernel = compile_features(product.features, product.resolutions)
 
@@ -74,7 +75,7 @@ def online_store_sensor(product: Product, partitions: Partitions) -> dg.SensorDe
             failures=failures,
             failed_at=failed_at,
         )
-        verdict = load_verdict(product.name, signals, datetime.now(UTC))
+        verdict = load_verdict(product.name, signals, environment.clock.now())
         if verdict.action != "load":
             return dg.SkipReason(f"{verdict.action}: {'; '.join(verdict.reasons)}")
         return dg.RunRequest(tags={CAUSE_TAG: verdict.reasons[0]})

@@ -14,7 +14,7 @@ from pipelines.sandbox_sources import sandbox_of, source_systems
 from resources.alerts.book import open_book
 from resources.alerts.desk import AlertDesk
 from resources.alerts.targets import targets_of
-from resources.clock import Clock, HistoryClock, WallClock
+from resources.clock import Clock, HistoryClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
 from resources.keys import Keys
@@ -47,13 +47,16 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
 def alert_desk(product: Product, environment: Environment) -> AlertDesk:
     """The desk of the product's alerts."""
     targets, book = partial(targets_of, environment), open_book(environment.records)
-    return AlertDesk(product.name, product.owner, product.alerting, book, targets)
+    return AlertDesk(product.name, product.owner, product.alerting, book, targets, environment.clock.now)
 
 
 def clock_of(product: Product, environment: Environment) -> Clock:
-    """The machine's clock; at the end of the sandbox's data or of the product's history, a clock that stands still."""
-    clock: Clock = WallClock()
-    if sandbox_of(product, environment) is not None:
+    """The machine's clock, or that of a simulation.
+
+    At the end of the sandbox's data, or of the product's history, it is a clock that stands still.
+    """
+    clock: Clock = environment.clock
+    if environment.simulated_clock is None and sandbox_of(product, environment) is not None:
         files = next((source.name for source in product.sources if isinstance(source, Files)), None)
         clock = SandboxClock(environment.bank / "landing", files)
     return clock if product.end is None else HistoryClock(product.end, clock)

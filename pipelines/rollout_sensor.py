@@ -5,7 +5,6 @@ Belongs here: when the steward runs, and the alerts about a rollout. Does not be
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -18,13 +17,14 @@ from assets.rollout.steward import Look, look
 from pipelines.alerts import rollout_held
 from pipelines.jobs import rollout_name
 from pipelines.run_requests import request_rollout
+from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.manifest import Move, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 
 
-def rollout_sensor(product: Product) -> dg.SensorDefinition:
+def rollout_sensor(product: Product, environment: Environment) -> dg.SensorDefinition:
     """Moves the rollout on once the evidence for a step is there, and lets registry and audit log follow the guard.
 
     A run is requested once for each state and each verdict on it: a tick that is repeated, or made by two daemons, asks
@@ -45,7 +45,7 @@ def rollout_sensor(product: Product) -> dg.SensorDefinition:
         lake: dg.ResourceParam[Lake],
         notifier: dg.ResourceParam[Notifier],
     ) -> dg.RunRequest | dg.SkipReason:
-        now = datetime.now(UTC)
+        now = environment.clock.now()
         late = late_of(lake, product, rollout.read_manifest(product.name))
         found = look(rollout, product.name, now, late=late)
         if found.state is None:

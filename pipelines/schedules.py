@@ -4,8 +4,6 @@ Belongs here: the schedules of a product's partitions and of its retraining. Doe
 event (`sensors.py`).
 """
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from assets.monitoring.retraining.assets import trainings
@@ -15,11 +13,12 @@ from assets.product import Partition, Partitions, Product
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
 from resources.clock import Clock
+from resources.environments import Environment
 
 _AT: dict[Partition, str] = {"hour": "10 * * * *", "day": "0 2 * * *", "week": "0 2 * * 1", "month": "0 2 1 * *"}
 
 
-def daily_schedule(product: Product, partitions: Partitions) -> dg.ScheduleDefinition:
+def daily_schedule(product: Product, partitions: Partitions, environment: Environment) -> dg.ScheduleDefinition:
     """Materialises yesterday, or the week or month that ended with it, at 02:00 UTC, when its data have arrived.
 
     Of a product by the hour, the hour before is materialised ten minutes after its end. Both are by the product's
@@ -44,13 +43,13 @@ def daily_schedule(product: Product, partitions: Partitions) -> dg.ScheduleDefin
             name = partitions.name(day)
             return dg.SkipReason(f"{name} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
         return request_partition(
-            context.instance, product, partitions, day, why=product.partition, moment=datetime.now(UTC)
+            context.instance, product, partitions, day, why=product.partition, moment=environment.clock.now()
         )
 
     return daily
 
 
-def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
+def retrain_schedule(product: Product, environment: Environment) -> dg.ScheduleDefinition:
     """Starts the first training on the product's cron; from then on its times are a cause of the retraining sensor.
 
     One place starts retrainings, so that the schedule and drift in the same minute start one. The product's clock
@@ -74,6 +73,6 @@ def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
         key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
         cause = Cause(kind="schedule", key=key, action="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
         signals = RetrainSignals((cause,))
-        return request_retraining(context.instance, product, signals, clock.now(), moment=datetime.now(UTC))
+        return request_retraining(context.instance, product, signals, clock.now(), moment=environment.clock.now())
 
     return retrain

@@ -32,7 +32,7 @@ from resources.rollout_store.store import RolloutStore
 from resources.slots import next_slot
 
 
-def retrain_sensor(product: Product) -> dg.SensorDefinition:
+def retrain_sensor(product: Product, environment: Environment) -> dg.SensorDefinition:
     """Starts one retraining for everything that asks for one; the only sensor that starts any.
 
     Two sensors with a cause each would both start one in the same minute. The schedule's time is a cause too, so that
@@ -56,7 +56,7 @@ def retrain_sensor(product: Product) -> dg.SensorDefinition:
         now, champion = clock.now(), champion_of(product, rollout, keys)
         trained, schedule = trainings(context.instance, product), schedule_at(product, now)
         signals = Examination(product, lake, champion).signals(now, trained, schedule)
-        return request_retraining(context.instance, product, signals, now, moment=datetime.now(UTC))
+        return request_retraining(context.instance, product, signals, now, moment=environment.clock.now())
 
     return retraining
 
@@ -99,7 +99,9 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         unfinished = [reader.unfinished(days) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))
-        return request_partition(context.instance, product, partitions, day, why="landed", moment=datetime.now(UTC))
+        return request_partition(
+            context.instance, product, partitions, day, why="landed", moment=environment.clock.now()
+        )
 
     return landing
 

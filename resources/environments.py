@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
+from resources.clock import Clock, SimulatedClock, WallClock
 from resources.errors import LooplineError
 from resources.yaml_files import YamlError, read_yaml
 
@@ -23,6 +24,8 @@ Part = Literal["all", "decisions"]
 CHECKOUT = Path(__file__).resolve().parents[1]
 """The folder of the code: a checkout, or the folder into which the wheel was installed."""
 _FOR_DECISIONS = {"rollout", "online_store", "decision_log"}
+_NOT_WRITTEN = ("name", "home", "ports", "connections", "simulated_clock")
+"""The attributes that no environment's file gives."""
 _DRIVERS = (
     (re.compile(r"^(iceberg\+)?postgres(?:ql)?://"), r"\1postgresql+psycopg2://"),
     (re.compile(r"^(iceberg\+)?(mysql|mariadb)://"), r"\1\2+pymysql://"),
@@ -82,6 +85,7 @@ class Environment(BaseModel):
             invented card payments; if empty, the sandbox invents them.
         connections: The addresses that LOOPLINE_CONNECTION_<NAME> give, by name in lower case; one for `database`,
             `landing`, `bureau` or `stream` is in the attribute of these.
+        simulated_clock: The file of a simulation's clock, from LOOPLINE_CLOCK in `local`; `None` for the machine's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,6 +111,12 @@ class Environment(BaseModel):
     sandbox: bool
     card_transactions: str
     connections: dict[str, str] = {}
+    simulated_clock: Path | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The machine's clock, or the one of the simulation that runs here."""
+        return WallClock() if self.simulated_clock is None else SimulatedClock(self.simulated_clock)
 
     @property
     def dagster_home(self) -> Path:
@@ -198,6 +208,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
     name = variables.get("LOOPLINE_ENV", "local")
     if name not in get_args(EnvironmentName):
         raise UnknownEnvironment(f"LOOPLINE_ENV is {name!r}; set it to one of {', '.join(get_args(EnvironmentName))}")
+    clock = _simulated_clock(name, variables)
     home = (
         Path(variables.get("LOOPLINE_HOME") or (CHECKOUT if is_checkout() else Path.home()) / ".loopline")
         .expanduser()
@@ -222,6 +233,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         values[key] = _with_driver(values[key])
     values["connections"] = connections
     values["records"] = values["records"] or _dagster_database(variables)
+    values["simulated_clock"] = clock
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
 
@@ -233,7 +245,7 @@ def _addresses(file: Path) -> Mapping[str, str | bool]:
         raise UnknownEnvironment(str(error)) from error
     if not isinstance(text, Mapping):
         raise UnknownEnvironment(f"{file} is {text!r}; write its addresses as NAME: VALUE")
-    known = {name for name in Environment.model_fields if name not in ("name", "home", "ports", "connections")}
+    known = {name for name in Environment.model_fields if name not in _NOT_WRITTEN}
     for name, faults in (("lacks", known - set(text)), ("has unknown keys", set(text) - known)):
         if faults:
             raise UnknownEnvironment(f"{file} {name} {', '.join(sorted(map(str, faults)))}")
@@ -259,6 +271,18 @@ def _connections(variables: Mapping[str, str]) -> dict[str, str]:
         for name, address in variables.items()
         if name.startswith(_CONNECTION) and not name.endswith(_TOKEN) and address
     }
+
+
+def _simulated_clock(name: str, variables: Mapping[str, str]) -> Path | None:
+    """The file of a simulation's clock.
+
+    Raises:
+        UnknownEnvironment: One is named outside `local`, where decisions are about real people.
+    """
+    file = variables.get("LOOPLINE_CLOCK")
+    if file and name != "local":
+        raise UnknownEnvironment(f"LOOPLINE_CLOCK is {file!r}: {name} runs by the machine's clock alone; unset it")
+    return Path(file) if file else None
 
 
 def _with_driver(address: str) -> str:

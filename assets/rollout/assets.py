@@ -5,7 +5,7 @@ deployment (`deploying.py`), the steward (`steward.py`), the moves (`moves.py`),
 (`assets.serving.live.watcher`).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import dagster as dg
@@ -92,7 +92,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
                 answers = answers_on(product, tracking, audit, environment, version)
                 verdict = verdict_on(product, tracking, release, answers, before, clock.now())
                 if verdict.action == "promote":
-                    who = Who(f"dagster run {context.run.run_id}", "; ".join(verdict.reasons), datetime.now(UTC))
+                    who = Who(f"dagster run {context.run.run_id}", "; ".join(verdict.reasons), environment.clock.now())
                     verdict = (
                         rolled_out(keeper, product, policy_in(product, environment), release, state, who) or verdict
                     )
@@ -143,7 +143,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         environment: dg.ResourceParam[Environment],
         lake: dg.ResourceParam[Lake],
     ) -> dg.MaterializeResult[Any]:
-        watch, now = Stopwatch(name), datetime.now(UTC)
+        watch, now = Stopwatch(name), environment.clock.now()
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":

@@ -4,7 +4,7 @@ Belongs here: reading what is recorded about a version, what a person needs to a
 belong here: the asset (`assets.py`), whether a version may be rolled out (`promotion.py`), the moves (`moves.py`).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration
@@ -80,7 +80,7 @@ def answers_on(
     recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
     if recorded or not (environment.sandbox and product.sandbox) or product.impact != "high":
         return recorded
-    reason, at = "the sandbox has no risk officer; elsewhere a person approves", datetime.now(UTC)
+    reason, at = "the sandbox has no risk officer; elsewhere a person approves", environment.clock.now()
     automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)
     audit.append(actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at)
     tracking.annotate(product.name, version, automatic.to_tags(earlier=0))

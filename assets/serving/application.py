@@ -7,7 +7,6 @@ Belongs here: opening and closing the parts, whether they work. Does not belong 
 import gc
 import os
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from assets.serving.access.access import Access
@@ -76,19 +75,20 @@ class Application:
         self.spans = spans
         any_time = _is_local(environment)
         self.products = products = Products(watcher)
-        self.events = PostedEvents(watcher, products, metrics, any_time=any_time)
+        self.events = PostedEvents(watcher, products, metrics, environment.clock, any_time=any_time)
         self.repeats = Repeats(_shared_marks(environment))
         self.access_log = AccessLog() if settings.access_log else None
         self.draining = False
         self._watcher = watcher
         self._log = DecisionLog(environment.decision_log)
         self._loops = [watcher.loop, self._log.loop, access.keyring.loop, guard.loop]
-        self.decider = Decider(products, self._log, guard, metrics)
+        self.decider = Decider(products, self._log, guard, metrics, environment.clock)
         kept = PostedLog(environment.posted, self._log, any_time=any_time)
         self.reviews = ReviewDesk(lambda: watcher.live, rollout, kept, explainer)
         self.postings = Postings(
-            products.find, self.reviews.asks, kept, environment.decision_log, metrics, any_time=any_time
-        )
+            products.find, self.reviews.asks, kept, environment.decision_log, metrics, environment.clock,
+            any_time=any_time,
+        )  # fmt: skip
         metrics.show(lambda: watcher.live, products.watermarks, products.store_works, products.store_rests)
         metrics.show_loops(self.loops)
 
@@ -128,13 +128,13 @@ class Application:
             open_metrics=settings.open_metrics,
             rate=settings.rate,
         )
-        guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc())
+        guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc(), environment.clock)
         explainer = Explainer(environment.decision_log, rollout, key, lambda: watcher.live)
         application = cls(
             environment, watcher, guard, metrics, settings=settings, access=access, explainer=explainer,
             rollout=rollout, spans=spans,
         )  # fmt: skip
-        application.repeats.load(environment.decision_log, datetime.now(UTC))
+        application.repeats.load(environment.decision_log, environment.clock.now())
         access.keyring.start()
         watcher.start()
         guard.loop.start()

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from assets.serving.decision import Assignment, Decision
 from assets.serving.earlier.marks import Mark
@@ -22,6 +21,7 @@ from assets.serving.metrics import Metrics
 from assets.serving.requests.batch import Batch, parse_batch
 from assets.serving.requests.parse import RequestError, StaleEvents, call_fields, parse_json
 from assets.serving.shadows import Answer, Shadows
+from resources.clock import Clock
 from resources.processes.loops import described
 
 _LOG = logging.getLogger("loopline.service")
@@ -33,11 +33,13 @@ class Decider:
     Args:
         log: Every decision is appended to it.
         guard: Notes every request that was answered, that failed, or that a shadow scored.
+        clock: Says when a decision is made.
     """
 
-    def __init__(self, products: Products, log: DecisionLog, guard: Guard, metrics: Metrics) -> None:
+    def __init__(self, products: Products, log: DecisionLog, guard: Guard, metrics: Metrics, clock: Clock) -> None:
         self._products, self._log, self._guard, self._metrics = products, log, guard, metrics
-        self._shadows = Shadows(log, metrics, guard.shadowed)
+        self._clock = clock
+        self._shadows = Shadows(log, metrics, guard.shadowed, clock)
 
     def close(self) -> None:
         """Returns when every waiting shadow is scored."""
@@ -123,7 +125,7 @@ class Decider:
         engine, assignment = live.choose(request)
         started = time.perf_counter()
         try:
-            decision = _decided(live, engine, request, assignment, explain=explain)
+            decision = self._decided(live, engine, request, assignment, explain=explain)
         except (RequestError, StaleEvents):
             raise
         except Exception as error:
@@ -133,7 +135,7 @@ class Decider:
                 self._shadows.score_failed(live, request, failed_after)
                 raise
             _LOG.error("%s: the challenger failed, the champion decides: %s", live.product, described(error))
-            decision = _decided(live, live.champion, request, Assignment(), explain=explain)
+            decision = self._decided(live, live.champion, request, Assignment(), explain=explain)
         seconds = time.perf_counter() - started
         if mark is not None:
             decision = replace(decision, mark=str(mark))
@@ -141,10 +143,9 @@ class Decider:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
         return Answer(decision, self._log.append(decision, wake=not writes), request, live, seconds)
 
-
-def _decided(
-    live: LiveProduct, engine: Engine, request: Mapping[str, object], assignment: Assignment, *, explain: bool
-) -> Decision:
-    return engine.decide(
-        request, now=datetime.now(UTC), explain=explain, assignment=assignment, also_known=live.also_known
-    )
+    def _decided(
+        self, live: LiveProduct, engine: Engine, request: Mapping[str, object], assignment: Assignment, *, explain: bool
+    ) -> Decision:
+        return engine.decide(
+            request, now=self._clock.now(), explain=explain, assignment=assignment, also_known=live.also_known
+        )

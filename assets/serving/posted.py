@@ -4,7 +4,7 @@ Belongs here: which source an event is of, whether it was new. Does not belong h
 (`requests/event.py`), the store (`resources.online_store`), deciding (`application.py`).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from assets.serving.live.products import Products
@@ -13,6 +13,7 @@ from assets.serving.metrics import Metrics
 from assets.serving.requests.event import parse_event, parse_event_id
 from assets.serving.requests.parse import RequestError, call_fields, parse_json
 from assets.serving.requests.wording import shown
+from resources.clock import Clock
 from resources.online_store.errors import EventError
 
 
@@ -20,11 +21,13 @@ class PostedEvents:
     """Adds posted events to the online stores of the live products.
 
     Args:
+        clock: Says when an event without a time became known.
         any_time: Whether an event may be of any time, as in the local environment.
     """
 
-    def __init__(self, watcher: Watcher, products: Products, metrics: Metrics, *, any_time: bool) -> None:
+    def __init__(self, watcher: Watcher, products: Products, metrics: Metrics, clock: Clock, *, any_time: bool) -> None:
         self._watcher, self._products, self._metrics, self._any_time = watcher, products, metrics, any_time
+        self._clock = clock
 
     def add(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
@@ -55,7 +58,7 @@ class PostedEvents:
         rules = live.rules(source)
         event = parse_event(
             call["event"],
-            now=datetime.now(UTC),
+            now=self._clock.now(),
             any_time=self._any_time,
             resolutions=live.resolutions(source),
             rules=rules,

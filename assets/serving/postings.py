@@ -11,7 +11,6 @@ contract are fields of the body too. The contract is that of the champion's bund
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from assets.serving.metrics import Metrics
 from assets.serving.requests.parse import RequestError, parse_json
 from assets.serving.requests.posted import parse_posted
 from assets.serving.requests.wording import shown
+from resources.clock import Clock
 from resources.errors import LooplineError
 
 _KIND: dict[Route, str] = {"outcomes": "PostedOutcomes", "reviews": "PostedReviews"}
@@ -40,6 +40,7 @@ class Postings:
         live: The live product of a name.
         asked: Whether people are asked about a decision of a product: it is in the product's review queue.
         decisions: The folder of the decision log.
+        clock: Says when a post without a time became known.
         any_time: Whether a post may say when it became known.
     """
 
@@ -50,11 +51,12 @@ class Postings:
         log: PostedLog,
         decisions: Path,
         metrics: Metrics,
+        clock: Clock,
         *,
         any_time: bool,
     ) -> None:
         self._live, self._log, self._decisions, self._metrics = live, log, decisions, metrics
-        self._asked, self._any_time = asked, any_time
+        self._asked, self._clock, self._any_time = asked, clock, any_time
 
     def outcome(self, body: bytes) -> dict[str, Any]:
         """Takes the outcome in a body, on disk when this returns.
@@ -114,7 +116,7 @@ class Postings:
     def _kept(
         self, product: str, source: str, rules: SourceRules, posted: PostedRules, fields: Mapping[str, object]
     ) -> dict[str, Any]:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         row = parse_posted(fields, rules, posted, now=now, any_time=self._any_time)
         kept = self._log.keep(product, source, rules, posted, row, now)
         self._metrics.posted.labels(posted.route, kept.result).inc()

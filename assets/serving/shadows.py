@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
 from assets.serving.decision import Assignment, Decision
@@ -17,6 +16,7 @@ from assets.serving.engine import Engine
 from assets.serving.live.product import LiveProduct
 from assets.serving.log.writer import DecisionLog
 from assets.serving.metrics import Metrics
+from resources.clock import Clock
 from resources.processes.loops import described
 
 _LOG = logging.getLogger("loopline.service")
@@ -51,12 +51,14 @@ class Shadows:
 
     Args:
         noted: Called with each request and how champion and shadow fared with it.
+        clock: Says when a decision is made.
     """
 
-    def __init__(self, log: DecisionLog, metrics: Metrics, noted: Noted) -> None:
+    def __init__(self, log: DecisionLog, metrics: Metrics, noted: Noted, clock: Clock) -> None:
         self._log = log
         self._metrics = metrics
         self._noted = noted
+        self._clock = clock
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
         self._slots = BoundedSemaphore(_MOST_WAITING)
 
@@ -84,7 +86,7 @@ class Shadows:
         try:
             shadow = engine.decide(
                 {**answer.request, engine.shape.row_id: decision.row_id},
-                now=datetime.now(UTC),
+                now=self._clock.now(),
                 assignment=Assignment(role="shadow", rollout=live.manifest.rollout),
                 also_known=live.also_known,
                 shadow_of=decision,
@@ -101,7 +103,7 @@ class Shadows:
         started, shadow = time.perf_counter(), None
         try:
             shadow = engine.decide(
-                request, now=datetime.now(UTC), assignment=Assignment(role="shadow"), also_known=live.also_known
+                request, now=self._clock.now(), assignment=Assignment(role="shadow"), also_known=live.also_known
             )
         except Exception as error:  # noqa: BLE001 - as in `_score`
             _LOG.error("%s: the shadow failed where the champion had failed: %s", live.product, described(error))

@@ -67,6 +67,7 @@ def common_variables(environment: Environment) -> dict[str, str]:
         "LOOPLINE_HOME": str(environment.home),
         "LOOPLINE_PORT_BASE": str(environment.ports.dagster),
         "DAGSTER_HOME": str(environment.dagster_home),
+        **({"LOOPLINE_CLOCK": str(environment.simulated_clock)} if environment.simulated_clock else {}),
         # A console script does not import from its working directory, so it would not find the checkout.
         **({"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])])} if is_checkout() else {}),
         "PYTHONUNBUFFERED": "1",

@@ -64,6 +64,9 @@ class SparkSessions:
 
         from resources.spark.java import use_java
 
+        running = SparkSession.getActiveSession()
+        if running is not None:  # finding a Java starts one, which a run of a day need not
+            return running
         use_java(os.environ, self._home)
         cluster = not self._master.startswith("local")
         if not cluster:

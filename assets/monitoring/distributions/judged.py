@@ -105,18 +105,19 @@ def usual_rows(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     """The usual rows of the window that ends on each day: the median over those of up to 8 weeks before; float64 [n].
 
     The weeks are whole ones that end before the window begins, so the weekdays are the same. NaN with fewer than two.
+    Days before the first row are no quiet days: a service that has just begun to answer does not answer too much.
 
     Args:
         rows: Rows of consecutive days, int64 [n]; 0 where there were none.
     """
     sums = window_sums(rows[:, None], window)[:, 0]
-    first = math.ceil(window / 7)
+    first, begun = math.ceil(window / 7), int(np.argmax(rows > 0))
     earlier = np.full((len(rows), _WEEKS), np.nan)
     for place in range(_WEEKS):
         lag = 7 * (first + place)
         complete = max(len(rows) - lag, 0)
         earlier[len(rows) - complete :, place] = sums[:complete]
-        earlier[: min(lag + window - 1, len(rows)), place] = np.nan  # the window began before the first day
+        earlier[: min(begun + lag + window - 1, len(rows)), place] = np.nan  # the window began before the first row
     enough = (~np.isnan(earlier)).sum(axis=1) >= 2
     usual = np.full(len(rows), np.nan)
     usual[enough] = np.nanmedian(earlier[enough], axis=1)

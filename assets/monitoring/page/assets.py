@@ -69,7 +69,7 @@ def monitoring_page_asset(product: Product, listen: Listen) -> dg.AssetsDefiniti
             # The page is as of the end of its day, whenever it is made: the same tables give the same page.
             recorded = recorded_of(product, environment, lake, rollout, context.instance, listen, end_of(day))
             until = max([day, *decision_log.days(environment.decision_log, product.name)])
-            report = report_of(product, lake, recorded, clock=end_of(day), now=datetime.now(UTC), until=until)
+            report = report_of(product, lake, recorded, clock=end_of(day), now=environment.clock.now(), until=until)
         before = max((one for one in pages.days(product.name) if one < day), default=None)
         page = to_html(report, before=before)
         address = pages.keep(product.name, day, page)

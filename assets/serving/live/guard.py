@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from assets.rollout.assignment import place
 from assets.rollout.moves import Who, taken_out
@@ -24,6 +24,7 @@ from assets.rollout.trial import Outcome, Seen, Trial, read_together, trials_of
 from assets.serving.decision import Decision
 from assets.serving.live.product import LiveProduct
 from assets.serving.live.watcher import Watcher
+from resources.clock import Clock
 from resources.processes.loops import Loop
 from resources.rollout_store.manifest import LostRace, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
@@ -47,12 +48,16 @@ class Guard:
 
     Args:
         count_rollback: Called with the product when the guard takes a challenger out.
+        clock: Says when evidence is judged.
     """
 
-    def __init__(self, watcher: Watcher, store: RolloutStore, count_rollback: Callable[[str], None]) -> None:
+    def __init__(
+        self, watcher: Watcher, store: RolloutStore, count_rollback: Callable[[str], None], clock: Clock
+    ) -> None:
         self._watcher = watcher
         self._store = store
         self._count_rollback = count_rollback
+        self._clock = clock
         self._noted: deque[_Noted] = deque(maxlen=_MOST_WAITING)
         self._trials: dict[_Key, Trial] = {}
         self._elsewhere: dict[_Key, list[Trial]] = {}
@@ -115,7 +120,7 @@ class Guard:
     # ------------------------------------------------------------------ judging
 
     def _turn(self) -> float:
-        self.look(datetime.now(UTC))
+        self.look(self._clock.now())
         return _SECONDS
 
     def look(self, now: datetime) -> None:

@@ -30,6 +30,9 @@ class ProductJobs:
 
     Each method `run_…` returns the names of the assets that it ran. Its days are rounded outwards to whole partitions.
 
+    Args:
+        definitions: Those of the product; by default of its code location.
+
     Attributes:
         partitions: Those of the product.
     """
@@ -41,10 +44,12 @@ class ProductJobs:
         instance: dg.DagsterInstance,
         lake: Lake,
         stages: Sequence[Stage] = STAGES,
+        *,
+        definitions: dg.Definitions | None = None,
     ) -> None:
         self.partitions = partitions
         self._product, self._instance, self._lake, self._stages = product, instance, lake, stages
-        self._definitions = load_definitions(product.name)
+        self._definitions = definitions or load_definitions(product.name)
         self._graph = self._definitions.resolve_asset_graph()
 
     def run_days(

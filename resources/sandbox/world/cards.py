@@ -50,6 +50,12 @@ class Cards:
 def make_cards(settings: BankSettings, people: People) -> Cards:
     """All card payments from `settings.cards_from` on; a card's number is its customer's, transactions count from 1."""
     rng = settings.rng("cards")
+    payments, numbers = honest_payments(settings, people, rng)
+    return _with_fraud(settings, payments, numbers, rng)
+
+
+def honest_payments(settings: BankSettings, people: People, rng: np.random.Generator) -> tuple[Cards, np.ndarray]:
+    """The payments of the cards' owners, and the number of each card."""
     holder = _holders(settings, people, rng)
     mean = rng.uniform(5, 100, len(holder))
     rate = rng.uniform(0.05, 4, len(holder))
@@ -68,7 +74,7 @@ def make_cards(settings: BankSettings, people: People) -> Cards:
     order = np.argsort(at, kind="stable")
     number = np.arange(1, n + 1, dtype=np.int64)
     cards = Cards(number, holder[row][order] + 1, terminal[order], at[order], cents[order], np.zeros(n, np.int8))
-    return _with_fraud(settings, cards, holder + 1, rng)
+    return cards, holder + 1
 
 
 def _holders(settings: BankSettings, people: People, rng: np.random.Generator) -> np.ndarray:

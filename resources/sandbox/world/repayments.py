@@ -31,8 +31,8 @@ _EARLY = 3
 
 
 @dataclass(frozen=True)
-class _Events:
-    """Columns of one kind of event; `loan` is the row number of the application."""
+class LoanEvents:
+    """Events as columns; `loan` is the row number of the application."""
 
     loan: np.ndarray
     at: np.ndarray
@@ -48,24 +48,31 @@ def repayments_feed(settings: BankSettings, people: People, requests: Requests, 
     rng = settings.rng("repayments")
     start = requests.at + rng.integers(DAY_US // 12, 2 * DAY_US, len(requests.at))
     first_missed = _first_missed(settings, requests, granted, start, rng)
-    events = _history(settings, requests, granted.actual, start, first_missed, rng)
+    events = loan_history(settings, requests, granted.actual, start, first_missed, rng)
     order = np.argsort(events.known, kind="stable")
-    known = events.known[order]
+    ids = identifiers("E", np.arange(1, len(order) + 1), 7)
+    known, table = events.known[order], message_rows(people, requests, events, order, ids)
+    return in_period("repayments", table, known, first=settings.first_day, last=settings.last_day)
+
+
+def message_rows(
+    people: People, requests: Requests, events: LoanEvents, order: np.ndarray, ids: pa.StringArray
+) -> pa.Table:
+    """The events in an order (row numbers), as the messages of the stream with these ids."""
     loan = events.loan[order]
-    table = pa.table(
+    return pa.table(
         {
-            "event_id": identifiers("E", np.arange(1, len(order) + 1), 7),
+            "event_id": ids,
             "application_id": requests.ids.take(pa.array(loan)),
             "customer_id": people.customer_ids.take(pa.array(requests.customer[loan])),
             "event_time": iso_moments(events.at[order]),
-            "known_at": iso_moments(known),
+            "known_at": iso_moments(events.known[order]),
             "kind": coded(KINDS, events.kind[order]),
             "days_past_due": events.past_due[order],
             "amount_due": events.due[order],
             "amount_paid": events.paid[order],
         }
     )
-    return in_period("repayments", table, known, first=settings.first_day, last=settings.last_day)
 
 
 def _first_missed(
@@ -74,28 +81,35 @@ def _first_missed(
     """int64 [n]: the number of the instalment with which a loan stops being paid for good; 0 for never."""
     n = len(start)
     early = rng.integers(1, _EARLY + 1, n)
-    intercept = _intercept(requests.usual_risk[granted.usual], settings.bad_rate)
+    intercept = intercept_for(requests.usual_risk[granted.usual], settings.bad_rate)
     added = shock(settings.incidents, start + early * _STEP_US)
-    goes_bad = rng.random(n) < _logistic(requests.risk + intercept + added)
+    goes_bad = rng.random(n) < logistic(requests.risk + intercept + added)
     # A loan that survives the first months may still fail later, with falling frequency; the label does not count it.
     later = _EARLY + 2 + rng.geometric(0.08, n)
-    fails_later = rng.random(n) < 0.8 * _logistic(requests.risk + intercept - 0.4)
+    fails_later = rng.random(n) < 0.8 * logistic(requests.risk + intercept - 0.4)
     return np.where(goes_bad, early, np.where(fails_later, later, 0))
 
 
-def _history(
+def loan_history(
     settings: BankSettings,
     requests: Requests,
     granted: np.ndarray,
     start: np.ndarray,
     first_missed: np.ndarray,
     rng: np.random.Generator,
-) -> _Events:
+) -> LoanEvents:
+    """The events of the granted loans to the end of the period, in no particular order.
+
+    Args:
+        granted: bool [n]: what the others would do is drawn too, so that no loan's history depends on another's.
+        start: int64 [n], when each loan is disbursed, microseconds.
+        first_missed: int64 [n], the instalment with which a loan stops being paid for good; 0 for never.
+    """
     loans = np.nonzero(granted)[0]
     nothing = np.zeros(len(loans))
     known = start + rng.integers(_DELAY_US, DAY_US, len(start))
     parts = [
-        _Events(
+        LoanEvents(
             loans,
             start[loans],
             known[loans],
@@ -122,19 +136,22 @@ def _history(
         row = np.nonzero(runs)[0]
         kind = np.where(missed[row], MISSED, PAID)
         owed = np.round(due[row], 2)
-        parts.append(_Events(row, at[row], known[row], kind, 30 * unpaid[row], owed, np.where(missed[row], 0.0, owed)))
+        parts.append(
+            LoanEvents(row, at[row], known[row], kind, 30 * unpaid[row], owed, np.where(missed[row], 0.0, owed))
+        )
     columns = ("loan", "at", "known", "kind", "past_due", "due", "paid")
-    return _Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+    return LoanEvents(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
 
-def _intercept(risk: np.ndarray, rate: float) -> float:
+def intercept_for(risk: np.ndarray, rate: float) -> float:
     """The intercept of log-odds for which the mean probability equals the rate, found by bisection."""
     low, high = -30.0, 30.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _logistic(risk + middle).mean() < rate else (low, middle)
+        low, high = (middle, high) if logistic(risk + middle).mean() < rate else (low, middle)
     return low
 
 
-def _logistic(x: np.ndarray) -> np.ndarray:
+def logistic(x: np.ndarray) -> np.ndarray:
+    """The probability of log-odds."""
     return np.asarray(1 / (1 + np.exp(-x)))

@@ -26,6 +26,7 @@ from assets.rollout.steward import stewarded
 from assets.rollout.trial import Outcome, Seen, Trial
 from assets.serving.live.guard import Guard
 from assets.serving.live.watcher import Watcher
+from resources.clock import WallClock
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import LostRace, Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
@@ -159,7 +160,7 @@ class Home:
         """What the thread of the decision service does, until its rollback is written or the rollout is over."""
         live: dict[str, Any] = {}
         watcher = SimpleNamespace(live=live, withdraw=lambda *_: None)
-        guard = Guard(cast(Watcher, watcher), keeper.rollout, lambda _: None)
+        guard = Guard(cast(Watcher, watcher), keeper.rollout, lambda _: None, WallClock())
         for _ in range(looks):
             state = keeper.state(PRODUCT)
             if state is None or not state.rollout:

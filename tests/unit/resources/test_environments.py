@@ -1,10 +1,12 @@
 """The environment: one of three, checked once, loudly."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from resources import environments
+from resources.clock import SimulatedClock
 from resources.environments import UnknownEnvironment, load_environment
 
 
@@ -88,3 +90,24 @@ def test_a_wrong_file_of_addresses_is_refused(
     with pytest.raises(UnknownEnvironment, match=message) as refused:
         load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
     assert str(file) in str(refused.value)
+
+
+def test_a_simulation_has_one_clock_for_all_its_processes(tmp_path: Path) -> None:
+    file, moment = tmp_path / "clock", datetime(2025, 3, 1, 2, tzinfo=UTC)
+    clock = load_environment({"LOOPLINE_CLOCK": str(file)}).clock
+    assert isinstance(clock, SimulatedClock)
+    clock.set(moment)
+    elsewhere = load_environment({"LOOPLINE_CLOCK": str(file)}).clock
+    assert elsewhere.now() == moment
+    clock.set(moment + timedelta(days=1))
+    assert elsewhere.now() == moment + timedelta(days=1)
+
+
+def test_without_a_simulation_the_clock_is_the_machines() -> None:
+    before = datetime.now(UTC)
+    assert before <= load_environment({}).clock.now() <= datetime.now(UTC)
+
+
+def test_production_runs_by_no_simulated_clock() -> None:
+    with pytest.raises(UnknownEnvironment, match="staging runs by the machine's clock alone; unset it"):
+        load_environment({"LOOPLINE_ENV": "staging", "LOOPLINE_CLOCK": "/tmp/clock"})

@@ -115,7 +115,7 @@ def tick(home: RegisteredHome, told: Told, cursor: str | None) -> tuple[str | No
     connections = {"rollout": keeper.rollout, "audit": keeper.audit, "notifier": told, "lake": lake}
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=connections)
-        found = rollout_sensor(PRODUCT).evaluate_tick(context)
+        found = rollout_sensor(PRODUCT, home.environment).evaluate_tick(context)
     keys = [request.run_key for request in found.run_requests or ()]
     return (keys[0] if keys else None), found.skip_message or "", found.cursor
 

@@ -63,6 +63,16 @@ def test_a_layout_has_one_row_of_counts_for_all_its_subjects(request: pytest.Fix
     assert cells.cells == cells.starts[-1] + cells.subjects[-1].cells
 
 
+def test_days_before_the_first_row_are_not_usual() -> None:
+    rows = np.concatenate([np.zeros(60, np.int64), np.full(35, 200)])
+    for window in (1, 7):
+        usual = usual_rows(rows, window)
+        assert np.isnan(usual[: 60 + 14 + window - 1]).all(), "two weeks of rows are not there yet"
+        assert usual[-1] == 200 * window
+    gone = usual_rows(np.concatenate([np.full(35, 200), np.zeros(8, np.int64)]), 7)
+    assert gone[-1] == 1400, "a service that has stopped answers too little"
+
+
 def test_usual_rows_are_those_of_the_same_weekdays_before_the_window() -> None:
     rows = np.tile([10, 10, 10, 10, 10, 2, 2], 12)
     for window in (1, 7, 10):

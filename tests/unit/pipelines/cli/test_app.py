@@ -17,7 +17,7 @@ from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
     "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "traffic", "contracts", "quarantine",
-    "export", "rollout", "rollback", "approve", "reject", "repair", "alerts", "silence",
+    "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
     "acknowledge", "up", "down", "status", "doctor", "probe",
     "features", "replay", "backtest", "tables", "vacuum", "erase", "keys",
 ]  # fmt: skip
