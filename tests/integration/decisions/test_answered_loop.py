@@ -246,11 +246,11 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
 
     # The queue asks about decisions that were made; a word on one of these is a second opinion.
     (asked,) = json.loads(bank.service.get("/reviews")[1])["products"]
-    assert {case["kind"] for case in asked["cases"]} == {"informative"}
-    second = asked["cases"][0]
-    assert second["outcome"] in ("approve", "decline")
-    other = "decline" if second["outcome"] == "approve" else "approve"
-    body = {"decision_id": second["decision_id"], "outcome": other, "by": "A. Roy", "reason": "seen"}
+    assert {one["kind"] for one in asked["cases"]} == {"informative"}
+    case = asked["cases"][0]
+    assert case["outcome"] in ("approve", "decline")
+    other = "decline" if case["outcome"] == "approve" else "approve"
+    body = {"decision_id": case["decision_id"], "outcome": other, "by": "A. Roy", "reason": "seen"}
     assert bank.post("/reviews", **body)[0] == 200
 
     # One outcome is corrected; then the challenger becomes champion, and the past is made again.
@@ -261,8 +261,8 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
     bank.make(span)
     figures = {(row["bundle"], row["role"]): row for row in bank.rows("performance") if row["day"] == span[1]}
     assert figures["1", "champion"]["positives"] == 1
-    (opinion,) = (row for row in bank.rows("outcomes") if row["decision_id"] == second["decision_id"])
-    assert (opinion["final"], opinion["reviewed_by"]) == (second["outcome"], None)
+    (opinion,) = (row for row in bank.rows("outcomes") if row["decision_id"] == case["decision_id"])
+    assert (opinion["final"], opinion["reviewed_by"]) == (case["outcome"], None)
     before, made = bank.hashes(), bank.rows("performance")
     bank.workspace.roll_out(second, challengers=(), rollout="", stage="champion", former=(first,))
     bank.until(lambda told: told["champion"]["version"] == "2")

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, needs_prometheus]
 QUIET = (
     *("challenger_share", "loopline_bundle_load_failures", "loopline_guard_rollbacks", "loopline_shadow_failures"),
     *("loopline_events_total", "loopline_posted_rows", "loopline_rule_hits", "loopline_stream_not_followed{"),
-    *("loopline_performance{",),
+    *("loopline_performance{", "loopline_reviewers_", "loopline_review_queue_cases"),
 )
 
 
