@@ -7,13 +7,14 @@ belong here: the rules of the verdicts (those of the rooms), which day is judged
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.monitoring.consistency.mended import mended_decisions, without_mended
 from assets.monitoring.distributions.figures import drift_of_day
 from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
 from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
@@ -84,7 +85,9 @@ def drift_monitor(product: Product, lake: Lake) -> Monitor:
             kept = tuple(figure for figure in found if figure.name not in names)
             return drift_verdict(DriftSignals(kept, day), product.monitoring, as_of)
 
-        return held_drift(without(()), day, standing, without)
+        held = held_drift(without(()), day, standing, without)
+        window = timedelta(days=product.monitoring.window_days - 1)
+        return without_mended(held, lambda: mended_decisions(product, lake, day - window, day), without)
 
     def evidence(figures: pa.Table, day: date) -> Mapping[str, float]:
         found = [figure.psi for figure in drift_of_day(figures, day) if figure.psi is not None]
@@ -108,7 +111,12 @@ def performance_monitor(product: Product, lake: Lake) -> Monitor:
             over=row["over"],
         )
         verdict = performance_verdict(signals, product.monitoring, as_of)
-        return held_performance(verdict, day, standing, is_realised=True)
+        held = held_performance(verdict, day, standing, is_realised=True)
+        if is_batch:
+            return held
+        last = day - product.label.maturity  # the rows whose labels became final in the window
+        first = last - timedelta(days=product.monitoring.window_days - 1)
+        return without_mended(held, lambda: mended_decisions(product, lake, first, last))
 
     is_batch = product.monitoring.judged == "batch"
     table = (
