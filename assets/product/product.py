@@ -116,8 +116,8 @@ class Product:
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
                 "leave end out where new days arrive"
             )
-        self._check_partition()
         self._check_tuples()
+        self._check_partition()
         self._check_connections()
         names = [source.name for source in self.sources]
         for name in names:

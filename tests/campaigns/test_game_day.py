@@ -1,6 +1,10 @@
-"""A game day of a few days through the real parts: sources, sensors' runs, the service, the judge."""
+"""A game day of a few days through the real parts: sources, sensors' runs, the service, the judge.
+
+It takes minutes on a busy machine, so it is among the campaigns; its parts have tests of their own.
+"""
 
 import json
+import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from pipelines.operations.gameday.stage import UsedHome
 from resources.lake import Lake
 from tests.support.servers.ports import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.skipif(os.environ.get("LOOPLINE_CAMPAIGN") != "1", reason="minutes; run: make campaign")
 
 SCENARIO = scenario_of("tiny")
 
