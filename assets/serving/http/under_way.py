@@ -9,8 +9,8 @@ waiting costs nothing.
 
 A decision is taken while it can be expected within the latency budget of its product: the decisions under way, itself
 included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
-average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while as many decisions are
-under way as threads decide: only then do they say how fast the service is, and not how often it is asked. A few are
+average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while no thread is idle:
+only then do they say how fast the service is, and not how often it is asked. A few are
 taken whatever was measured: so many clients, each with one request at a time, are refused by no machine.
 
 A queue that stands and one that goes away by itself look alike at their ends. So a burst is taken too, as that of a
@@ -39,6 +39,9 @@ ALWAYS_TAKEN = 8
 """Decisions under way up to which one more is taken, however slow the service is."""
 MOST_IN_BURST, BURST_SECONDS = 96, 2.0
 """Decisions under way up to which one more is taken while threads were idle so few seconds ago."""
+IDLE_SECONDS = 0.1
+"""Threads are idle if fewer decisions than threads were under way for so long: as many end at once as the disk has
+synced together, and under an overload the next ones are read only then."""
 BUDGET_SECONDS = 1.0
 """The latency budget where nothing declares one: while no product is live, every decision is a quick refusal."""
 
@@ -86,6 +89,7 @@ class ByTime:
         self._pace = _FIRST_PACE
         self._last: float | None = None
         self._idle = clock()
+        self._few_since: float | None = clock()
 
     def expected(self, under_way: int) -> float:
         """Seconds until one more decision would be answered."""
@@ -94,8 +98,7 @@ class ByTime:
     def admits(self, under_way: int) -> bool:
         """See `Admits.admits`."""
         now = self._clock()
-        if under_way < THREADS:
-            self._idle = now
+        self._look(under_way, now)
         if under_way < ALWAYS_TAKEN or self.expected(under_way) <= _PART * self._budget():
             return True
         return under_way < MOST_IN_BURST and now - self._idle <= self._burst
@@ -103,13 +106,22 @@ class ByTime:
     def ended(self, under_way: int, *, answered: bool) -> None:
         """See `Admits.ended`."""
         now, last = self._clock(), self._last
-        if under_way <= THREADS:
-            self._idle = now
-        # With fewer that go on, the time until the next answer may say how soon it was asked for.
-        self._last = now if under_way >= THREADS else None
-        if last is not None and answered:
+        self._look(under_way - 1, now)
+        self._last = now
+        # If threads were idle meanwhile, the time until the next answer may say how soon it was asked for.
+        if last is not None and answered and self._idle < last:
             # A pause of seconds, of a disk for example, is not remembered for longer than any late answer.
             self._pace += _WEIGHT * (min(now - last, self._budget()) - self._pace)
+
+    def _look(self, under_way: int, now: float) -> None:
+        """Notes when threads were idle last."""
+        if under_way >= THREADS:
+            self._few_since = None
+            return
+        if self._few_since is None:
+            self._few_since = now
+        if now - self._few_since >= IDLE_SECONDS:
+            self._idle = now
 
 
 class _Turns:

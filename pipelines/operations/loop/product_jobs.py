@@ -4,7 +4,7 @@ Belongs here: the choice of a job's assets and days. Does not belong here: one r
 (`run_loop.py`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import dagster as dg
 
@@ -61,6 +61,7 @@ class ProductJobs:
         stale_from: Slot | None = None,
         judge: str | None = None,
         changed: Mapping[str, Collection[Slot]] | None = None,
+        only: Callable[[str], bool] = lambda name: True,
     ) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
@@ -72,11 +73,12 @@ class ProductJobs:
             stale_from: From which day on stale days are materialised, if that is before `days`.
             judge: Digest of the champion; days that another one has judged are materialised again. `None` for any.
             changed: For assets by name, days of which the source has changed; they are materialised again.
+            only: Whether an asset of that name is wanted.
 
         Raises:
             RunFailed: A step or a blocking check failed.
         """
-        keys = self.keys(stages)
+        keys = [key for key in self.keys(stages) if only(key.path[-1])]
         if again:
             return self._run_daily(keys, days) if keys else ()
         ran: list[str] = []

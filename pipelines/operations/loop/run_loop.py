@@ -20,8 +20,18 @@ import dagster as dg
 from assets.bundle.bundle import Bundle
 from assets.bundle.released import champion_bundle
 from assets.features.table.provenance import outdated_days
+from assets.monitoring.page.reading import SHOWN_DAYS
 from assets.product import Product
-from assets.product.names import FEATURES, table_name
+from assets.product.names import (
+    BATCH_OUTCOMES,
+    DECISIONS,
+    FEATURES,
+    FINGERPRINTS,
+    OUTCOMES,
+    SCORES,
+    VINTAGES,
+    table_name,
+)
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
 from pipelines.operations.loop.changed_sources import days_changed_at_source
 from pipelines.operations.loop.fill_sandbox import Progress
@@ -38,6 +48,11 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
 from resources.slots import Slot, slot_before
+
+_LOOKED_BACK_ON = frozenset({SCORES, BATCH_OUTCOMES, DECISIONS, OUTCOMES, FINGERPRINTS, VINTAGES})
+"""What the figures of a day are made from, days and months back, and the vintages, which are followed for as long."""
+_FIGURES = timedelta(days=SHOWN_DAYS - 1)
+"""How far back figures are made; the monitoring page shows no more."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +140,9 @@ def run_loop(
         if champion is not None:  # else a version waits for an approver, and there is nothing to watch
             if live is not None:
                 live()
-            watched = _watched(product, days)
             if materialised:
-                materialised += jobs.run_days(WATCH, watched, again=True)
-            materialised += jobs.run_days(WATCH, watched, again=False, stale_from=days[0], judge=champion.digest)
+                materialised += _watch(jobs, product, days, again=True)
+            materialised += _watch(jobs, product, days, again=False, stale_from=days[0], judge=champion.digest)
         return LoopReport(
             product=product,
             first=days[0],
@@ -202,10 +216,17 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
     return tuple(found)
 
 
-def _watched(product: Product, days: tuple[Slot, Slot]) -> tuple[Slot, Slot]:
-    """The days to monitor: enough for the outcomes of a whole window to have matured by the last day."""
+def _watch(jobs: ProductJobs, product: Product, days: tuple[Slot, Slot], **terms: Any) -> tuple[str, ...]:
+    """Scores and outcomes of so many days that those of a whole window have matured by the last; figures of the last.
+
+    Args:
+        terms: As for `ProductJobs.run_days`.
+    """
     lookback = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
-    return max(days[0], slot_before(days[1], lookback)), days[1]
+    first = max(days[0], slot_before(days[1], lookback))
+    first_figures = max(first, slot_before(days[1], _FIGURES))
+    made = jobs.run_days(WATCH, (first, days[1]), only=lambda name: name in _LOOKED_BACK_ON, **terms)
+    return made + jobs.run_days(WATCH, (first_figures, days[1]), only=lambda name: name not in _LOOKED_BACK_ON, **terms)
 
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:

@@ -9,6 +9,7 @@ import pytest
 from assets.serving.http.under_way import (
     ALWAYS_TAKEN,
     BURST_SECONDS,
+    IDLE_SECONDS,
     MOST_BEGUN,
     MOST_IN_BURST,
     MOST_WAITING,
@@ -103,6 +104,7 @@ def test_a_burst_is_taken_and_an_overload_is_not() -> None:
             assert server.ask()
         while server.begun:
             server.answer(0.02)
+        server.now += 2 * IDLE_SECONDS
     assert server.asked_until_refused() == MOST_IN_BURST
     taken = 0
     for _ in range(1_000):
@@ -110,6 +112,20 @@ def test_a_burst_is_taken_and_an_overload_is_not() -> None:
         taken += server.asked_until_refused()
     assert len(server.begun) + waiting(server) == ALWAYS_TAKEN
     assert taken == 1_000 - (MOST_IN_BURST - ALWAYS_TAKEN)
+
+
+def test_answers_that_end_together_leave_no_thread_idle() -> None:
+    """Under an overload all that are under way end at once, and the next ones are read a moment later."""
+    server = Server(burst=BURST_SECONDS)
+    server.asked_until_refused()
+    taken = []
+    for _ in range(300):
+        server.now += 0.15
+        for _ in range(len(server.begun)):
+            server.answer(0.0)
+        server.now += IDLE_SECONDS / 2
+        taken.append(sum(server.ask() for _ in range(2 * MOST_IN_BURST)))
+    assert max(taken[50:]) == ALWAYS_TAKEN
 
 
 def test_a_stall_is_forgotten_within_two_hundred_answers(server: Server) -> None:
