@@ -9,9 +9,9 @@ waiting costs nothing.
 
 A decision is taken while it can be expected within the latency budget of its product: the decisions under way, itself
 included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
-average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while no thread is idle:
-only then do they say how fast the service is, and not how often it is asked. A few are
-taken whatever was measured: so many clients, each with one request at a time, are refused by no machine.
+average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while no thread is idle: only
+then do they say how fast the service is, and not how often it is asked. A few are taken whatever was measured: so many
+clients, each with one request at a time, are refused by no machine.
 
 A queue that stands and one that goes away by itself look alike at their ends. So a burst is taken too, as that of a
 moment in which a new bundle is loaded: what is more than can be expected in time waits if threads were idle a moment
