@@ -37,7 +37,7 @@ THREADS = 4
 """Threads that decide: with fewer decisions under way, one more waits for none of them."""
 ALWAYS_TAKEN = 8
 """Decisions under way up to which one more is taken, however slow the service is."""
-MOST_IN_BURST, BURST_SECONDS = 32, 2.0
+MOST_IN_BURST, BURST_SECONDS = 48, 2.0
 """Decisions under way up to which one more is taken while threads were idle so few seconds ago."""
 IDLE_SECONDS = 0.1
 """Threads are idle if fewer decisions than threads were under way for so long: as many end at once as the disk has
