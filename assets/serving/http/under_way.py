@@ -7,11 +7,16 @@ The answers of many requests become ready at once, when the disk has synced them
 layers would take so long over them that refusals had to wait. So few are begun at a time, and a burst waits here, where
 waiting costs nothing.
 
-A decision is taken only while it can be expected within the latency budget of its product: the decisions under way,
-itself included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
+A decision is taken while it can be expected within the latency budget of its product: the decisions under way, itself
+included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
 average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while as many decisions are
 under way as threads decide: only then do they say how fast the service is, and not how often it is asked. A few are
 taken whatever was measured: so many clients, each with one request at a time, are refused by no machine.
+
+A queue that stands and one that goes away by itself look alike at their ends. So a burst is taken too, as that of a
+moment in which a new bundle is loaded: what is more than can be expected in time waits if threads were idle a moment
+ago. Under an overload they never are (Maurer, "Fail at scale", ACM Queue 2015; Nichols and Jacobson, "Controlling queue
+delay", ACM Queue 2012).
 
 All other requests have turns of their own, and wait by their number: they have no budget, some take seconds, and no
 decision waits for them.
@@ -30,8 +35,10 @@ MOST_WAITING = 32
 """Requests other than decisions that wait for their turn."""
 THREADS = 4
 """Threads that decide: with fewer decisions under way, one more waits for none of them."""
-ALWAYS_TAKEN = 16
+ALWAYS_TAKEN = 8
 """Decisions under way up to which one more is taken, however slow the service is."""
+MOST_IN_BURST, BURST_SECONDS = 96, 2.0
+"""Decisions under way up to which one more is taken while threads were idle so few seconds ago."""
 BUDGET_SECONDS = 1.0
 """The latency budget where nothing declares one: while no product is live, every decision is a quick refusal."""
 
@@ -66,17 +73,19 @@ class ByNumber:
 
 
 class ByTime:
-    """As many as can be expected to be answered within a part of the latency budget.
+    """As many as can be expected to be answered within a part of the latency budget, and a burst.
 
     Args:
         budget: The budget of a decision, in seconds.
         clock: Seconds on a clock that measures short times.
+        burst: Seconds after which threads that were idle say nothing any more.
     """
 
-    def __init__(self, budget: Callable[[], float], clock: Callable[[], float]) -> None:
-        self._budget, self._clock = budget, clock
+    def __init__(self, budget: Callable[[], float], clock: Callable[[], float], burst: float = BURST_SECONDS) -> None:
+        self._budget, self._clock, self._burst = budget, clock, burst
         self._pace = _FIRST_PACE
         self._last: float | None = None
+        self._idle = clock()
 
     def expected(self, under_way: int) -> float:
         """Seconds until one more decision would be answered."""
@@ -84,11 +93,18 @@ class ByTime:
 
     def admits(self, under_way: int) -> bool:
         """See `Admits.admits`."""
-        return under_way < ALWAYS_TAKEN or self.expected(under_way) <= _PART * self._budget()
+        now = self._clock()
+        if under_way < THREADS:
+            self._idle = now
+        if under_way < ALWAYS_TAKEN or self.expected(under_way) <= _PART * self._budget():
+            return True
+        return under_way < MOST_IN_BURST and now - self._idle <= self._burst
 
     def ended(self, under_way: int, *, answered: bool) -> None:
         """See `Admits.ended`."""
         now, last = self._clock(), self._last
+        if under_way <= THREADS:
+            self._idle = now
         # With fewer that go on, the time until the next answer may say how soon it was asked for.
         self._last = now if under_way >= THREADS else None
         if last is not None and answered:
@@ -134,13 +150,17 @@ class UnderWay:
 
     Args:
         budget: The latency budget of a decision, in seconds.
-        clock: Seconds on a clock that measures short times.
+        clock, burst: As for `ByTime`.
     """
 
     def __init__(
-        self, budget: Callable[[], float] = lambda: BUDGET_SECONDS, *, clock: Callable[[], float] = time.perf_counter
+        self,
+        budget: Callable[[], float] = lambda: BUDGET_SECONDS,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        burst: float = BURST_SECONDS,
     ) -> None:
-        self._by_time = ByTime(budget, clock)
+        self._by_time = ByTime(budget, clock, burst)
         self._decisions, self._others = _Turns(self._by_time), _Turns(ByNumber())
 
     def admit(self, cycle: RequestResponseCycle, begin: Callable[[], None]) -> bool:

@@ -15,7 +15,7 @@ import yaml
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.profile import build_profile
-from assets.feedback.assets import decisions_asset, outcomes_asset
+from assets.feedback.assets import decisions_asset, outcomes_asset, review_queue_asset
 from assets.ingestion.assets import raw_asset
 from assets.monitoring.performance.assets import performance_asset
 from assets.product import (
@@ -101,14 +101,15 @@ class Loop:
         partitions = Partitions("day", days[0])
         # As the schedule of tomorrow sees it: then today is over.
         tomorrow = dg.DailyPartitionsDefinition(days[0].isoformat(), end_offset=2)
-        assets: Sequence[dg.AssetsDefinition] = [
+        assets: Sequence[dg.AssetsDefinition | None] = [
             *(raw_asset(self.product, source, partitions) for source in self.product.posted),
             *(validated_asset(self.product, source, partitions) for source in self.product.posted),
             decisions_asset(self.product, partitions), outcomes_asset(self.product, partitions),
-            performance_asset(self.product, partitions),
+            performance_asset(self.product, partitions), review_queue_asset(self.product, partitions),
         ]  # fmt: skip
         made = [
-            one.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=tomorrow)) for one in assets
+            one.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=tomorrow))
+            for one in assets if one is not None
         ]  # fmt: skip
         known: Mapping[str, Any] = connections(self.product, self.workspace.environment)
         tags = {
@@ -243,6 +244,15 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
     assert [figures[version, "all"]["rows"] for version in ("1", "2")] == [len(by_version[v]) for v in ("1", "2")]
     assert sum(figures[version, "all"]["unlabelled"] for version in ("1", "2")) == 1
 
+    # The queue asks about decisions that were made; a word on one of these is a second opinion.
+    (asked,) = json.loads(bank.service.get("/reviews")[1])["products"]
+    assert {case["kind"] for case in asked["cases"]} == {"informative"}
+    second = asked["cases"][0]
+    assert second["outcome"] in ("approve", "decline")
+    other = "decline" if second["outcome"] == "approve" else "approve"
+    body = {"decision_id": second["decision_id"], "outcome": other, "by": "A. Roy", "reason": "seen"}
+    assert bank.post("/reviews", **body)[0] == 200
+
     # One outcome is corrected; then the challenger becomes champion, and the past is made again.
     fixed = posts[answers.index(by_version["1"][0])]
     status, revised = bank.post("/outcomes", **{**fixed, "value": 1})
@@ -251,6 +261,8 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
     bank.make(span)
     figures = {(row["bundle"], row["role"]): row for row in bank.rows("performance") if row["day"] == span[1]}
     assert figures["1", "champion"]["positives"] == 1
+    (opinion,) = (row for row in bank.rows("outcomes") if row["decision_id"] == second["decision_id"])
+    assert (opinion["final"], opinion["reviewed_by"]) == (second["outcome"], None)
     before, made = bank.hashes(), bank.rows("performance")
     bank.workspace.roll_out(second, challengers=(), rollout="", stage="champion", former=(first,))
     bank.until(lambda told: told["champion"]["version"] == "2")

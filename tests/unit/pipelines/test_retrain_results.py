@@ -52,9 +52,9 @@ def ran(instance: dg.DagsterInstance, causes: str, *, version: str = "4", refuse
         key=asset_key(PRODUCT, "model"),
         check_specs=[dg.AssetCheckSpec("min_auc", asset=asset_key(PRODUCT, "model"), blocking=True)],
     )
-    def model() -> dg.MaterializeResult[None]:
+    def model() -> Iterator[dg.MaterializeResult[None]]:
         check = dg.AssetCheckResult(passed=not refused, check_name="min_auc", description="AUC 0.6 below 0.7")
-        return dg.MaterializeResult(metadata={"trained_at": TRAINED.isoformat()}, check_results=[check])
+        yield dg.MaterializeResult(metadata={"trained_at": TRAINED.isoformat()}, check_results=[check])
 
     @dg.asset(key=asset_key(PRODUCT, "registered_model"), deps=[asset_key(PRODUCT, "model")])
     def registered() -> dg.MaterializeResult[None]:

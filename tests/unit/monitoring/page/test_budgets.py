@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assets.monitoring.page.budgets import ErrorBudget, error_budgets, late_share
+from assets.serving.decision import Decision
 from assets.serving.log.decision_log import read_day
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
@@ -18,7 +19,7 @@ DAY = date(2026, 9, 30)
 CLOCK = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
 
-def at(day: date, **changes: object) -> object:
+def at(day: date, **changes: object) -> Decision:
     return another(decided_at=datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=9), **changes)
 
 
@@ -31,7 +32,7 @@ def test_fallbacks_spend_the_budget_of_thirty_days(tmp_path: Path) -> None:
     good, bad = [at(DAY) for _ in range(299)], at(DAY, fallback="scorecard", problem="the store is away")
     shadow, old = at(DAY, role="shadow", fallback="policy"), at(DAY - timedelta(days=30), fallback="policy")
     void = at(DAY, fallback="policy")
-    write(tmp_path / "log", *good, bad, shadow, old, void, replace(void, void=True))  # type: ignore[arg-type, type-var]
+    write(tmp_path / "log", *good, bad, shadow, old, void, replace(void, void=True))
     found = budgets(Lake(str(tmp_path / "lake")), tmp_path / "log")["decided_by_the_model"]
     assert found.bad == pytest.approx(1 / 300)
     assert found.left == pytest.approx(1 - (1 / 300) / 0.01)
@@ -41,7 +42,7 @@ def test_fallbacks_spend_the_budget_of_thirty_days(tmp_path: Path) -> None:
 def test_days_that_the_table_has_are_not_counted_twice(tmp_path: Path) -> None:
     lake, log = Lake(str(tmp_path / "lake")), tmp_path / "log"
     before = DAY - timedelta(days=1)
-    write(log, at(before), at(before, fallback="policy"), at(DAY))  # type: ignore[arg-type]
+    write(log, at(before), at(before, fallback="policy"), at(DAY))
     table = read_day(log, PRODUCT.name, before)
     table = table.append_column("day", pa.array([before] * table.num_rows, pa.date32()))
     lake.replace(f"{PRODUCT.name}/decisions", table, days=[before])

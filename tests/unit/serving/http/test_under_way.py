@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
-from assets.serving.http.under_way import ALWAYS_TAKEN, MOST_BEGUN, MOST_WAITING, ByTime, UnderWay
+from assets.serving.http.under_way import (
+    ALWAYS_TAKEN,
+    BURST_SECONDS,
+    MOST_BEGUN,
+    MOST_IN_BURST,
+    MOST_WAITING,
+    ByTime,
+    UnderWay,
+)
 
 BUDGET = 0.05
+AT_FIRST = 12
+"""Decisions that are taken before anything was measured: half of the budget, by 2 ms a decision."""
 
 
 @dataclass(eq=False)
@@ -29,11 +39,12 @@ class Server:
     """Answers one decision after the other, each after so many seconds of an own clock."""
 
     budget: float = BUDGET
+    burst: float = -1.0
     now: float = 0.0
     begun: list[Cycle] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.under_way = UnderWay(lambda: self.budget, clock=lambda: self.now)
+        self.under_way = UnderWay(lambda: self.budget, clock=lambda: self.now, burst=self.burst)
 
     def ask(self, path: str = "/decide") -> bool:
         cycle: Any = Cycle(path)
@@ -84,6 +95,23 @@ def test_a_few_are_taken_however_slow_the_service_was(server: Server) -> None:
     assert server.asked_until_refused() == ALWAYS_TAKEN
 
 
+def test_a_burst_is_taken_and_an_overload_is_not() -> None:
+    """Both come while the service answers one after the other, each after 20 ms: no queue of 8 fits the budget."""
+    server = Server(burst=BURST_SECONDS)
+    for _ in range(5):
+        for _ in range(40):  # twice as many as are answered until the next ones come
+            assert server.ask()
+        while server.begun:
+            server.answer(0.02)
+    assert server.asked_until_refused() == MOST_IN_BURST
+    taken = 0
+    for _ in range(1_000):
+        server.answer(0.02)
+        taken += server.asked_until_refused()
+    assert len(server.begun) + waiting(server) == ALWAYS_TAKEN
+    assert taken == 1_000 - (MOST_IN_BURST - ALWAYS_TAKEN)
+
+
 def test_a_stall_is_forgotten_within_two_hundred_answers(server: Server) -> None:
     for seconds in [*[0.001] * 100, *[5.0] * 20, *[0.001] * 200]:
         server.asked_until_refused()
@@ -96,7 +124,7 @@ def test_the_time_for_which_nobody_asked_says_nothing(server: Server) -> None:
     for _ in range(300):
         server.ask()
         server.answer(0.5)
-    assert server.asked_until_refused() == ALWAYS_TAKEN
+    assert server.asked_until_refused() == AT_FIRST
 
 
 def test_a_client_that_goes_away_makes_the_service_no_faster() -> None:
@@ -127,4 +155,4 @@ def test_other_requests_wait_by_their_number_and_cost_decisions_nothing(server: 
     while server.ask("/decisions/1"):
         others += 1
     assert others == MOST_BEGUN + MOST_WAITING
-    assert server.asked_until_refused() == ALWAYS_TAKEN
+    assert server.asked_until_refused() == AT_FIRST

@@ -1,17 +1,19 @@
 """Counting decisions without reading them gives what reading them gives."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from assets.serving.decision import Decision
 from assets.serving.log.counting import Counted, counted_day
 from assets.serving.log.decision_log import scan_day
 from assets.serving.log.writer import DecisionLogError
 from tests.support.decision_samples import DAY, FIRST, another, write
 
 PLAIN = (FIRST, another(fallback="scorecard"), another(role="challenger", fallback="policy"), another(role="shadow"))
-ODD = {
+ODD: Mapping[str, Callable[[Decision], tuple[Decision, ...]]] = {
     "void": lambda one: (one, replace(one, void=True)),
     "void and a fallback": lambda one: (replace(one, fallback="policy"), replace(one, fallback="policy", void=True)),
     "features like fields": lambda one: (replace(one, features={"fallback": None, "role": "shadow"}),),
