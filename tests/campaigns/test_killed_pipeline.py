@@ -148,6 +148,8 @@ def test_a_killed_day_is_never_seen_in_part_and_is_made_whole_by_the_same_comman
     for number, boundary in enumerate(chosen(cases["new"].boundaries)):
         for time in range(TIMES):
             kind = kinds[(number + time) % 2]
+            # A day that is delivered again loads the whole store, and passes no boundary of its changes.
+            kind = kind if boundary in cases[kind].boundaries else "new"
             case, where = cases[kind], f"a {kind} day, killed {boundary}"
             case.begin()
             killed = case.commands.begin(RUN, tmp_path / "killed", boundary, f"{SEED} {time}").ended()
