@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -28,7 +27,8 @@ from assets.training.rows import TrainingRows
 from assets.training.search import search_settings
 from pipelines.products import load_product
 from tests.integration.demo_home import picture
-from tests.unit.features.kernel.test_kernel_protocol import DATA, DELAY, FEATURES, KERNEL, MICROS
+from tests.support.published_cards import days_since_first, feature_matrix
+from tests.unit.features.kernel.test_kernel_protocol import DATA, DELAY, FEATURES
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("LOOPLINE_CAMPAIGN") != "1", reason="minutes; run: make campaign"),
@@ -36,16 +36,15 @@ pytestmark = [
 ]
 
 PRODUCT = load_product("card_fraud")
-FIRST_DAY = np.datetime64("2018-04-01", "D")
 BEGINS, ENDS, WEEK = 77, 182, 7
-"""The first day that is judged, and the end, in days since FIRST_DAY; features look back 30 days and a week."""
+"""The first day that is judged, and the end, in days since 2018-04-01; features look back 30 days and a week."""
 TRAIN_DAYS, MONTH = 28, 28
 CARDS_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
 class Stream:
-    """All transactions, in order: training rows with their day since FIRST_DAY and their card."""
+    """All transactions, in order: training rows with their day since 2018-04-01 and their card."""
 
     rows: TrainingRows
     day: np.ndarray
@@ -68,22 +67,12 @@ class Trained:
 def stream() -> Stream:
     frame = pd.concat([pd.read_parquet(DATA / f"2018-{month:02}.parquet") for month in range(4, 10)])
     frame = frame.sort_values("TRANSACTION_ID", ignore_index=True)
-    moments = frame.TX_DATETIME.to_numpy().astype("datetime64[us]")
-    shared = {
-        "card_id": pa.array(frame.CUSTOMER_ID), "terminal_id": pa.array(frame.TERMINAL_ID),
-        "amount": pa.array(frame.TX_AMOUNT), "sequence": pa.array(frame.TRANSACTION_ID),
-    }  # fmt: skip
-    at = {"event_time": pa.array(moments, MICROS), "known_at": pa.array(moments, MICROS)}
-    later = pa.array(moments + np.timedelta64(DELAY, "D"), MICROS)
-    labels = {"terminal_id": shared["terminal_id"], "is_fraud": pa.array(frame.TX_FRAUD), **at, "known_at": later}
-    events = {"card_transactions": pa.table({**shared, **at}), "fraud_labels": pa.table(labels)}
-    computed = KERNEL.compute(events, pa.table({**shared, "as_of": at["event_time"]}))
-    matrix = np.stack([computed[name].to_numpy() for name in FEATURES.names], axis=1).astype(np.float32)
+    moments, matrix = frame.TX_DATETIME.to_numpy().astype("datetime64[us]"), feature_matrix(frame)
     rows = TrainingRows(
         matrix, tuple(FEATURES.names), tuple(FEATURES.names), frame.TX_FRAUD.to_numpy().astype(np.int8), moments,
         frame.TRANSACTION_ID.to_numpy(),
     )  # fmt: skip
-    return Stream(rows, (moments.astype("datetime64[D]") - FIRST_DAY).astype(np.int64), frame.CUSTOMER_ID.to_numpy())
+    return Stream(rows, days_since_first(frame), frame.CUSTOMER_ID.to_numpy())
 
 
 def trained_at(stream: Stream, day: int, settings: dict[str, float | int]) -> Trained:

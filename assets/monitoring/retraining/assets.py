@@ -4,7 +4,7 @@ Belongs here: writing each day's causes with the verdict; reading recorded train
 here: the causes and the verdict (`causes.py`, `verdict.py`), starting a run (`pipelines.run_requests`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from assets.bundle.released import released_bundle
 from assets.materialising import asset_key, begun, daily_asset_of, permanent, wait_for_champion
 from assets.monitoring.retraining.causes import Champion, Examination, Schedule
 from assets.monitoring.retraining.table import retraining_table
-from assets.monitoring.retraining.verdict import RetrainVerdict, retrain_verdict
+from assets.monitoring.retraining.verdict import RetrainSignals, RetrainVerdict, retrain_verdict
 from assets.monitoring.windows import judged_record
 from assets.product import Partitions, Product
 from assets.product.names import (
@@ -63,41 +63,42 @@ def retraining_asset(product: Product, partitions: Partitions) -> dg.AssetsDefin
         keys: dg.ResourceParam[Keys],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, slots = begun(context, name, partitions)
-        days, policy = days_of(slots), product.retraining
+        days = days_of(slots)
         with permanent(LakeError, RolloutError):
             champion = champion_of(product, rollout, keys)
             if champion is None:
                 wait_for_champion(context, product, slots)
                 return
-            trained = trainings(context.instance, product)
             versions = {
                 table: lake.version(table) for one in read if lake.exists(table := table_name(product.name, one))
             }
-            examined, verdicts = Examination(product, lake, champion, days), dict[date, RetrainVerdict]()
-            rows = []
-            for day in days:
-                end = datetime.combine(day + timedelta(days=1), time(), UTC)
-                known = [moment for moment in trained if moment <= end]
-                signals = examined.signals(end, known, schedule_at(product, end), until=day)
-                verdicts[day] = retrain_verdict(signals, policy, end)
-                rows.append((day, signals, verdicts[day]))
+            rows = _judged(product, lake, champion, days, trainings(context.instance, product))
         table = retraining_table(rows, champion.version)
         digest = None if champion.bundle is None else champion.bundle.digest
         window = {table_name(product.name, KPIS): product.monitoring.window_days - 1}
         readings = {one: Reading(version, window.get(one, 0)) for one, version in versions.items()}
-        commit = lake.replace(
-            table_name(product.name, name),
-            table,
-            days=days,
-            metadata=judged_record(context.run.run_id, digest, readings),
-        )
-        last = verdicts[days[-1]]
+        record = judged_record(context.run.run_id, digest, readings)
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
+        _, _, last = rows[-1]
         yield watch.table(
             rows=commit.rows, version=commit.version, schema=table.schema, action=last.action,
             reasons=list(last.reasons), worth=last.gain if last.gain is not None else "not known", cost=last.cost,
         )  # fmt: skip
 
     return retraining
+
+
+def _judged(
+    product: Product, lake: Lake, champion: Champion, days: Sequence[date], trained: Sequence[datetime]
+) -> list[tuple[date, RetrainSignals, RetrainVerdict]]:
+    """The signals and the verdict at the end of each day, by the trainings that had been by then."""
+    examined, rows = Examination(product, lake, champion, days), []
+    for day in days:
+        end = datetime.combine(day + timedelta(days=1), time(), UTC)
+        known = [moment for moment in trained if moment <= end]
+        signals = examined.signals(end, known, schedule_at(product, end), until=day)
+        rows.append((day, signals, retrain_verdict(signals, product.retraining, end)))
+    return rows
 
 
 def trainings(instance: dg.DagsterInstance, product: Product) -> tuple[datetime, ...]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import xgboost as xgb
 from sklearn.metrics import roc_auc_score
@@ -17,7 +16,8 @@ from assets.monitoring.performance.matured import SIGNIFICANCE
 from assets.monitoring.performance.recalibration import moved, recalibrate
 from assets.product import Profit
 from assets.training.calibrate import fit_calibration
-from tests.unit.features.kernel.test_kernel_protocol import DATA, DELAY, FEATURES, KERNEL, MICROS
+from tests.support.published_cards import days_since_first, feature_matrix
+from tests.unit.features.kernel.test_kernel_protocol import DATA
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,19 +51,9 @@ class Cards:
 def cards() -> Cards:
     frame = pd.concat([pd.read_parquet(DATA / f"2018-{month:02}.parquet") for month in range(4, 10)])
     frame = frame[frame.TERMINAL_ID % 2 == 1].sort_values("TRANSACTION_ID", ignore_index=True)
-    moments = frame.TX_DATETIME.to_numpy().astype("datetime64[us]")
-    shared = {
-        "card_id": pa.array(frame.CUSTOMER_ID), "terminal_id": pa.array(frame.TERMINAL_ID),
-        "amount": pa.array(frame.TX_AMOUNT), "sequence": pa.array(frame.TRANSACTION_ID),
-    }  # fmt: skip
-    at = {"event_time": pa.array(moments, MICROS), "known_at": pa.array(moments, MICROS)}
-    later = pa.array(moments + np.timedelta64(DELAY, "D"), MICROS)
-    labels = {"terminal_id": shared["terminal_id"], "is_fraud": pa.array(frame.TX_FRAUD), **at, "known_at": later}
-    events = {"card_transactions": pa.table({**shared, **at}), "fraud_labels": pa.table(labels)}
-    computed = KERNEL.compute(events, pa.table({**shared, "as_of": at["event_time"]}))
-    matrix = np.stack([computed[name].to_numpy() for name in FEATURES.names], axis=1).astype(np.float32)
+    matrix = feature_matrix(frame)
     label = frame.TX_FRAUD.to_numpy().astype(np.int8)
-    day = (moments.astype("datetime64[D]") - np.datetime64("2018-04-01")).astype(np.int64)
+    day = days_since_first(frame)
     learned, calibrated = (day >= 35) & (day < 56), (day >= 56) & (day < 70)
     settings = {"objective": "binary:logistic", "max_depth": 4, "eta": 0.1, "nthread": 1, "seed": 1}
     booster = xgb.train(settings, xgb.DMatrix(matrix[learned], label[learned]), 60)
