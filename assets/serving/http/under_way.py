@@ -16,7 +16,8 @@ measured: so many clients, each with one request at a time, are refused by no ma
 An overload and a stall have queues that look alike. Under an overload a queue never goes away, and who waits in it is
 late in vain: so what is more than can be expected in time is refused (Nichols and Jacobson, "Controlling queue delay",
 ACM Queue 2012). After a stall, of a disk or of a slow model, the queue goes away by itself: so it may be long. What
-tells them apart is whether decisions are asked for faster than the service usually answers them.
+tells them apart is whether decisions are asked for faster than the service usually answers them: on average over the
+last eight thousand, which minutes of a busy neighbour change little.
 
 All other requests have turns of their own, and wait by their number: they have no budget, some take seconds, and no
 decision waits for them.
@@ -45,7 +46,7 @@ _DECISIONS = "/decide"
 _PART = 0.5
 _FIRST_PACE = 0.002
 _BUSY = 4
-_PACE_WEIGHT, _USUAL_WEIGHT, _ASKED_WEIGHT = 1 / 32, 1 / 512, 1 / 64
+_PACE_WEIGHT, _USUAL_WEIGHT, _ASKED_WEIGHT = 1 / 32, 1 / 8192, 1 / 64
 
 
 class Admits(Protocol):
