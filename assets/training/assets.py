@@ -109,6 +109,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
+        from assets.training.recipe import recipe_of
         from assets.training.search import TrainingError
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
@@ -126,6 +127,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
             pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
+            pins["recipe"] = recipe_of(product).to_dict()
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
