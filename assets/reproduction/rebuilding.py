@@ -145,7 +145,7 @@ def _different_files(original: Path, rebuilt: Path) -> tuple[str, ...]:
     manifests = [(folder / MANIFEST).read_bytes() for folder in (original, rebuilt)]
     then, now = (json.loads(manifest)["files"] for manifest in manifests)
     found = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-    return tuple([*found, *([MANIFEST] if manifests[0] != manifests[1] else [])])
+    return (*found, *([MANIFEST] if manifests[0] != manifests[1] else []))
 
 
 def _predictions(table: pa.Table, recorded: Bundle, again: Bundle) -> Predictions:

@@ -74,6 +74,7 @@ for command in (
     inspect.features,
     inspect.replay,
     backtest.backtest,
+    reproduce.trace,
     reproduce.rebuild,
     inspect.tables,
     upkeep.vacuum,

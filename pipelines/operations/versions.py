@@ -1,7 +1,7 @@
 """The bundle of any version of a product, for commands that read one.
 
-Belongs here: finding a version's release and its verified bundle. Does not belong here: what is done with it, publishing
-a damaged one again (`rollout.py`).
+Belongs here: finding a version's release and its verified bundle. Does not belong here: what is done with it, and
+publishing a damaged one again (`rollout.py`).
 """
 
 from pathlib import Path

@@ -5,11 +5,15 @@ Belongs here: the form of these results. Does not belong here: the terminal (`co
 
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+from rich.tree import Tree
+
 from pipelines.cli import console
 
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
+    from assets.reproduction.tree import Node
     from pipelines.operations.rebuild import RebuildReport
 
 
@@ -25,3 +29,20 @@ def show_rebuild(report: "RebuildReport", to: "Console") -> None:
         console.say(f"another bundle: {report.rebuilt.digest}, recorded is {report.digest}", to, mark="failed")
     for sentence in report.differences:
         console.say(sentence, to, mark="warning" if report.identical else "failed")
+
+
+def show_trace(root: "Node", to: "Console") -> None:
+    """The tree, with the facts of each node below its title; facts that are none are left out."""
+    tree = Tree(Text(root.title, "bold"))
+    _grow(tree, root)
+    to.print(tree, soft_wrap=True)
+
+
+def _grow(tree: Tree, node: "Node") -> None:
+    from assets.reproduction.tree import fact_text
+
+    for name, value in node.facts.items():
+        if value is not None and value != [] and value is not False:
+            tree.add(Text.assemble((f"{name}: ", "dim"), fact_text(value)))
+    for child in node.children:
+        _grow(tree.add(Text(child.title, "bold")), child)
