@@ -124,6 +124,7 @@ def _commit(commit: Mapping[str, Any]) -> dict[str, Any]:
 def _readable(lake: Lake, table: str, version: int) -> dict[str, Any]:
     """Whether the version's files are there: one that was vacuumed is a fact of the trace."""
     try:
+        lake.paths(table, version=version)
         return {"rows of its files": sum(file.rows for file in lake.files(table, version=version))}
     except LakeError as error:
         return {"readable": str(error)}

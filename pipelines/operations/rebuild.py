@@ -115,7 +115,7 @@ def _unreadable(lake: Lake, bundle: Bundle) -> tuple[str, ...]:
     found = []
     for table, version in bundle.parts.pins["pins"].items():
         try:
-            lake.files(table, version=int(version))
+            lake.paths(table, version=int(version))
         except LakeError as error:
             found.append(f"{table} cannot be read at version {version}: {error}")
     return tuple(found)
