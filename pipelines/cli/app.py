@@ -19,6 +19,7 @@ from pipelines.cli import (
     alerts,
     approvals,
     backtest,
+    bundles,
     console,
     gameday,
     inspect,
@@ -57,6 +58,7 @@ for command in (
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
+    bundles.export_model,
     rollout.rollout,
     rollout.rollback,
     approvals.approve,
@@ -82,6 +84,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(bundles.app, name="bundle")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a rebuild and a trace found.
+"""What a rebuild, a trace and an exported model are like.
 
 Belongs here: the form of these results. Does not belong here: the terminal (`console.py`), commands.
 """
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.reproduction.tree import Node
+    from pipelines.operations.export_model import ExportReport
     from pipelines.operations.rebuild import RebuildReport
 
 
@@ -46,3 +47,19 @@ def _grow(tree: Tree, node: "Node") -> None:
             tree.add(Text.assemble((f"{name}: ", "dim"), fact_text(value)))
     for child in node.children:
         _grow(tree.add(Text(child.title, "bold")), child)
+
+
+def show_export(report: "ExportReport", to: "Console") -> None:
+    """The variants, and which of them pay."""
+    console.heading(f"{report.product} version {report.version} as {report.variant} in {report.folder}", to)
+    console.table(
+        ["variant", "bytes", "zipped", "largest difference", "answers changed", "µs a row", "pays"],
+        [
+            [one.variant, f"{one.bytes:,}", f"{one.zipped:,}", f"{one.largest_difference:.2g}",
+             f"{one.answers_changed:,} of {one.rows:,}", f"{one.microseconds:.1f}", "yes" if one.pays else "no"]
+            for one in report.measured
+        ],
+        to,
+        right=["bytes", "zipped", "largest difference", "answers changed", "µs a row"],
+    )  # fmt: skip
+    console.say(f"check it there: python {report.folder}/score.py --check", to, mark="idle")
