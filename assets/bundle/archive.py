@@ -101,7 +101,9 @@ def _read(file: Path) -> dict[str, bytes]:
             for member in archive:
                 data = archive.extractfile(member) if member.isfile() and member.size <= _LARGEST else None
                 if data is None or member.name not in _NAMES or member.name in found:
-                    raise BundleError(f"{file} holds {member.name!r}, which is no file of a bundle, or not a second one")
+                    raise BundleError(
+                        f"{file} holds {member.name!r}, which is no file of a bundle, or not a second one"
+                    )
                 found[member.name] = data.read()
     except (OSError, tarfile.TarError) as error:
         raise BundleError(f"{file} is no file of `loopline bundle export`: {error}") from error

@@ -1,7 +1,7 @@
 """The same bundle in another environment: `loopline bundle export` and `loopline bundle import`.
 
 Belongs here: packing a registered version, and registering it elsewhere as a version that still needs its approval.
-Does not belong here: the file's form (`assets.bundle.archive`), the approval and the rollout that follow (`approve.py`).
+Does not belong here: the file's form (`assets.bundle.archive`), the approval that follows (`approve.py`).
 
 The bundle keeps its digest, and so its version number, which is part of it: one environment numbers the versions of a
 product (staging, say), the others take them over. What people answered elsewhere does not count here.
@@ -18,8 +18,11 @@ from assets.bundle.files import MANIFEST, SIGNATURE
 from assets.bundle.registration import Registration
 from assets.bundle.signing import sign
 from assets.governance.model_card import model_card
+from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import REGISTERED_MODEL
 from assets.rollout.keeper import Keeper
+from pipelines.connections import connections
 from pipelines.operations.rollout import keeper_of
 from pipelines.operations.versions import bundle_of_version, folder_of
 from pipelines.products import load_product
@@ -27,10 +30,11 @@ from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.keys import Keys
-from resources.tracking.versions import RegisteredVersion
 
 IMPORTED = "loopline.imported"
 """Tag of a version that came from another environment: from which, when, by whom, with what it was compared there."""
+_TAKEN = "loopline.taken_for"
+"""Tag of a number that an import has reserved: the digest of its bundle."""
 
 
 class ImportRefused(LooplineError):
@@ -94,38 +98,38 @@ def import_bundle(file: Path, environment: Environment, *, by: str, reason: str,
         packed = unpack(file, Path(place), keys.importing)
         bundle = packed.bundle
         product = load_product(bundle.product)
+        if not bundle.version.isdecimal():
+            raise ImportRefused(f"{file} holds version {bundle.version!r}; a registry's versions are numbers")
         if digest is not None and bundle.digest != digest:
             raise ImportRefused(f"{file} holds the bundle {bundle.digest}; expected is {digest}")
         keeper = keeper_of(environment)
         with keeper.tracking.alone(product.name):
-            new = _known(keeper, packed) is None
+            new = not _is_known(keeper, packed)
             if new:
                 # The digest is that of the manifest: a signature of this environment changes nothing in it.
                 manifest = (packed.folder / MANIFEST).read_bytes()
                 (packed.folder / SIGNATURE).write_text(sign(manifest, keys.signing))
                 _register(keeper, product, packed, by=by, reason=reason)
-    verb = "approve" if product.impact == "high" else "rollout"
-    start = "" if product.impact == "high" else "start "
-    after = f"loopline {verb} {product.name} {start}{bundle.version} --by NAME --reason TEXT"
+            values = connections(product, environment)["io_manager"]
+            values.begin(asset_key(product, REGISTERED_MODEL), {"version": bundle.version, "digest": bundle.digest})
+    after = f"loopline approve {product.name} {bundle.version} --by NAME --reason TEXT"
     return Imported(product.name, bundle.version, bundle.digest, packed.record["environment"], new, after)
 
 
-def _known(keeper: Keeper, packed: Packed) -> RegisteredVersion | None:
-    """The version if it was registered here before.
+def _is_known(keeper: Keeper, packed: Packed) -> bool:
+    """Whether the version was registered here before.
 
     Raises:
         ImportRefused: Another bundle has its number here.
     """
     bundle = packed.bundle
-    found = [one for one in keeper.tracking.versions(bundle.product) if one.version == bundle.version]
-    if not found or (not found[0].ready and IMPORTED in found[0].tags):
-        return None
-    if found[0].ready and Registration.from_tags(found[0].tags).digest == bundle.digest:
-        return found[0]
-    raise ImportRefused(
-        f"{bundle.product} has a version {bundle.version} of its own here: one environment alone numbers the versions "
-        "of a product; train the bundle again where the versions of this one come from"
-    )
+    ready = [one for one in keeper.tracking.versions(bundle.product) if one.version == bundle.version and one.ready]
+    if ready and Registration.from_tags(ready[0].tags).digest != bundle.digest:
+        raise ImportRefused(
+            f"{bundle.product} has a version {bundle.version} of its own here: one environment alone numbers the "
+            "versions of a product; train the bundle again where the versions of this one come from"
+        )
+    return bool(ready)
 
 
 def _register(keeper: Keeper, product: Product, packed: Packed, *, by: str, reason: str) -> None:
@@ -139,12 +143,13 @@ def _register(keeper: Keeper, product: Product, packed: Packed, *, by: str, reas
         # Where no version decides there is none to compare with.
         record = replace(record, compared_with="")
     with tracking.run(product.name, f"version {bundle.version} from {origin['environment']}") as run:
-        tracking.reserve(product.name, run.run_id, bundle.version)
-        run.documents({"model_card": model_card(product, bundle.parts, digest=bundle.digest)})
+        taken = tracking.reserve(product.name, run.run_id, bundle.version, {_TAKEN: bundle.digest})
+    card = model_card(product, bundle.parts, digest=bundle.digest)
+    tracking.resumed(taken.run_id).documents({"model_card": card})
     keeper.audit.append(
         actor=by, action="import", product=product.name, version=bundle.version, reason=reason, at=now,
         details={"digest": bundle.digest, "environment": origin["environment"]},
     )  # fmt: skip
     keeper.rollout.publish_bundle(product.name, bundle.version, packed.folder)
     tags = {**record.to_tags(), IMPORTED: json.dumps(origin, sort_keys=True)}
-    tracking.register(product.name, run.run_id, packed.folder, tags)
+    tracking.register(product.name, taken.run_id, packed.folder, tags)
