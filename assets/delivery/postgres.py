@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
@@ -115,7 +116,8 @@ class DeliveryTable:
         pcsv.write_csv(named, text, pcsv.WriteOptions(include_header=False, quoting_style="all_valid"))
         text.seek(0)
         columns = ", ".join(map(_quoted, named.column_names))
-        with connection.connection.cursor() as cursor:
+        driver: Any = connection.connection
+        with driver.cursor() as cursor:
             cursor.copy_expert(f"COPY {self._table} ({columns}) FROM STDIN (FORMAT csv)", text)
         return rows.num_rows
 

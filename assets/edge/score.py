@@ -168,8 +168,8 @@ def truth(condition: Mapping[str, Any], row: Row) -> bool | None:
         found = [truth(each, row) for each in condition["conditions"]]
         return decides if decides in found else None if None in found else not decides
     if kind == "not":
-        found = truth(condition["condition"], row)
-        return None if found is None else not found
+        inner = truth(condition["condition"], row)
+        return None if inner is None else not inner
     value = row[condition["column"]]
     if kind == "null":
         return missing(value)

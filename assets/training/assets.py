@@ -127,7 +127,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
             pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
-            pins["recipe"] = recipe_of(product).to_dict()
+            pins |= {"recipe": recipe_of(product).to_dict(), "table": lake.identity(source)}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)

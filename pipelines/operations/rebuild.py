@@ -105,6 +105,12 @@ def _training_set(lake: Lake, bundle: Bundle) -> tuple[pa.Table | None, tuple[st
     """The pinned training set, or why it cannot be read: a table that was vacuumed is a finding, not a failure."""
     table, version = table_name(bundle.product, TRAINING_SET), int(bundle.parts.pins["version"])
     try:
+        identity = lake.identity(table)
+        if bundle.parts.pins.get("table", identity) != identity:
+            return None, (
+                f"{table} is another table than the one of the training: version {bundle.version} was trained in "
+                "another environment, or the table was made again since",
+            )
         return lake.read(table, version=version), ()
     except LakeError as error:
         return None, (f"{table} cannot be read at version {version}: {error}",)

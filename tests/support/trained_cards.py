@@ -82,7 +82,7 @@ def trained_home(home: Path, rows: int = 4_000) -> TrainedHome:
     pins = {
         "version": version, "pins": {"card_fraud/features": lake.version("card_fraud/features")}, "rows": rows,
         "as_known_at": NOW.isoformat(), "mlflow_run": "f00d", "dagster_run": "0b7c",
-        "recipe": recipe_of(PRODUCT).to_dict(),
+        "recipe": recipe_of(PRODUCT).to_dict(), "table": lake.identity(TABLE),
     }  # fmt: skip
     key, place = Keys.of(environment.home).signing, home / "trained"
     write_bundle(_trained(table, pins), place, key)

@@ -1,6 +1,8 @@
 """`loopline rebuild`: a version trained again from its pins, in a process of its own."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,3 +48,23 @@ def test_a_table_that_was_vacuumed_is_named(home: TrainedHome, tmp_path: Path) -
     assert answer.status == 1
     assert answer.told["rebuilt"] is None
     assert any(f"{TABLE} cannot be read at version" in sentence for sentence in answer.told["differences"])
+
+
+def test_a_training_set_of_another_place_is_not_taken_for_the_pinned_one(home: TrainedHome) -> None:
+    home.publish(replace(home.bundle.parts, version="3", pins={**home.bundle.parts.pins, "table": "another"}))
+    answer = run_loopline(["rebuild", "card_fraud", "3", "--json"], home.variables)
+    assert answer.status == 1
+    assert answer.told["rebuilt"] is None
+    assert any("is another table than the one of the training" in told for told in answer.told["differences"])
+
+
+def test_the_exported_model_checks_itself_beside_its_measurements(home: TrainedHome, tmp_path: Path) -> None:
+    answer = run_loopline(["export-model", "card_fraud", "1", str(tmp_path / "model"), "--json"], home.variables)
+    assert answer.status == 0, answer.people
+    found = {one["variant"]: one for one in answer.told["measured"]}
+    assert found["float32"]["rows"] == 4_000
+    assert [found[variant]["pays"] for variant in ("float32", "float16", "int8")] == [True, False, False]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "model" / "score.py", "--check"], check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout

@@ -99,10 +99,11 @@ def scored_by_spark(workspace: Workspace, spark: SparkSessions, rows: pa.Table) 
         lake.replace(full, table, days=[first + timedelta(days=n) for n in range((last - first).days + 1)])
         files[name] = DataFiles(TableVersion(full, lake.schema(full)), tuple(lake.paths(full)))
     features, run_id = f"{PRODUCT}/features", "run"
+    columns = SpineColumns("application_id", passthrough=("customer_id",))
     written = run(
         spark.session, kernel(), events={"transactions": files["validated_transactions"]},
-        spine=files["validated_applications"], days=DAYS,
-        columns=SpineColumns("application_id", passthrough=("customer_id",)), target=f"{lake.folder(features)}/{run_id}", task_bytes=2**14,
+        spine=files["validated_applications"], days=DAYS, columns=columns,
+        target=f"{lake.folder(features)}/{run_id}", task_bytes=2**14,
     )  # fmt: skip
     made = [DataFile(f"{run_id}/{one.path}", one.day, one.rows, one.bytes, one.content) for one in written.files]
     lake.commit_files(features, written.schema, made, days=DAYS, metadata={"run_id": run_id})
