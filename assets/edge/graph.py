@@ -10,6 +10,7 @@ bucket of a hashed one. Outputs are `raw`, the model's probability; `score`, cal
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -103,10 +104,10 @@ def _known(encoder: Encoder, name: str) -> int:
 def _one_hot(encoder: Encoder, name: str) -> list[onnx.NodeProto]:
     """The columns of a category: NaN in all where it is missing, 0 in all where the value has none."""
 
-    def node(kind: str, inputs: Sequence[str], output: str, **terms: object) -> onnx.NodeProto:
+    def node(kind: str, inputs: Sequence[str], output: str, **terms: Any) -> onnx.NodeProto:
         return helper.make_node(kind, list(inputs), [f"{name}/{output}"], name=f"{name}/{output}", **terms)
 
-    values: dict[str, object] = {"cats_int64s": [*range(encoder.hashed[name] + 1)]} if name in encoder.hashed else {
+    values: dict[str, Any] = {"cats_int64s": [*range(encoder.hashed[name] + 1)]} if name in encoder.hashed else {
         "cats_strings": [*encoder.categories[name], MISSING]
     }  # fmt: skip
     found = [

@@ -24,6 +24,7 @@ from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, vali
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
 from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
+from assets.training.recipe import recipe_of
 from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
@@ -109,7 +110,6 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
-        from assets.training.recipe import recipe_of
         from assets.training.search import TrainingError
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)

@@ -10,6 +10,7 @@ Features, contract, rules and words are not repeated here: the bundle itself hol
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib import metadata
@@ -21,6 +22,8 @@ LIBRARIES = (
     "numpy", "scipy", "pyarrow", "scikit-learn", "xgboost", "optuna", "onnx", "onnxmltools", "skl2onnx", "onnxruntime",
 )  # fmt: skip
 """The libraries in whose arithmetic, drawing of settings or file formats a bundle's bytes have their origin."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where a function lies in the memory of one process is no part of its declaration."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,14 @@ class Recipe:
 
 def recipe_of(product: Product) -> Recipe:
     """The recipe by which this process trains a model of the product."""
-    parts = {"label": product.label, "spine": product.spine, "model": product.model, "decision": product.decision}
+    parts: dict[str, Any] = {
+        "label": product.label,
+        "spine": product.spine,
+        "model": product.model,
+        "decision": product.decision,
+    }
     declared = {
-        f"{part}.{field.name}": repr(getattr(value, field.name))
+        f"{part}.{field.name}": _ADDRESS.sub("", repr(getattr(value, field.name)))
         for part, value in parts.items()
         for field in fields(value)
     }

@@ -4,7 +4,7 @@ Belongs here: their arguments, output and exit status. Does not belong here: the
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from pipelines.cli.approvals import By, Reason, Version
 from pipelines.cli.arguments import Json, ProductName
 from pipelines.cli.render.reproduce import show_export
 from resources.environments import load_environment
-
-if TYPE_CHECKING:
-    from assets.edge.variants import Variant
 
 app = typer.Typer(help="A bundle from one environment to another, by its digest.", no_args_is_help=True)
 
@@ -33,7 +30,7 @@ def export_model(
 
     if variant not in VARIANTS:
         raise typer.BadParameter(f"--variant {variant}: write one of {', '.join(VARIANTS)}")
-    report = export_version(product, load_environment(), version, folder, cast("Variant", variant))
+    report = export_version(product, load_environment(), version, folder, variant)
     show_export(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
