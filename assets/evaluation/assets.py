@@ -6,7 +6,7 @@ computing a figure (the modules beside this one), registering (`assets.registry`
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle, BundleError
@@ -65,7 +66,6 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.evaluation.evaluate import draw, evaluate_model
-        from assets.evaluation.reference_profile import reference_profile
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
         from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
@@ -99,7 +99,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             evaluated = replace(
                 bundle.parts,
                 metrics=report,
-                reference=reference_profile(product, table, rows, split, bundle, figures.test.auc),
+                reference=_reference(product, table, rows, split, bundle, figures.test.auc),
             )
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
@@ -131,7 +131,22 @@ def _champion_scores(
     """The champion's scores of the test rows, in their order; `None` if the table lacks a feature that it needs."""
     if champion is None or set(champion.parts.kernel.features.names) - set(table.column_names):
         return None
-    from assets.evaluation.reference_profile import in_order
     from assets.serving.engine import Engine
 
-    return Engine(champion, None).score(in_order(table, rows.row_ids[split.test], product.spine.row_id))
+    return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
+
+
+def _reference(
+    product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
+) -> Mapping[str, Any]:
+    """The profile of the test rows, the reference for live rows."""
+    from assets.evaluation.reference_profile import reference_profile
+
+    test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
+    return reference_profile(product, test, bundle, positive_rate=float(rows.y[split.test].mean()), auc=auc)
+
+
+def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
+    """The table's rows with these ids, in the order of the ids."""
+    ids = table[row_id].combine_chunks()
+    return table.take(pc.index_in(pa.array(row_ids, ids.type), value_set=ids))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle, BundleParts
 from assets.bundle.files import MANIFEST, load_bundle, write_bundle
@@ -136,8 +137,9 @@ def _trained(product: Product, table: pa.Table, recorded: BundleParts) -> tuple[
     )
     test = rows.take(split.test)
     figures = measure(test.y, boosted_model(trained).predict(test.matrix), seed=product.model.seed)
-    unsigned = Bundle(parts=trained, digest="", size=0)
-    reference = reference_profile(product, table, rows, split, unsigned, figures.auc)
+    ids, unsigned = table[product.spine.row_id].combine_chunks(), Bundle(parts=trained, digest="", size=0)
+    tested = table.take(pc.index_in(pa.array(test.row_ids, ids.type), value_set=ids))
+    reference = reference_profile(product, tested, unsigned, positive_rate=float(test.y.mean()), auc=figures.auc)
     return replace(trained, version=recorded.version, metrics=recorded.metrics, reference=reference), figures
 
 
