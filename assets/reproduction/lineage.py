@@ -86,12 +86,15 @@ def _training_set(bundle: Bundle, lake: Lake) -> Node:
     pins = bundle.parts.pins
     table, version = table_name(bundle.product, TRAINING_SET), int(pins["version"])
     seen: set[tuple[str, int]] = set()
+    is_here = lake.exists(table) and pins.get("table", lake.identity(table)) == lake.identity(table)
+    gone = {"readable": "it is a table of another environment, or was made again since"}
     return Node(
         "training set",
         f"{table} at version {version}",
         {"table": table, "version": version, "rows": pins.get("rows"), "as known at": pins["as_known_at"],
-         "provenance": pins.get("provenance"), **_readable(lake, table, version)},
-        tuple(_table(lake, name, int(of), seen) for name, of in pins["pins"].items()),
+         "provenance": pins.get("provenance"), "pins": pins["pins"],
+         **(_readable(lake, table, version) if is_here else gone)},
+        tuple(_table(lake, name, int(of), seen) for name, of in pins["pins"].items() if is_here),
     )  # fmt: skip
 
 

@@ -110,6 +110,18 @@ def test_a_text_of_a_decision_is_not_read_as_html() -> None:
     assert "<b>" not in to_html(Node("decision", "<b>", {"row": "<b>"}, (Node("rule", "<b>"),)))
 
 
+def test_a_training_set_of_another_environment_is_not_taken_for_the_one_here(traced: Traced) -> None:
+    pins = of_kind(traced.root, "training set")[0].facts
+    here = {"version": pins["version"], "pins": pins["pins"], "table": "another"}
+    release = traced.home.register(compared_with="1", pins=here)
+    decision = another(product="loans", bundle=release.version, digest=release.digest, decided_at=datetime.now(UTC))
+    write(traced.home.environment.decision_log, decision)
+    (training,) = of_kind(trace(traced.home.environment, decision.id), "training set")
+    assert training.facts["readable"] == "it is a table of another environment, or was made again since"
+    assert training.facts["pins"] == {"loans/features": 1}
+    assert training.children == ()
+
+
 def test_a_vacuumed_table_is_a_fact_and_an_altered_bundle_an_error(traced: Traced) -> None:
     folder = Path(traced.home.environment.lake) / "loans" / TRAINING_SET
     for file in folder.rglob("*.parquet"):
