@@ -16,6 +16,7 @@ from resources.keys import MissingKey
 from resources.tracking import TrackingError
 from tests.support.evaluated_bundle import PRODUCT
 from tests.support.registered import RegisteredHome
+from tests.unit.rollout.test_deployment import deployed
 
 STAGING, PROD = "5" * 64, "9" * 64
 WHO = {"by": "Ada Risk", "reason": "passed in staging"}
@@ -78,6 +79,12 @@ def test_the_digest_stays_and_the_version_waits_for_its_approval(
     again = import_bundle(packed, home.environment, **WHO)
     assert (again.new, again.digest) == (False, staged.digest)
     assert len(list(keeper.audit.entries())) == 1
+
+    assert deployed(home, "2")["waiting"]["version"] == "2", "the approval of staging does not count here"
+    assert home.decides is None
+    home.approve("2")
+    deployed(home, "2")
+    assert home.decides == home.alias == "2"
 
 
 def test_a_number_that_is_taken_here_is_refused(packed: Path, place: Path, keys: pytest.MonkeyPatch) -> None:
