@@ -5,10 +5,10 @@ figures and predictions. Does not belong here: finding bundle and tables (`pipel
 (`assets.training`).
 
 The search for settings is repeated too, not read from the record: it is seeded, so it is a function of the training set
-and the declarations like everything that follows it; only a search that was ended by a clock may come out otherwise, and
-the report then names what did. What is not such a function is taken from the record: the version, the time
-of the training, the ids of its runs, and the evaluation, which holds a measured latency and the comparison with the
-champion of that time. Its figures on the test rows are computed again and compared.
+and the declarations like everything that follows it. Only a search that a clock ended may come out otherwise; the
+report then names what did. What is no such function is taken from the record: the version, the time of the training,
+the ids of its runs, and the evaluation, which holds a measured latency and the comparison with the champion of that
+time. Its figures on the test rows are computed again and compared.
 """
 
 import json
