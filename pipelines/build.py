@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.delivery.assets import delivered_scores_asset
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import (
@@ -108,6 +109,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         group_performance_asset(product, partitions),
         review_queue_asset(product, partitions),
         review_agreement_asset(product, partitions),
+        delivered_scores_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),

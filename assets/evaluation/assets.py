@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle, write_bundle
-from assets.bundle.profile import build_profile
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.gates import evaluate
 from assets.governance.audit import Audit
@@ -141,15 +140,10 @@ def _reference(
     product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
     """The profile of the test rows, the reference for live rows."""
-    from assets.serving.engine import Engine
+    from assets.evaluation.reference_profile import reference_profile
 
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
-    features = product.features
-    profile = build_profile(
-        test, Engine(bundle, None).score(test), features.numeric, features.categories,
-        positive_rate=float(rows.y[split.test].mean()), auc=auc,
-    )  # fmt: skip
-    return profile.to_dict()
+    return reference_profile(product, test, bundle, positive_rate=float(rows.y[split.test].mean()), auc=auc)
 
 
 def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:

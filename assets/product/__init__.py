@@ -9,6 +9,7 @@ from assets.product.accepted import AcceptedChange
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
+from assets.product.delivery_policy import Delivery
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -51,6 +52,7 @@ __all__ = [
     "ContractError",
     "DatabaseTable",
     "DecisionPolicy",
+    "Delivery",
     "DeliveryCalendar",
     "Direction",
     "Files",

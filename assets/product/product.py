@@ -15,6 +15,7 @@ from assets.product.agreement import check_accepted, check_agreement, check_cons
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
+from assets.product.delivery_policy import Delivery
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
@@ -72,6 +73,7 @@ class Product:
         reviewing: Which cases people are asked about.
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
+        delivery: Where batch scores are written for their readers; `None` for nowhere but the lake.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
@@ -102,6 +104,7 @@ class Product:
     reviewing: ReviewPolicy = field(default_factory=ReviewPolicy)
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
+    delivery: Delivery | None = None
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
@@ -148,6 +151,8 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        if self.delivery is not None:
+            self.delivery.check(self.name, (*self.spine.passthrough, *filter(None, [self.label.spine_column])))
         self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
@@ -215,7 +220,8 @@ class Product:
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
-        for name in (*self.connections, *(source.connection for source in self.connected)):
+        delivered = () if self.delivery is None else (self.delivery.connection,)
+        for name in (*self.connections, *(source.connection for source in self.connected), *delivered):
             checked_name(name, "connection")
             if name.endswith("_token"):
                 raise ProductError(

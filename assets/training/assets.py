@@ -24,6 +24,7 @@ from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, vali
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
 from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
+from assets.training.recipe import recipe_of
 from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
@@ -126,6 +127,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
             pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
+            pins |= {"recipe": recipe_of(product).to_dict(), "table": lake.identity(source)}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)

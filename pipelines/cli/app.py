@@ -19,6 +19,7 @@ from pipelines.cli import (
     alerts,
     approvals,
     backtest,
+    bundles,
     console,
     gameday,
     inspect,
@@ -26,6 +27,7 @@ from pipelines.cli import (
     loop,
     products,
     quarantine,
+    reproduce,
     rollout,
     services,
     serving,
@@ -56,6 +58,7 @@ for command in (
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
+    bundles.export_model,
     rollout.rollout,
     rollout.rollback,
     approvals.approve,
@@ -73,12 +76,15 @@ for command in (
     inspect.features,
     inspect.replay,
     backtest.backtest,
+    reproduce.trace,
+    reproduce.rebuild,
     inspect.tables,
     upkeep.vacuum,
     upkeep.erase,
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(bundles.app, name="bundle")
 
 
 def main() -> None:

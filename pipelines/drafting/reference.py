@@ -63,6 +63,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.RetrainPolicy,
             product.ReviewPolicy,
             product.AlertPolicy,
+            product.Delivery,
         ),
     ),
 )

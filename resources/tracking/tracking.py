@@ -128,6 +128,28 @@ class Tracking:
         with exclusive(self.lock, f"mlflow/{product}"):
             return self._reserved(product, run_id).version
 
+    def reserve(self, product: str, run_id: str, version: str, tags: Mapping[str, str]) -> RegisteredVersion:
+        """Reserves a number that another registry gave; the numbers before it that are free stay without a bundle.
+
+        A number that was reserved before with the same tags, by a call that was interrupted, is returned with its run.
+
+        Raises:
+            TrackingError: The number was given here, or a later one was.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            with unless(PRESENT):
+                self._client.create_registered_model(product)
+            known = self.versions(product)
+            last = int(known[-1].version) if known else 0
+            same = [one for one in known if one.version == version and tags.items() <= one.tags.items()]
+            if same and not same[0].ready:
+                return same[0]
+            if int(version) <= last:
+                raise TrackingError(f"{product}: version {version} cannot be taken over, {last} was given here already")
+            for _ in range(last + 1, int(version)):
+                self._made(product, run_id, {})
+            return self._made(product, run_id, {RUN_TAG: run_id, **tags})
+
     def register(self, product: str, run_id: str, bundle: Path, tags: Mapping[str, str]) -> RegisteredVersion:
         """Copies a bundle to its run and registers it as the run's version of the product's model.
 
@@ -255,9 +277,13 @@ class Tracking:
         for known in self.versions(product):
             if known.tags.get(RUN_TAG) == run_id:
                 return known
+        return self._made(product, run_id, {RUN_TAG: run_id})
+
+    def _made(self, product: str, run_id: str, tags: Mapping[str, str]) -> RegisteredVersion:
+        """The next version, without a bundle."""
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
         made = self._client.create_model_version(
-            product, source=source, run_id=run_id, tags={RUN_TAG: run_id}, await_creation_for=0
+            product, source=source, run_id=run_id, tags=dict(tags), await_creation_for=0
         )
         return registered_version(made)
 

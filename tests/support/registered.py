@@ -7,11 +7,12 @@ not belong here: assertions.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from assets.bundle.files import write_bundle
 from assets.bundle.registration import Approval, Registration
@@ -60,13 +61,16 @@ class RegisteredHome:
     def values(self) -> Path:
         return self.home / "rollout" / ".values" / self.product
 
-    def register(self, *, compared_with: str = "", publish: bool = True) -> Release:
-        """The next version, registered and published as the pipeline does it."""
+    def register(
+        self, *, compared_with: str = "", publish: bool = True, pins: Mapping[str, Any] | None = None
+    ) -> Release:
+        """The next version, registered and published as the pipeline does it; with these pins beside its own."""
         keeper, tracking = self.keeper, self.keeper.tracking
         with tracking.run(self.product, "training") as run:
             pass
         version = tracking.next_version(self.product, run.run_id)
         parts = replace(evaluated_parts(), product=self.product, version=version)
+        parts = replace(parts, pins={**parts.pins, **(pins or {})})
         gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 13 gates passed"]}
         metrics = {**parts.metrics, "champion": compared_with or None, "gates": gates}
         parts = replace(parts, metrics=metrics, model=bytes(range(100)), booster=bytes(range(100)))

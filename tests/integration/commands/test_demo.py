@@ -8,6 +8,7 @@ import shutil
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -51,6 +52,32 @@ def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
     assert all(isinstance(number, int | float) for number in known)
     assert told["champion"]["version"] == "1"
     assert 0.75 < told["champion"]["auc"] < 0.85, "a good model of this bank, and no better than one can be"
+
+
+def test_its_decision_leads_back_to_what_was_delivered(demo_home: DemoHome) -> None:
+    """`loopline trace` names arm, bundle, training set, tables down to the raw rows, features, code and approval."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+
+    def visit(node: dict[str, Any]) -> None:
+        kinds.setdefault(node["kind"], []).append(node)
+        for child in node["children"]:
+            visit(child)
+
+    visit(demo_home.done("trace", demo_home.demo.told["decision"]["id"]))
+    assert kinds["bundle"][0]["title"].startswith("version 1, trained 2026-10-01")
+    tables = {node["facts"]["table"] for node in kinds["table"]}
+    assert {f"{PRODUCT}/{name}" for name in DATA} <= tables
+    assert all(node["facts"].get("readable") is None for node in kinds["table"])
+    assert len(kinds["feature"]) == len(load_product(PRODUCT).features.names)
+    assert kinds["answer"]
+    assert kinds["code"][0]["facts"]["version"]
+
+
+def test_its_model_is_trained_again_to_the_same_bytes(demo_home: DemoHome) -> None:
+    """`loopline rebuild` of the first version ends with status 0."""
+    told = demo_home.done("rebuild", PRODUCT, "1")
+    assert told["identical"]
+    assert told["rebuilt"]["predictions"]["different"] == 0
 
 
 def test_its_decision_is_explained(demo_home: DemoHome) -> None:
