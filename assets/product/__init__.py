@@ -31,6 +31,7 @@ from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
+from assets.product.training_policy import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.verdict import Verdict
 from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
@@ -41,6 +42,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "BusinessFigure",
+    "CandidateName",
     "Column",
     "ColumnType",
     "Compare",
@@ -52,6 +54,7 @@ __all__ = [
     "DatabaseTable",
     "DecisionPolicy",
     "DeliveryCalendar",
+    "Device",
     "Direction",
     "Files",
     "Freshness",
@@ -59,6 +62,7 @@ __all__ = [
     "Guard",
     "HttpEndpoint",
     "IcebergTable",
+    "Imbalance",
     "Impact",
     "IsNull",
     "Label",
@@ -68,6 +72,7 @@ __all__ = [
     "MonitoringPolicy",
     "Not",
     "OneOf",
+    "OwnCandidate",
     "Partition",
     "Partitions",
     "Posted",
@@ -81,6 +86,7 @@ __all__ = [
     "ReviewPolicy",
     "Rollout",
     "Rule",
+    "SearchPolicy",
     "Source",
     "Spine",
     "Step",
