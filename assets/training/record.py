@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from assets.training.candidates import Candidates
+from assets.training.contest.tuning import FeatureSelection
 from assets.training.search import SearchResult
 from resources.tracking.nested import NestedRun, record_nested
 from resources.tracking.run import TrackedRun
@@ -29,7 +30,7 @@ def training_record(candidates: Candidates) -> dict[str, Any]:
         "calibration": calibration.method,
         "search": None if search is None else _search_record(search),
         "imbalance": None if tuned is None else {"chosen": tuned.way, "measured": [asdict(way) for way in tuned.ways]},
-        "features": None if tuned is None or tuned.selection is None else asdict(tuned.selection),
+        "features": None if tuned is None or tuned.selection is None else _selection_record(tuned.selection),
     }
 
 
@@ -45,6 +46,10 @@ def trial_runs(candidates: Candidates) -> tuple[NestedRun, ...]:
         )
         for number, trial in enumerate(trials, 1)
     )
+
+
+def _selection_record(selection: FeatureSelection) -> dict[str, Any]:
+    return {**asdict(selection), "reason": selection.reason}
 
 
 def _search_record(search: SearchResult) -> dict[str, Any]:

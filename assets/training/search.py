@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from assets.product import ModelSpec
@@ -98,24 +99,33 @@ def search_settings(
     folds = [fold.checked(rows) for fold in time_folds(rows.as_of, gap)]
     matrices = [FoldMatrices.of(rows, fold) for fold in folds]
     with _quiet_optuna(), open_storage(journal) as storage:
-        study = optuna.create_study(
-            storage=storage, study_name="settings", load_if_exists=True, direction="minimize", pruner=_pruner(spec)
-        )
+        study = _study(storage, spec, 0)
         _give_up_unfinished(study)
         while (ended_by := _ended(study, spec)) is None:
-            _run_trial(study, fixed, matrices, spec.seed)
+            _run_trial(_study(storage, spec, len(_over(study))), fixed, matrices)
         trials = tuple(_trial(frozen) for frozen in _over(study))
     whole = [trial for trial in trials if not trial.pruned]
     return SearchResult(trials, min(whole, key=lambda trial: trial.loss), ended_by, _days(folds))
 
 
-def _run_trial(study: optuna.Study, fixed: Mapping[str, object], matrices: Sequence[FoldMatrices], seed: int) -> None:
+def _study(storage: BaseStorage, spec: ModelSpec, number: int) -> optuna.Study:
+    """The study of the storage, ready to draw the trial of this number.
+
+    A sampler's state is not in the journal: each trial has a sampler of its own, whose seed is of the trial's number.
+    """
+    seed = np.random.SeedSequence((spec.seed, number)).generate_state(1).item()
+    return optuna.create_study(
+        storage=storage,
+        study_name="settings",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_TRIALS),
+        pruner=_pruner(spec),
+    )
+
+
+def _run_trial(study: optuna.Study, fixed: Mapping[str, object], matrices: Sequence[FoldMatrices]) -> None:
     """Runs the next trial on one fold after the other, and ends it early where it is not promising."""
     number = len(_over(study))
-    # A sampler's state is not in the journal: each trial has a sampler of its own, whose seed is the trial's number.
-    study.sampler = optuna.samplers.TPESampler(
-        seed=np.random.SeedSequence((seed, number)).generate_state(1).item(), n_startup_trials=_FIRST_TRIALS
-    )
     if number < len(STARTS):
         study.enqueue_trial(dict(STARTS[number]))
     trial = study.ask()

@@ -51,6 +51,14 @@ class FeatureSelection:
     loss_without: float | None
     ignored: tuple[int, ...]
 
+    @property
+    def reason(self) -> str:
+        """Why the candidates are left out or are not, in words."""
+        if self.loss_without is None:
+            return "no feature moves the scores too little" if not self.candidates else "every feature moves them little"
+        verdict = "left out" if self.dropped else "kept"
+        return f"{verdict}: without them the loss is {self.loss_without:.6f}, with them {self.loss_with:.6f}"
+
 
 @dataclass(frozen=True)
 class Tuned:
