@@ -55,7 +55,9 @@ class FeatureSelection:
     def reason(self) -> str:
         """Why the candidates are left out or are not, in words."""
         if self.loss_without is None:
-            return "no feature moves the scores too little" if not self.candidates else "every feature moves them little"
+            return (
+                "no feature moves the scores too little" if not self.candidates else "every feature moves them little"
+            )
         verdict = "left out" if self.dropped else "kept"
         return f"{verdict}: without them the loss is {self.loss_without:.6f}, with them {self.loss_with:.6f}"
 

@@ -69,16 +69,14 @@ def test_a_budget_of_minutes_ends_the_search_after_a_trial() -> None:
     hasty = replace(SPEC, trials=20, search=SearchPolicy(minutes=1e-6))
     search = search_settings(make_rows(1500), hasty)
     assert (len(search.trials), search.ended_by) == (1, "minutes")
-    assert (
-        search_settings(make_rows(1500), replace(hasty, search=SearchPolicy(minutes=60), trials=2)).ended_by == "trials"
-    )
+    patient = replace(hasty, search=SearchPolicy(minutes=60), trials=2)
+    assert search_settings(make_rows(1500), patient).ended_by == "trials"
 
 
 def test_trials_that_are_not_promising_end_early_and_none_of_them_is_the_best() -> None:
     spec = replace(SPEC, trials=15)
     pruned, whole = (
-        search_settings(make_rows(1500), replace(spec, search=SearchPolicy(pruning=pruning)))
-        for pruning in (True, False)
+        search_settings(make_rows(1500), replace(spec, search=SearchPolicy(pruning=on))) for on in (True, False)
     )
     short = [trial for trial in pruned.trials if trial.pruned]
     assert 0 < len(short) < len(pruned.trials)

@@ -131,9 +131,7 @@ def test_every_candidate_keeps_a_declared_direction(rows: TrainingRows, name: st
         assert np.diff(predict(some).reshape(50, 40), axis=1).min() >= -1e-12
 
 
-def test_weights_of_rare_rows_are_measured_after_calibration_and_the_first_way_stands_unless_another_is_better() -> (
-    None
-):
+def test_weights_of_rare_rows_are_measured_after_calibration_and_none_stands_unless_one_is_better() -> None:
     rows = labelled(6000, lambda x: 1.0 * x[:, 0] - 4.0)
     tuned = tune(rows, time_folds(rows.as_of), LEAN, DEFAULTS)
     losses = {found.way: found.loss for found in tuned.ways}
