@@ -10,7 +10,7 @@ from assets.bundle.scorecard import Scorecard
 from assets.training.export import export_onnx
 from assets.training.rows import TrainingRows
 from assets.training.scorecards import fit_scorecard
-from assets.training.trees import TreesError, booster_of, histogram_booster, scorecard_booster
+from assets.training.trees import TreesError, histogram_booster, scorecard_booster
 
 
 @pytest.fixture
@@ -65,5 +65,3 @@ def test_trees_that_do_not_score_alike_are_refused(rows: TrainingRows) -> None:
     model = HistGradientBoostingClassifier(max_iter=5, categorical_features=[2]).fit(rows.matrix, rows.y)
     with pytest.raises(TreesError, match="the histogram boosting as a booster differs by"):
         histogram_booster(model, rows.matrix)
-    with pytest.raises(TreesError, match="does not read the converted trees"):
-        booster_of([], 0.0, 6)

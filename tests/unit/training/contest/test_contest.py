@@ -38,7 +38,7 @@ def labelled(count: int, odds: Callable[[NDArray[np.float32]], NDArray[np.float6
 
 
 def test_the_scorecard_wins_where_risk_is_a_sum_and_boosted_trees_where_it_is_not() -> None:
-    _, linear = trained(labelled(6000, lambda x: 0.9 * x[:, 0] - 0.7 * x[:, 1] - 1.0))
+    _, linear = trained(labelled(3000, lambda x: 0.9 * x[:, 0] - 0.7 * x[:, 1] - 1.0))
     assert linear.choice.chosen == "scorecard"
     split, crossed = trained(rows := labelled(6000, lambda x: 2.5 * np.sign(x[:, 0] * x[:, 1]) - 0.5))
     assert crossed.choice.chosen in ("xgboost", "histogram")
