@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import xgboost as xgb
 
 from assets.bundle.bundle import ReasonWords
-from assets.bundle.calibration import log_odds
 from assets.bundle.encoder import Encoder, bucket
 from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.scorer import Scorer
@@ -222,7 +222,7 @@ def test_whatever_candidate_won_the_bundle_decides_explains_and_replays(
     assert outcomes == {"approve", "decline"}
     matrix, scorer = rows.matrix[:300], Scorer(bundle)
     pushes = scorer.contributions(matrix).sum(axis=1)
-    spread = log_odds(candidates.boosted.raw(matrix))
+    spread = candidates.boosted.booster.predict(xgb.DMatrix(matrix), output_margin=True).astype(np.float64)
     np.testing.assert_allclose(pushes - pushes[0], spread - spread[0], atol=2e-4)
     if name == "scorecard":
         # The model is the fallback too: both rank rows alike.
