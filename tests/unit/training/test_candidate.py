@@ -203,7 +203,12 @@ def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: 
 def test_whatever_candidate_won_the_bundle_decides_explains_and_replays(
     product: Product, tmp_path: Path, name: CandidateName
 ) -> None:
-    product = replace(product, model=replace(product.model, candidates=(name,)))
+    words = {"amount": Words(high="A high amount", low="A low amount"), "shop": "The shop", "bank": "The bank"}
+    product = replace(
+        product,
+        model=replace(product.model, candidates=(name,)),
+        decision=replace(product.decision, reasons=words),
+    )
     table = _training_set()
     rows, split, encoder = labelled_rows(product, table)
     candidates = train_candidates(rows, split, product.model)
@@ -217,7 +222,8 @@ def test_whatever_candidate_won_the_bundle_decides_explains_and_replays(
         decision = engine.decide(request, now=NOW, explain=True)
         assert decision.fallback is None
         assert replay(Decision.from_record(json.loads(json.dumps(decision.to_record()))), bundle) == ()
-        assert decision.reasons or decision.outcome == "approve"
+        if row["amount"] > 250:
+            assert (decision.reasons[0].feature, decision.reasons[0].text) == ("amount", "A high amount")
         outcomes.add(decision.outcome)
     assert outcomes == {"approve", "decline"}
     matrix, scorer = rows.matrix[:300], Scorer(bundle)
