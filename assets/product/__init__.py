@@ -32,6 +32,7 @@ from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
+from assets.product.training_policy import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.verdict import Verdict
 from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
@@ -42,6 +43,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "BusinessFigure",
+    "CandidateName",
     "Column",
     "ColumnType",
     "Compare",
@@ -54,6 +56,7 @@ __all__ = [
     "DecisionPolicy",
     "Delivery",
     "DeliveryCalendar",
+    "Device",
     "Direction",
     "Files",
     "Freshness",
@@ -61,6 +64,7 @@ __all__ = [
     "Guard",
     "HttpEndpoint",
     "IcebergTable",
+    "Imbalance",
     "Impact",
     "IsNull",
     "Label",
@@ -70,6 +74,7 @@ __all__ = [
     "MonitoringPolicy",
     "Not",
     "OneOf",
+    "OwnCandidate",
     "Partition",
     "Partitions",
     "Posted",
@@ -83,6 +88,7 @@ __all__ = [
     "ReviewPolicy",
     "Rollout",
     "Rule",
+    "SearchPolicy",
     "Source",
     "Spine",
     "Step",

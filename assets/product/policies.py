@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
+from assets.product.training_policy import CandidateName, Device, OwnCandidate, SearchPolicy, training_fault
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
@@ -136,12 +137,17 @@ class ModelSpec:
         train_days: Length of the training window; `None` for every mature row before the purge gap. The gap before the
             test window is the label's maturity, so that every training label was known before the first test row.
         test_days: Length of the test window, at the end of the mature rows.
-        calibrate_share: Share of the training window, at its end, for early stopping, calibration and the threshold.
+        calibrate_share: Share of the training window, at its end, for the choice between candidates, calibration and
+            the threshold.
         monotone: By feature name, the direction in which a rising feature may move the score.
         split: By `time`: the model is tested on later rows than it learned from. By `random`, a fifth of the rows is
             tested, by a hash of the row id: for rows without time, where no figure can say how the model will age.
-        trials: How many settings the search tries.
+        trials: How many settings the search tries at most.
         seed: Seeds everything random.
+        candidates: What competes to be the bundle's model. The candidate with the lowest loss on later rows wins; a
+            simpler one wins where its loss is within one standard error. The scorecard is always fitted, as fallback.
+        device: Where XGBoost learns; `cuda` is refused where it finds no GPU. A bundle decides on the CPU.
+        search: How long settings are searched for, and what else is chosen on the folds.
     """
 
     train_days: int | None
@@ -151,6 +157,14 @@ class ModelSpec:
     split: SplitBy = "time"
     trials: int = 12
     seed: int = 7
+    candidates: tuple[CandidateName | OwnCandidate, ...] = ("scorecard", "histogram", "xgboost")
+    device: Device = "cpu"
+    search: SearchPolicy = field(default_factory=SearchPolicy)
+
+    def __post_init__(self) -> None:
+        fault = training_fault(self.candidates, self.device, self.search)
+        if fault is not None:
+            raise ProductError(f"model: {fault}")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
 from resources.clock import Clock
+from resources.environments import Environment
 from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
@@ -97,7 +98,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         name,
         ins={"training_set": dg.AssetIn(key=asset_key(product, TRAINING_SET))},
         group_name="training",
-        description="A boosted model and its scorecard, calibrated, with the threshold that earns the most.",
+        description="The best candidate and the scorecard, calibrated, with the threshold that earns the most.",
         kinds={"xgboost", "scikitlearn", "mlflow"},
     )
     def model(
@@ -107,17 +108,21 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
-        from assets.training.search import TrainingError
+        from assets.training.folds import TrainingError
+        from assets.training.record import record_training
+        from assets.training.search_journal import journal_of, remove_journal
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
-            candidates = train_candidates(rows, split, product.model)
+            journal = journal_of(environment.home / "searches", product.name, rows, split, product.model)
+            candidates = train_candidates(rows, split, product.model, journal=journal)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
             product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={DAGSTER_TAG: context.run.run_id}
@@ -132,13 +137,15 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
+            record = record_training(run, candidates)
+        remove_journal(journal)
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             split=split.to_dict(), settings=dict(candidates.boosted.settings),
-            rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
-            trained_at=clock.now().isoformat(),
+            rounds=candidates.boosted.rounds, chosen=candidates.choice.chosen, why_chosen=candidates.choice.reason,
+            training=record, trained_at=clock.now().isoformat(),
         )  # fmt: skip
 
     return model
