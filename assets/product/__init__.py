@@ -27,6 +27,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
+from assets.product.recourse import Change, Recourse
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
@@ -41,6 +42,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "BusinessFigure",
+    "Change",
     "Column",
     "ColumnType",
     "Compare",
@@ -77,6 +79,7 @@ __all__ = [
     "ProductError",
     "Profit",
     "Protected",
+    "Recourse",
     "RetrainPolicy",
     "ReviewPolicy",
     "Rollout",

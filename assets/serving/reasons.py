@@ -1,10 +1,10 @@
 """The reasons for a score, in words.
 
 Belongs here: summing the contributions of encoded columns by feature, choosing the largest, wording them, the words of
-rules. Does not belong here: computing contributions (`assets.bundle.scorer`).
+rules. Does not belong here: computing contributions (`assets.bundle.scorer`), proving a reason (`proof.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,20 +44,36 @@ def reasons_of(
 ) -> tuple[Reason, ...]:
     """The features that counted most against the person, the largest contribution first, no sentence twice.
 
-    A missing value is named as missing: "the income is low" would be false of an unknown income. Words that do not fit
-    the value are not shown; the feature's description names it without judging. Features with equal contributions are
-    in the order of their names, so that a replay gives the same list.
-
     Args:
         totals: The contribution of each feature; only those above 0 count against the person.
         row: The features' values; `None` where missing.
     """
-    against = sorted((name for name, value in totals.items() if value > 0), key=lambda name: (-totals[name], name))
+    against = [reason for reason in worded(totals, row, features, policy) if totals[str(reason.feature)] > 0]
+    return first_of(against, policy.reasons_shown)
+
+
+def worded(
+    totals: Mapping[str, float], row: Mapping[str, object], features: FeatureSet, policy: Policy
+) -> tuple[Reason, ...]:
+    """Every feature as a reason, the largest contribution first.
+
+    A missing value is named as missing: "the income is low" would be false of an unknown income. Words that do not fit
+    the value are not used; the feature's description names it without judging. Features with equal contributions are
+    in the order of their names, so that a replay gives the same list.
+    """
+    ordered = sorted(totals, key=lambda name: (-totals[name], name))
+    return tuple(
+        Reason(feature=name, text=_words(name, row[name], features, policy), contribution=totals[name])
+        for name in ordered
+    )
+
+
+def first_of(reasons: Iterable[Reason], most: int) -> tuple[Reason, ...]:
+    """The first reasons, at most so many; of those with the same sentence the first."""
     by_text: dict[str, Reason] = {}
-    for name in against:
-        text = _words(name, row[name], features, policy)
-        by_text.setdefault(text, Reason(feature=name, text=text, contribution=totals[name]))
-    return tuple(by_text.values())[: policy.reasons_shown]
+    for reason in reasons:
+        by_text.setdefault(reason.text, reason)
+    return tuple(by_text.values())[:most]
 
 
 def _words(name: str, value: object, features: FeatureSet, policy: Policy) -> str:
