@@ -131,8 +131,10 @@ def _reasons(
     totals = by_feature(scored.contributions_of(scored.matrix)[0], parts.encoder.sources)
     if parts.usual is None:
         return (*first, *reasons_of(totals, row, parts.kernel.features, policy))
-    proof = Proof(scored.score_of, scored.matrix, scored.score, parts.usual, parts.encoder)
-    return (*first, *proof.proved(worded(totals, row, parts.kernel.features, policy), policy.reasons_shown))
+    features = parts.kernel.features
+    proof = Proof(scored.score_of, scored.matrix, scored.score, parts.usual, parts.encoder, features)
+    reasons = worded(totals, row, features, policy)
+    return (*first, *proof.proved(reasons, policy.reasons_shown, accepted=answered.by_score == ACCEPT))
 
 
 def undecided(bundle: Bundle, case: Case, row: Mapping[str, Value], problem: str) -> Judgement:

@@ -1,7 +1,7 @@
 """The explanation of one recorded decision: `loopline explain`.
 
-Belongs here: opening log and bundles for one explanation. Does not belong here: the explanation (`assets.serving.earlier`),
-its form on a terminal (`pipelines.cli.render.explanation`).
+Belongs here: opening log and bundles for one explanation. Does not belong here: the explanation
+(`assets.serving.earlier`), its form on a terminal (`pipelines.cli.render.explanation`).
 """
 
 from typing import Any
@@ -21,5 +21,5 @@ def explain_decision(environment: Environment, decision_id: str) -> dict[str, An
         BundleError, RolloutError: The bundle that decided is missing or was altered.
     """
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    explainer = Explainer(environment.decision_log, rollout, Keys.of(environment.home).signing, lambda: {})
+    explainer = Explainer(environment.decision_log, rollout, Keys.of(environment.home).signing, dict)
     return explainer.explain(decision_id)

@@ -117,9 +117,10 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             | _errors("400", "404", "413", "429", "503", "504"),
         }},
         "/decisions/{decision_id}": {"get": {
-            "summary": "An earlier decision: its whole record, its reasons, every contribution, and what would have been accepted",
+            "summary": "An earlier decision: its record, reasons and contributions, and what would have been accepted",
             "parameters": [by_id],
-            "responses": _answer("record, reasons, contributions and recourse", _EXPLANATION) | _errors("404", "409", "429", "503", "504"),
+            "responses": _answer("record, reasons, contributions and recourse", _EXPLANATION)
+            | _errors("404", "409", "429", "503", "504"),
         }},
         "/events": {"post": {
             "summary": "Adds an event to the online store",
@@ -295,8 +296,8 @@ _DECISION = {
         "reasons": {"type": "array", "items": {"type": "object", "properties": {
             "feature": {"type": ["string", "null"]}, "text": {"type": "string"},
             "contribution": {"type": ["number", "null"]}, "rule": {"type": "string"},
-            "score_if_usual": {"type": "number", "description": "the score with this feature as accepted people have it"},
-            "together": {"type": "boolean", "description": "that score is with all reasons of this mark at once"},
+            "score_if_usual": {"type": "number", "description": "the score if this feature were usual"},
+            "together": {"type": "boolean", "description": "the score if all with this mark were"},
         }}},
         "fallback": {"enum": ["scorecard", "policy", None]},
     },

@@ -47,8 +47,8 @@ def _recourse_lines(found: Mapping[str, Any]) -> list[str]:
     if recourse["share"] is None:
         return ["without recourse: nothing of this request may change"]
     share = (
-        f"{recourse['accepted_changes']:,} of {recourse['allowed_changes']:,} allowed changes ({recourse['share']:.1%}), "
-        f"of at most {recourse['at_once']} columns"
+        f"{recourse['accepted_changes']:,} of {recourse['allowed_changes']:,} allowed changes "
+        f"({recourse['share']:.1%}), of at most {recourse['at_once']} columns"
     )
     if recourse["without_recourse"]:
         return [f"without recourse: {share}, would have been accepted"]
@@ -62,7 +62,8 @@ def _recourse_lines(found: Mapping[str, Any]) -> list[str]:
 def _proof(reason: Mapping[str, Any]) -> str:
     if "score_if_usual" not in reason:
         return ""
-    return f" (score {_score(reason['score_if_usual'])} if usual{', all of these together' if 'together' in reason else ''})"
+    together = ", all of these together" if "together" in reason else ""
+    return f" (score {_score(reason['score_if_usual'])} if usual{together})"
 
 
 def _score(score: float | None) -> str:

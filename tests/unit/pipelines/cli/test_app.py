@@ -16,8 +16,8 @@ from resources.tracking.run import UnrecordableValue
 from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
-    "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "explain", "traffic", "contracts", "quarantine",
-    "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
+    "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "explain", "traffic", "contracts",
+    "quarantine", "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
     "acknowledge", "up", "down", "status", "doctor", "probe",
     "features", "replay", "backtest", "tables", "vacuum", "erase", "keys",
 ]  # fmt: skip

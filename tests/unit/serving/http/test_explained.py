@@ -1,4 +1,4 @@
-"""An explanation over HTTP and by `loopline explain`: proved reasons, contributions, and a recourse that is accepted."""
+"""An explanation over HTTP and by `loopline explain`: proved reasons, contributions, an accepted recourse."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def _explained(served: Served, decision_id: object) -> dict[str, Any]:
 
 def test_the_service_accepts_the_counterfactual_that_it_names(served: Served) -> None:
     """Of the first declined requests those with a recourse: sent again with the changes, each is accepted."""
-    accepted = without = 0
+    accepted = 0
     for request, _ in zip(requests(), range(60), strict=False):
         decided = served.decide(**request)
         found = _explained(served, decided["decision_id"])
@@ -37,7 +37,6 @@ def test_the_service_accepts_the_counterfactual_that_it_names(served: Served) ->
         assert found["reasons"][: len(decided["reasons"])] == decided["reasons"]
         recourse = found["recourse"]
         if recourse["without_recourse"]:
-            without += 1
             assert (recourse["accepted_changes"], recourse["counterfactual"]) == (0, None)
             continue
         changes = {one["column"]: one["to"] for one in recourse["counterfactual"]["changes"]}
@@ -46,7 +45,6 @@ def test_the_service_accepts_the_counterfactual_that_it_names(served: Served) ->
         assert (again["outcome"], again["score"]) == ("approve", recourse["counterfactual"]["score"])
         accepted += 1
     assert accepted > 5
-    assert without > 0
 
 
 def test_contributions_are_of_every_feature(served: Served) -> None:
