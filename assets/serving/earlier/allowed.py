@@ -105,13 +105,15 @@ def _numbers(change: Change, present: float) -> Iterator[float]:
     reach = math.inf if change.by is None else change.by * abs(present)
     low = max(-math.inf if change.low is None else change.low, present - reach)
     high = min(math.inf if change.high is None else change.high, present + reach)
-    down = _multiples(change.step, low, present) if change.way in ("fall", "either") else []
-    up = _multiples(change.step, present, high) if change.way in ("rise", "either") else []
+    down = _multiples(change.step, low, min(high, present)) if change.way in ("fall", "either") else []
+    up = _multiples(change.step, max(low, present), high) if change.way in ("rise", "either") else []
     yield from sorted((value for value in (*down, *up) if value != present), key=lambda value: abs(value - present))
 
 
 def _multiples(step: float, low: float, high: float) -> list[float]:
     """The multiples of a step from `low` to `high`; of very many some, evenly spaced."""
+    if low > high:
+        return []
     first, last = math.ceil(round(low / step, _DIGITS)), math.floor(round(high / step, _DIGITS))
     stride = max(1, -(-(last - first + 1) // _MOST_STEPS))
     found = [float(round(number * step, _DIGITS)) for number in range(first, last + 1, stride)]

@@ -8,8 +8,9 @@ from typing import Any
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.scorer import Scorer
-from assets.serving.decision import Decision
+from assets.serving.decision import CannotReplay, Decision
 from assets.serving.earlier.recourse import recourse_of
+from assets.serving.judgement import Case
 from assets.serving.reasons import by_feature
 
 
@@ -52,4 +53,10 @@ def _recourse(record: Decision, scorer: Scorer, parts: BundleParts) -> dict[str,
         return {"recourse": None, "recourse_remark": "it was accepted"}
     if parts.recourse is None:
         return {"recourse": None, "recourse_remark": "its product declares no recourse"}
-    return {"recourse": recourse_of(record, scorer, parts.recourse).to_dict(record.inputs), "recourse_remark": ""}
+    case = Case(record.row_id, record.as_of, record.inputs, record.keys)
+    found = recourse_of(case, record.features, scorer, parts.recourse)
+    if found.score != record.score:
+        raise CannotReplay(
+            f"decision {record.id}: its request has the score {found.score} now, recorded {record.score}"
+        )
+    return {"recourse": found.to_dict(record.inputs), "recourse_remark": ""}

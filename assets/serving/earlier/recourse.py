@@ -18,8 +18,8 @@ from assets.bundle.answers import ACCEPT, answers_of
 from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value, feature_table
 from assets.product.recourse import Recourse
-from assets.serving.decision import CannotReplay, Decision
 from assets.serving.earlier.allowed import Allowed, Changed, allowed_values, changes_of
+from assets.serving.judgement import Case
 from assets.serving.requests.shape import RequestShape, shape_of
 from assets.vocabulary.times import AS_OF
 from resources.online_store.event_blocks import TIMESTAMP
@@ -43,11 +43,13 @@ class RecourseFound:
     """The recourse of one decision.
 
     Attributes:
+        score: The score of the unchanged request.
         tried: Allowed changes that were judged, of at most `at_once` columns together.
         accepted: Those of them that would have been accepted, by score and rules.
         nearest: An accepted change of the fewest columns, and of these with the least effort; `None` without one.
     """
 
+    score: float
     tried: int
     accepted: int
     at_once: int
@@ -80,39 +82,42 @@ class RecourseFound:
         }
 
 
-def recourse_of(record: Decision, scorer: Scorer, policy: Recourse) -> RecourseFound:
-    """The recourse of a decision that the model scored and that did not accept.
+def recourse_of(case: Case, features: Mapping[str, Value], scorer: Scorer, policy: Recourse) -> RecourseFound:
+    """The recourse of a request that the model scored and that was not accepted.
+
+    Args:
+        case: The request.
+        features: Its features, as they were computed.
 
     Raises:
-        CannotReplay: The unchanged request gets another score than the one that was recorded.
+        ModelError: The model failed.
     """
-    judge = _Judge(record, scorer)
-    allowed = allowed_values(scorer.bundle, policy, record.inputs)
+    judge = _Judge(case, features, scorer)
+    allowed = allowed_values(scorer.bundle, policy, case.inputs)
     changes = changes_of(allowed, policy.at_once)
     scores, accepted = judge.judged([{}, *changes])
-    if scores[0] != record.score:
-        raise CannotReplay(f"decision {record.id}: its request has the score {scores[0]} now, recorded {record.score}")
     taken = [place for place in range(len(changes)) if accepted[place + 1]]
     nearest = None
     if taken:
         best = min(taken, key=lambda place: _effort(changes[place], allowed))
         nearest = _nearer(Counterfactual(changes[best], float(scores[best + 1])), allowed, judge)
-    return RecourseFound(len(changes), len(taken), policy.at_once, nearest)
+    return RecourseFound(float(scores[0]), len(changes), len(taken), policy.at_once, nearest)
 
 
 class _Judge:
-    """Judges changed requests of one record, many in one call."""
+    """Judges changes of one request, many in one call."""
 
-    def __init__(self, record: Decision, scorer: Scorer) -> None:
-        self._record, self._scorer, self._shape = record, scorer, shape_of(scorer.bundle)
+    def __init__(self, case: Case, features: Mapping[str, Value], scorer: Scorer) -> None:
+        self._case, self._features, self._scorer = case, features, scorer
+        self._shape = shape_of(scorer.bundle)
 
     def judged(self, changes: Sequence[Changed]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The score of each changed request, and whether score and rules accept it: float64 [n], bool [n].
 
         A refusal that exploration would let past is not accepted: the next request may not be drawn.
         """
-        bundle, record = self._scorer.bundle, self._record
-        spine = _spine(record, self._shape, changes)
+        bundle = self._scorer.bundle
+        spine = _spine(self._case, self._shape, changes)
         features = feature_table(bundle.parts.kernel.features, self._history(len(changes)), spine)
         scores = self._scorer.score(self._scorer.encode(features))
         for name in spine.column_names:
@@ -125,7 +130,7 @@ class _Judge:
         """The recorded features over events, the same in every row."""
         found: dict[str, NDArray[np.generic]] = {}
         for feature in self._scorer.bundle.parts.kernel.features.history:
-            value = self._record.features[feature.name]
+            value = self._features[feature.name]
             if feature.is_text:
                 found[feature.name] = np.full(rows, value, dtype=object)
             else:
@@ -133,13 +138,13 @@ class _Judge:
         return found
 
 
-def _spine(record: Decision, shape: RequestShape, changes: Sequence[Changed]) -> pa.Table:
+def _spine(case: Case, shape: RequestShape, changes: Sequence[Changed]) -> pa.Table:
     """The changed requests as rows of the spine: the times, keys and columns that features, rules and draws read."""
     rows = len(changes)
-    columns = {AS_OF: pa.array([record.as_of] * rows, TIMESTAMP), shape.row_id: pa.array([record.row_id] * rows)}
-    for name, key in record.keys.items():
+    columns = {AS_OF: pa.array([case.as_of] * rows, TIMESTAMP), shape.row_id: pa.array([case.row_id] * rows)}
+    for name, key in case.keys.items():
         columns[name] = pa.array([key] * rows)
-    for name, value in record.inputs.items():
+    for name, value in case.inputs.items():
         kind = pa.float64() if name in shape.numbers else pa.int64() if isinstance(value, int) else pa.string()
         columns[name] = pa.array([change.get(name, value) for change in changes], kind)
     return pa.table(columns)

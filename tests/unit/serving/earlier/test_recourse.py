@@ -11,8 +11,10 @@ from assets.bundle.scorer import Scorer
 from assets.product import Change, Recourse
 from assets.replay.decision import replay
 from assets.serving.decision import CannotReplay, Decision
+from assets.serving.earlier.details import details_of
 from assets.serving.earlier.recourse import RecourseFound, recourse_of
 from assets.serving.engine import Engine
+from assets.serving.judgement import Case
 from resources.online_store.lmdb.store import LmdbStore
 from tests.support.explained import RECOURSE, explained_parts, requests
 from tests.support.serving_samples import NOW, bundle_of, fill_store, sample_parts
@@ -48,6 +50,11 @@ def declined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declined]:
     store.close()
 
 
+def recourse(decision: Decision, scorer: Scorer, policy: Recourse) -> RecourseFound:
+    case = Case(decision.row_id, decision.as_of, decision.inputs, decision.keys)
+    return recourse_of(case, decision.features, scorer, policy)
+
+
 def test_each_reason_moves_the_score_in_the_direction_of_its_words(declined: Declined) -> None:
     """The proof is computed again here, from the recorded features and the bundle's medians alone."""
     parts, scorer = declined.engine.bundle.parts, declined.scorer
@@ -77,21 +84,21 @@ def test_each_reason_moves_the_score_in_the_direction_of_its_words(declined: Dec
 
 def test_each_counterfactual_is_accepted_by_the_live_bundle(declined: Declined) -> None:
     """And keeps to the policy and the contract; the decision of the changed request has exactly the foretold score."""
-    found = [recourse_of(decision, declined.scorer, RECOURSE) for decision in declined.decisions]
-    for decision, recourse in zip(declined.decisions, found, strict=True):
-        assert recourse.tried > 0
-        assert (recourse.nearest is None) == (recourse.accepted == 0)
-        if recourse.nearest is None:
+    found = [recourse(decision, declined.scorer, RECOURSE) for decision in declined.decisions]
+    for decision, one in zip(declined.decisions, found, strict=True):
+        assert one.tried > 0
+        assert (one.nearest is None) == (one.accepted == 0)
+        if one.nearest is None:
             continue
-        change = recourse.nearest.change
+        change = one.nearest.change
         assert 1 <= len(change) <= RECOURSE.at_once
         for name, value in change.items():
             _keeps_to_policy(name, decision.inputs[name], value)
         again = declined.engine.decide(
             {**_request_of(decision), **change, "as_of": decision.as_of.isoformat()}, now=NOW
         )
-        assert (again.outcome, again.score) == ("approve", recourse.nearest.score)
-    with_recourse = sum(recourse.nearest is not None for recourse in found)
+        assert (again.outcome, again.score) == ("approve", one.nearest.score)
+    with_recourse = sum(one.nearest is not None for one in found)
     assert 0 < with_recourse < DECLINED, "some have a recourse, some have none"
 
 
@@ -128,7 +135,7 @@ def test_the_share_is_that_of_every_allowed_change(declined: Declined) -> None:
     engine = Engine(bundle, declined.engine._history._store, as_of_allowed=True)
     shares = set()
     for decision in declined.decisions[:40]:
-        found = recourse_of(decision, engine.scorer, policy)
+        found = recourse(decision, engine.scorer, policy)
         amounts = [None, *(a for a in np.arange(4_000, decision.inputs["amount"], 4_000))]
         purposes = [None, *(p for p in ("car", "home", "education") if p != decision.inputs["purpose"])]
         changes = [
@@ -147,16 +154,19 @@ def test_the_share_is_that_of_every_allowed_change(declined: Declined) -> None:
 
 def test_where_nothing_may_change_nobody_has_a_recourse(declined: Declined) -> None:
     policy = Recourse({name: Change("never") for name in ("amount", "income_monthly", "purpose")})
-    found = recourse_of(declined.decisions[0], declined.scorer, policy)
-    assert found == RecourseFound(tried=0, accepted=0, at_once=2, nearest=None)
+    found = recourse(declined.decisions[0], declined.scorer, policy)
+    assert found == RecourseFound(score=declined.decisions[0].score, tried=0, accepted=0, at_once=2, nearest=None)
     assert found.share is None
     assert found.to_dict(declined.decisions[0].inputs)["without_recourse"] is True
 
 
 def test_a_record_that_its_bundle_does_not_give_has_no_recourse(declined: Declined) -> None:
-    altered = replace(declined.decisions[0], score=0.99)
-    with pytest.raises(CannotReplay, match="its request has the score .* now, recorded 0.99"):
-        recourse_of(altered, declined.scorer, RECOURSE)
+    """A request whose derived features were not computed by this kernel: the features of the search would be others."""
+    decision = declined.decisions[0]
+    assert details_of(decision, declined.scorer)["recourse"]["allowed_changes"] > 0
+    altered = replace(decision, inputs={**decision.inputs, "amount": 1_234.0})
+    with pytest.raises(CannotReplay, match=f"its request has the score .* now, recorded {decision.score}"):
+        details_of(altered, declined.scorer)
 
 
 def test_decisions_replay_to_the_last_bit(declined: Declined) -> None:
