@@ -17,7 +17,7 @@ from assets.bundle.scorer import ModelError, Scorer
 from assets.features.kernel.rows import Value
 from assets.serving.decision import Fallback, Reason
 from assets.serving.proof import Proof
-from assets.serving.reasons import by_feature, reasons_of, rule_reasons, worded
+from assets.serving.reasons import Wording, by_feature, reasons_of, rule_reasons
 
 _NO_RULES = FiredRules()
 
@@ -127,14 +127,13 @@ def _reasons(
     first = rule_reasons(answered.fired, answered.code)
     if not explain and answered.by_score == ACCEPT:
         return first
-    parts, policy = bundle.parts, bundle.policy
+    parts = bundle.parts
     totals = by_feature(scored.contributions_of(scored.matrix)[0], parts.encoder.sources)
+    wording = Wording(totals, row, parts.kernel.features, parts.policy)
     if parts.usual is None:
-        return (*first, *reasons_of(totals, row, parts.kernel.features, policy))
-    features = parts.kernel.features
-    proof = Proof(scored.score_of, scored.matrix, scored.score, parts.usual, parts.encoder, features)
-    reasons = worded(totals, row, features, policy)
-    return (*first, *proof.proved(reasons, policy.reasons_shown, accepted=answered.by_score == ACCEPT))
+        return (*first, *reasons_of(wording))
+    proof = Proof(scored.score_of, scored.matrix, scored.score, parts.usual, parts.encoder)
+    return (*first, *proof.proved(wording, accepted=answered.by_score == ACCEPT))
 
 
 def undecided(bundle: Bundle, case: Case, row: Mapping[str, Value], problem: str) -> Judgement:

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from assets.bundle.encoder import Encoder
 from assets.bundle.usual import UsualValues
 from assets.serving.decision import Reason
-from assets.serving.reasons import first_of
-from assets.vocabulary import FeatureSet
+from assets.serving.reasons import Wording, first_of
 
 _CANDIDATES = 2
 """For each reason that is shown, so many candidates are proved in the first call of the model."""
@@ -36,7 +35,6 @@ class Proof:
         score: Its score.
         usual: The usual values of the bundle.
         encoder: The layout of the matrix.
-        features: The features, whose descriptions name what cannot be proved.
     """
 
     score_of: Callable[[NDArray[np.float32]], NDArray[np.float64]]
@@ -44,10 +42,9 @@ class Proof:
     score: float
     usual: UsualValues
     encoder: Encoder
-    features: FeatureSet
 
-    def proved(self, reasons: Sequence[Reason], most: int, *, accepted: bool) -> tuple[Reason, ...]:
-        """The reasons to name, at most `most`, no sentence twice, each with the score that proves it.
+    def proved(self, wording: Wording, *, accepted: bool) -> tuple[Reason, ...]:
+        """The reasons to name, no sentence twice, each with the score that proves it.
 
         The features that counted most against the row are tried first, in one call of the model. If none of them lowers
         the score alone, a row that is not accepted must be told a reason all the same: all other features are tried; if
@@ -55,38 +52,36 @@ class Proof:
         their descriptions, which claim no direction, and without a proof.
 
         Args:
-            reasons: Every feature, the largest contribution first.
+            wording: The row's features, in words.
             accepted: Whether the score accepts the row; it is then told of nothing but what is proved at first.
         """
-        against = [reason for reason in reasons if reason.contribution is not None and reason.contribution > 0]
-        candidates = against[: _CANDIDATES * most]
-        named = self._alone(candidates)
-        if not named and not accepted and most > 0:
-            named = self._alone([reason for reason in reasons if reason not in candidates])
-            first = first_of(reasons, most)
-            return first_of(named, most) or self._together(first) or self._unproved(first)
-        return first_of(named, most)
+        most = wording.policy.reasons_shown
+        candidates = wording.against[: _CANDIDATES * most]
+        named = self._alone(candidates, wording)
+        if named or accepted or most == 0:
+            return first_of(named, most)
+        named = self._alone([name for name in wording.ordered if name not in candidates], wording)
+        largest = wording.ordered[:most]
+        return first_of(named, most) or self._together(largest, wording) or tuple(map(wording.unjudged, largest))
 
-    def _alone(self, reasons: Sequence[Reason]) -> list[Reason]:
-        """Those of the reasons whose features lower the score one by one."""
-        scores = self._scores([(str(reason.feature),) for reason in reasons])
+    def _alone(self, names: Sequence[str], wording: Wording) -> list[Reason]:
+        """Those of the features that lower the score one by one."""
+        scores = self._scores([(name,) for name in names])
         return [
-            replace(reason, score_if_usual=score)
-            for reason, score in zip(reasons, scores, strict=True)
+            replace(wording.reason(name), score_if_usual=score)
+            for name, score in zip(names, scores, strict=True)
             if score < self.score
         ]
 
-    def _together(self, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-        """The fewest of the first reasons whose features lower the score at once; none if not even all do."""
-        features = [str(reason.feature) for reason in reasons]
-        sizes = range(2, len(reasons) + 1)
-        for size, score in zip(sizes, self._scores([features[:size] for size in sizes]), strict=True):
+    def _together(self, names: Sequence[str], wording: Wording) -> tuple[Reason, ...]:
+        """The fewest of the first features that lower the score at once; none if not even all do."""
+        sizes = range(2, len(names) + 1)
+        for size, score in zip(sizes, self._scores([names[:size] for size in sizes]), strict=True):
             if score < self.score:
-                return tuple(replace(reason, score_if_usual=score, together=True) for reason in reasons[:size])
+                return tuple(
+                    replace(wording.reason(name), score_if_usual=score, together=True) for name in names[:size]
+                )
         return ()
-
-    def _unproved(self, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-        return tuple(replace(reason, text=self.features.describe(str(reason.feature))) for reason in reasons)
 
     def _scores(self, groups: Sequence[Collection[str]]) -> list[float]:
         """The row's score with each group of features at their usual values."""

@@ -1,14 +1,17 @@
 """Which reasons are named: those proved alone, else together, else the largest without a claim."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.bundle.bundle import Policy, ReasonWords
 from assets.bundle.encoder import Encoder
 from assets.bundle.usual import UsualValues
 from assets.serving.decision import Reason
 from assets.serving.proof import Proof
+from assets.serving.reasons import Wording
 from assets.vocabulary import Category, FeatureSet, Number
 
 FEATURES = FeatureSet(
@@ -20,10 +23,12 @@ FEATURES = FeatureSet(
 ENCODER = Encoder.from_features(FEATURES)
 USUAL = UsualValues((0.0, 0.0, None, 1.0, 0.0))
 ROW = np.array([[1.0, 1.0, 1.0, 0.0, 1.0]], np.float32)
-REASONS = tuple(
-    Reason(name, f"{name} is high", contribution)
-    for name, contribution in (("a", 0.9), ("b", 0.5), ("c", 0.2), ("kind", -0.1))
-)
+TOTALS = {"a": 0.9, "b": 0.5, "c": 0.2, "kind": -0.1}
+VALUES = {"a": 1.0, "b": 1.0, "c": 1.0, "kind": "y"}
+POLICY = Policy(
+    threshold=0.5, accept="yes", refuse="no", fallback="ask", reasons_shown=2, row_id="row",
+    reasons={"a": ReasonWords("a is high", None, 0.0), "b": ReasonWords("b is high", None, 0.0)},
+)  # fmt: skip
 Model = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
@@ -41,7 +46,8 @@ class Counted:
 def named(model: Model, *, most: int = 2, accepted: bool = False) -> tuple[tuple[Reason, ...], int]:
     counted = Counted(model)
     score = float(model(ROW.astype(np.float64))[0])
-    reasons = Proof(counted, ROW, score, USUAL, ENCODER, FEATURES).proved(REASONS, most, accepted=accepted)
+    wording = Wording(TOTALS, VALUES, FEATURES, replace(POLICY, reasons_shown=most))
+    reasons = Proof(counted, ROW, score, USUAL, ENCODER).proved(wording, accepted=accepted)
     return reasons, counted.calls
 
 
