@@ -27,8 +27,10 @@ def details_of(record: Decision, scorer: Scorer) -> dict[str, Any]:
         ModelError: The model failed.
     """
     parts = scorer.bundle.parts
-    if record.score is None or record.fallback is not None:
-        return no_details("the model did not score it")
+    if record.score is None:
+        return no_details(f"a knock-out took it before its features were computed: {', '.join(record.rules)}")
+    if record.fallback is not None:
+        return no_details("the model failed then, and its scorecard decided")
     return {"contributions": _contributions(record, scorer), **_recourse(record, scorer, parts)}
 
 
