@@ -152,6 +152,15 @@ def test_the_share_is_that_of_every_allowed_change(declined: Declined) -> None:
     assert len(shares) > 2
 
 
+def test_an_acceptance_by_exploration_is_no_recourse(declined: Declined) -> None:
+    """A bundle that lets half of the refusals of a score past it: the next request may not be drawn."""
+    parts = explained_parts()
+    exploring = replace(parts, policy=replace(parts.policy, exploration=0.5, explore_keys=("customer_id",)))
+    scorer = Scorer(bundle_of(exploring))
+    for decision in declined.decisions[:40]:
+        assert recourse(decision, scorer, RECOURSE) == recourse(decision, declined.scorer, RECOURSE)
+
+
 def test_where_nothing_may_change_nobody_has_a_recourse(declined: Declined) -> None:
     policy = Recourse({name: Change("never") for name in ("amount", "income_monthly", "purpose")})
     found = recourse(declined.decisions[0], declined.scorer, policy)
