@@ -60,7 +60,7 @@ class Recourse:
     Every column of the request that is a feature is declared, those that nobody can change too: what a person is told
     to do is somebody's decision, and never a default. Features that are computed from a column follow from it. An
     explanation of a decision searches the allowed changes: the smallest that would have been accepted, the share of
-    them that would have been, and whether there is none at all.
+    them that would have been, and whether there is none at all. An edit takes effect with the next model's bundle.
 
     Attributes:
         columns: By column of the request its `Change`.

@@ -27,6 +27,7 @@ class Declined:
     """Declined requests, with their decisions."""
 
     engine: Engine
+    store: LmdbStore
     decisions: tuple[Decision, ...]
 
     @property
@@ -46,7 +47,7 @@ def declined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declined]:
             found.append(decision)
         if len(found) == DECLINED:
             break
-    yield Declined(engine, tuple(found))
+    yield Declined(engine, store, tuple(found))
     store.close()
 
 
@@ -132,7 +133,7 @@ def test_the_share_is_that_of_every_allowed_change(declined: Declined) -> None:
         }
     )
     bundle = bundle_of(explained_parts(recourse=policy))
-    engine = Engine(bundle, declined.engine._history._store, as_of_allowed=True)
+    engine = Engine(bundle, declined.store, as_of_allowed=True)
     shares = set()
     for decision in declined.decisions[:40]:
         found = recourse(decision, engine.scorer, policy)
