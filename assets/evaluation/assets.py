@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
@@ -35,6 +35,9 @@ from resources.lake import Lake, LakeError
 from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
+
+if TYPE_CHECKING:
+    from assets.serving.engine import Engine
 
 EVALUATED = "evaluated"
 
@@ -95,6 +98,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 **figures.to_dict(),
                 "gates": verdict.to_dict(),
                 "champion": champion.version if champion else None,
+                **_recourse(product, engine, table, rows, split),
             }
             evaluated = replace(
                 bundle.parts,
@@ -144,6 +148,18 @@ def _reference(
 
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     return reference_profile(product, test, bundle, positive_rate=float(rows.y[split.test].mean()), auc=auc)
+
+
+def _recourse(
+    product: Product, engine: "Engine", table: pa.Table, rows: TrainingRows, split: Split
+) -> dict[str, dict[str, Any]]:
+    """How many declined test rows have a recourse; nothing where the product declares none."""
+    if product.recourse is None:
+        return {}
+    from assets.evaluation.recourse import recourse_figures
+
+    test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
+    return {"recourse": recourse_figures(product, product.recourse, engine, test).to_dict()}
 
 
 def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.scorecard import Scorecard
-from assets.evaluation import importance_plot, plots
+from assets.evaluation import dependence_plot, importance_plot, lime, plots
 from assets.evaluation.compare import Comparison, compare
 from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
@@ -54,6 +54,7 @@ class Evaluation:
         tested: The same threshold with its profit on the test rows, both with what rules answer of these rows.
         fairness: A report for each protected attribute, on the test rows at that threshold.
         explanation: SHAP values of a sample of the test rows.
+        second_opinion: How far local surrogates (LIME) agree with the SHAP values.
         single_feature: The feature that alone ranks the training rows best.
         score_psi: Stability index of the score, training against test.
         explanation_agreement: Rank correlation of importances between halves of the test rows; `None` if undefined.
@@ -72,6 +73,7 @@ class Evaluation:
     tested: ThresholdChoice
     fairness: tuple[FairnessReport, ...]
     explanation: Explanation
+    second_opinion: lime.LimeAgreement
     single_feature: SingleFeature
     score_psi: float
     explanation_agreement: float | None
@@ -98,6 +100,7 @@ class Evaluation:
                 "score_psi": self.score_psi,
                 "explanation_agreement": self.explanation_agreement,
                 "flipped_share": self.flipped_share,
+                **self.second_opinion.to_dict(),
             },
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
         }
@@ -197,6 +200,7 @@ def evaluate_model(
             for attribute in protected
         ),
         explanation=explanation,
+        second_opinion=lime.agreement(model.predict, test.matrix, explanation, test.sources, seed=seed),
         single_feature=best_single_feature(train.matrix, train.columns, train.sources, train.y),
         score_psi=population_stability(train_scores, scores),
         explanation_agreement=explanation_agreement(explanation.contributions),
@@ -218,6 +222,7 @@ def draw(evaluation: Evaluation) -> dict[str, bytes]:
         "calibration": plots.calibration(scored.y, scored.scores),
         "profit": plots.profit(curve, evaluation.tested),
         "importance": importance_plot.importance(evaluation.explanation),
+        "dependence": dependence_plot.dependence(evaluation.explanation),
         "scores": plots.score_distribution(
             scored.y, scored.scores, scored.training_scores, evaluation.chosen.threshold, evaluation.score_psi
         ),

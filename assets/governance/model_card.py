@@ -11,6 +11,7 @@ from typing import Any
 
 from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
+from assets.governance.recourse_words import recourse_words
 from assets.product import Product
 from resources.errors import LooplineError
 
@@ -197,7 +198,7 @@ def _behaviour(evaluation: Mapping[str, Any]) -> str:
     alone = f"Best feature alone: {_get(best, 'feature')}, AUC {_text(_get(best, 'auc'))}."
     stability = [(_words(name), value) for name, value in _get(evaluation, "stability").items()]
     shares = _table(("feature", "share of all contributions"), rows)
-    return _section("Behaviour", shares, alone, _table(("", ""), stability))
+    return _section("Behaviour", shares, alone, _table(("", ""), stability), *recourse_words(evaluation))
 
 
 def _gates(gates: Mapping[str, Any]) -> str:

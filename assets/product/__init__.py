@@ -28,6 +28,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
+from assets.product.recourse import Change, Recourse
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
@@ -44,6 +45,7 @@ __all__ = [
     "AnyOf",
     "BusinessFigure",
     "CandidateName",
+    "Change",
     "Column",
     "ColumnType",
     "Compare",
@@ -84,6 +86,7 @@ __all__ = [
     "ProductError",
     "Profit",
     "Protected",
+    "Recourse",
     "RetrainPolicy",
     "ReviewPolicy",
     "Rollout",

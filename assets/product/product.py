@@ -30,6 +30,7 @@ from assets.product.policies import (
 )
 from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
+from assets.product.recourse import Recourse, check_recourse, check_recourse_columns
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Rollout
 from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
@@ -74,6 +75,7 @@ class Product:
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         delivery: Where batch scores are written for their readers; `None` for nowhere but the lake.
+        recourse: What a person whose request was not accepted can change; `None` where nobody is to be told.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
@@ -105,6 +107,7 @@ class Product:
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     delivery: Delivery | None = None
+    recourse: Recourse | None = None
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
@@ -160,6 +163,8 @@ class Product:
                     f"product {self.name}: '{feature}' is not a feature; known: {listed(self.features.names)}"
                 )
         check_reasons(self.name, self.decision, self.features)
+        if self.recourse is not None:
+            check_recourse(self.name, self.recourse, self.features)
         check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
         if self.decision.review_capacity is not None and self.model.split == "random":
             raise ProductError(
@@ -254,6 +259,8 @@ class Product:
         check_accepted(self.monitoring.accepted, contracts)
         check_spine(self.spine, contracts[self.spine.source])
         check_rule_columns(self.rules, self.features, contracts[self.spine.source])
+        if self.recourse is not None:
+            check_recourse_columns(self.recourse, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])
         for source in self.posted:
             check_posted(source, contracts[source.name])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from assets.bundle.answers import severities
 from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
+from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.review import choose_answers
 from assets.product import Product, Words
@@ -90,6 +91,8 @@ def candidate_parts(
         boosted.predict(calibrate.matrix), calibrate.y, decision, calibrate.stake,
         ruled=calibrate.ruled, days=calibrate.span_days,
     )  # fmt: skip
+    train = rows.take(split.train)
+    accepted = train.matrix[boosted.predict(train.matrix) < chosen.refer_from]
     return BundleParts(
         product=product.name,
         version=CANDIDATE,
@@ -106,7 +109,7 @@ def candidate_parts(
             accept=decision.accept,
             refuse=decision.refuse,
             fallback=decision.fallback,
-            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.refer_from),
+            reasons=_reasons(decision.reasons, accepted, encoder),
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
@@ -124,17 +127,17 @@ def candidate_parts(
         metrics={},
         contract=contract_of(product),
         rules=product.rules,
+        usual=UsualValues.of(accepted, encoder.places),
+        recourse=product.recourse,
     )
 
 
 def _reasons(
-    declared: Mapping[str, str | Words], train: TrainingRows, boosted: BoostedModel, threshold: float
+    declared: Mapping[str, str | Words], accepted: NDArray[np.float32], encoder: Encoder
 ) -> dict[str, str | ReasonWords]:
     """The declared words, with the median of each number over the training rows that the model accepts."""
-    accepted = train.matrix[boosted.predict(train.matrix) < threshold]
-    places = {feature: place for place, feature in enumerate(train.sources)}
     return {
-        feature: words if isinstance(words, str) else _with_median(words, accepted[:, places[feature]])
+        feature: words if isinstance(words, str) else _with_median(words, accepted[:, encoder.places[feature].start])
         for feature, words in declared.items()
     }
 

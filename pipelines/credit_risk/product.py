@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assets.product import (
     AllOf,
+    Change,
     Compare,
     DatabaseTable,
     DecisionPolicy,
@@ -22,6 +23,7 @@ from assets.product import (
     Product,
     Profit,
     Protected,
+    Recourse,
     Rule,
     Spine,
     StreamTopic,
@@ -188,6 +190,21 @@ PRODUCT = Product(
             valid_from=date(2024, 10, 1),
             mode="shadow",
         ),
+    ),
+    recourse=Recourse(
+        {
+            "amount": Change("fall", low=1_000, step=100),
+            "term_months": Change("either", low=12, high=84, step=12),
+            "existing_debt": Change("fall", low=0, step=100),
+            "channel": Change("either"),
+            # A person states these as they are: advice to state them otherwise would be advice to mislead.
+            "income_monthly": Change("never"),
+            "employment_years": Change("never"),
+            "dependents": Change("never"),
+            "purpose": Change("never"),
+            "employment": Change("never"),
+            "housing": Change("never"),
+        }
     ),
     gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62),
     monitoring=MonitoringPolicy(judged="batch", slices=("channel", "purpose")),

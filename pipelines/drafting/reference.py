@@ -51,6 +51,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.Not,
         ),
     ),
+    ("What a declined person can change", (product.Recourse, product.Change)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),

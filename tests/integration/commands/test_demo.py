@@ -92,6 +92,20 @@ def test_its_decision_is_explained(demo_home: DemoHome) -> None:
     assert [text for text in words if text.startswith("Nothing is known")] == [], "a customer without any history"
 
 
+def test_an_earlier_decision_is_explained_by_its_id(demo_home: DemoHome) -> None:
+    """Without the service: the reasons that were answered, each with its proof, and what may change."""
+    decision = demo_home.demo.told["decision"]
+    shown = demo_home.done("explain", decision["id"])
+    assert shown["decision"]["decision_id"] == decision["id"]
+    assert shown["reasons"] == decision["reasons"]
+    assert all(one["score_if_usual"] < decision["score"] for one in shown["reasons"] if "rule" not in one)
+    recourse = shown["recourse"]
+    assert (recourse is None) == (decision["outcome"] == "approve")
+    if recourse is not None:
+        assert recourse["allowed_changes"] > 100
+        assert recourse["without_recourse"] == (recourse["accepted_changes"] == 0)
+
+
 def test_people_are_told_too(demo_home: DemoHome) -> None:
     """What is for people is on standard error: stages, gates, champion, decision, and what to run next."""
     people = demo_home.demo.people

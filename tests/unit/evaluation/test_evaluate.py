@@ -61,7 +61,7 @@ def test_a_later_model_that_was_not_compared_is_refused(evaluation: Evaluation) 
 
 def test_every_picture_is_a_png_and_the_same_each_time(evaluation: Evaluation) -> None:
     pictures = draw(evaluation)
-    assert set(pictures) == {"ranking", "calibration", "profit", "importance", "scores", "fairness"}
+    assert set(pictures) == {"ranking", "calibration", "profit", "importance", "dependence", "scores", "fairness"}
     for picture in pictures.values():
         assert picture.startswith(b"\x89PNG")
         assert len(picture) > 10_000

@@ -137,6 +137,11 @@ def test_the_words_of_a_reason_carry_the_median_of_the_accepted_training_rows(pr
     median = float(np.median(train.matrix[accepted, train.columns.index("amount")]))
     assert dict(bundle.policy.reasons) == {"amount": ReasonWords(words.high, words.low, median), "shop": "The shop"}
     assert 0 < accepted.sum() < len(train)
+    assert bundle.parts.usual is not None
+    place = encoder.places["shop"]
+    shops = train.matrix[accepted, place]
+    assert bundle.parts.usual.cells[encoder.places["amount"].start] == median
+    assert bundle.parts.usual.cells[place] == tuple(float(n == shops.sum(axis=0).argmax()) for n in range(4))
 
 
 def test_rules_and_three_answers_travel_with_the_bundle(product: Product, tmp_path: Path) -> None:
