@@ -52,6 +52,7 @@ from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
+from pipelines.registry_sensor import registry_sensor
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
@@ -90,6 +91,7 @@ def build_pipeline(
             alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product, environment),
+            registry_sensor(product),
             online_store_sensor(product, partitions, environment),
         ],
         resources={**connections(product, environment), **(resources or {})},

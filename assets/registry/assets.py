@@ -16,6 +16,8 @@ from assets.bundle.bundle import BundleError
 from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.registration import Registration
 from assets.evaluation.assets import EVALUATED
+from assets.governance.anchors import head_tag
+from assets.governance.audit import Audit
 from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
@@ -44,6 +46,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
+        audit: dg.ResourceParam[Audit],
     ) -> dg.MaterializeResult[Any]:
         watch, run = Stopwatch(name), tracking.resumed(evaluation["mlflow_run"])
         if evaluation["verdict"] != "promote":
@@ -59,7 +62,8 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
             record = Registration.of(parts, digest=digest, author=product.owner, code=code_version())
-            tracking.register(product.name, run.run_id, folder, record.to_tags())
+            last = audit.last()
+            tracking.register(product.name, run.run_id, folder, record.to_tags() | (head_tag(last) if last else {}))
             rollout.publish_bundle(product.name, version, folder)
         run.documents({"model_card": model_card(product, parts, digest=digest)})
         return watch.result(

@@ -18,6 +18,7 @@ import typer
 from pipelines.cli import (
     alerts,
     approvals,
+    audit,
     backtest,
     console,
     gameday,
@@ -79,6 +80,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.bundle.registration import Approval
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.product.names import DEPLOYMENT
 from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.deploying import policy_in
@@ -51,7 +51,7 @@ def keeper_of(environment: Environment) -> Keeper:
     return Keeper(
         tracking=Tracking.of(environment),
         rollout=RolloutStore.open(environment.rollout, environment.home / "fetched"),
-        audit=open_audit(environment.records),
+        audit=audit_of(environment),
         key=Keys.of(environment.home).signing,
     )
 
