@@ -24,8 +24,10 @@ from assets.product import Product
 from assets.product.names import EVALUATION, REGISTERED_MODEL
 from resources.code_version import code_version
 from resources.keys import Keys
+from resources.people import UNKNOWN
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
+from resources.tracking.tracking import AUTHOR_TAG
 
 
 def registered_model_asset(product: Product) -> dg.AssetsDefinition:
@@ -61,7 +63,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             # No timestamps: a retried step writes identical bytes, and so the same digest.
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
-            record = Registration.of(parts, digest=digest, author=product.owner, code=code_version())
+            record = Registration.of(parts, digest=digest, author=run.tag(AUTHOR_TAG) or UNKNOWN, code=code_version())
             last = audit.last()
             tracking.register(product.name, run.run_id, folder, record.to_tags() | (head_tag(last) if last else {}))
             rollout.publish_bundle(product.name, version, folder)

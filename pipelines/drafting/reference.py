@@ -53,6 +53,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
+    ("Governance", (product.Governance, product.SignOff, product.Statements)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),
     (
         "In production",

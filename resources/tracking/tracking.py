@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 DAGSTER_TAG = "dagster_run"
 """Tag of a run in MLflow: the id of the Dagster run that it belongs to."""
 
+AUTHOR_TAG = "mlflow.user"
+"""Tag of a run in MLflow: who started it."""
+
 _BUNDLE = "bundle"
 
 
