@@ -109,8 +109,8 @@ def alias_moved(product: Product, entry: AuditEntry) -> Alert:
         run_id="",
         asset=REGISTERED_MODEL,
         message=entry.reason,
-        remedy=f"find out who did it and why; a version gets its alias by loopline rollout {product.name} start VERSION "
-        "--by NAME --reason TEXT",
+        remedy=f"find out who did it and why; a version gets its alias by loopline rollout {product.name} start "
+        "VERSION --by NAME --reason TEXT",
         runbook=runbook_of("alias_moved"),
     )
 

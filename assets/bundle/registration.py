@@ -186,11 +186,11 @@ class Approval:
             raise RegistrationError(f"approval of version {self.version}: {self.answer!r}; write 'approve' or 'reject'")
         if self.max_share is not None and not 0.0 < self.max_share <= 1.0:
             raise RegistrationError(
-                f"approval of version {self.version}: up to the share {self.max_share}; write a share above 0, at most 1"
+                f"approval of version {self.version}: up to the share {self.max_share}; write one above 0, at most 1"
             )
         if self.until is not None and (self.until.tzinfo is None or self.until <= self.at):
             raise RegistrationError(
-                f"approval of version {self.version}: it would end at {self.until.isoformat()}; give a later time, in UTC"
+                f"approval of version {self.version}: it ends at {self.until.isoformat()}; give a later time, in UTC"
             )
         if self.at.tzinfo is None:
             raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")

@@ -3,8 +3,8 @@
 Belongs here: noting the hash of an entry, reading the notes back. Does not belong here: the log (`audit.py`), comparing
 log and anchors (`audit_check.py`).
 
-The chain alone does not show that its end was cut off, nor that it was written again from some entry on. An anchor is an
-object of its own whose name holds number and hash; it is never replaced. What protects it is the place: a folder of
+The chain alone does not show that its end was cut off, nor that it was written again from some entry on. An anchor is
+an object of its own whose name holds number and hash; it is never replaced. What protects it is the place: a folder of
 another user, or a bucket with object lock, where the log's writers may add objects and change none.
 """
 
@@ -22,7 +22,7 @@ from resources.rollout_store.manifest import RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
 
 HEAD_TAG = "loopline.audit_head"
-"""Tag in MLflow, of a product's model and of each version: number and hash of the audit log's last entry at the time."""
+"""Tag in MLflow, of a product's model and of each version: number and hash of the audit log's last entry then."""
 _LOG = logging.getLogger("loopline.audit")
 _FOLDER = "heads"
 _NAME = re.compile(r"(\d{12})-([0-9a-f]{64})\.json")

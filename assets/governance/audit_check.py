@@ -58,8 +58,8 @@ def checked(entries: Iterable[AuditEntry], anchors: Sequence[Anchor], *, anchore
             other = next((one for one in noted[entry.number] if one.hash != entry.hash), None)
             if other is not None:
                 return found(
-                    f"entry {entry.number} is not the one that was anchored ({other.hash[:12]}…, {other.where}): the log "
-                    f"was written again from this entry or an earlier one on",
+                    f"entry {entry.number} is not the one that was anchored ({other.hash[:12]}…, {other.where}): the "
+                    f"log was written again from this entry or an earlier one on",
                     entry.number,
                 )
             last = entry.number if noted[entry.number] else last
@@ -72,8 +72,8 @@ def checked(entries: Iterable[AuditEntry], anchors: Sequence[Anchor], *, anchore
         return found(f"{missing} missing: the end of the log was cut off ({_of(noted, beyond)})", number + 1)
     if anchored and last < number:
         return found(
-            f"the log has {number} entries, but nothing after entry {last} is anchored: the place of the anchors did not "
-            f"answer, or somebody added entries by hand. Look at them, then note that they are right: "
+            f"the log has {number} entries, but nothing after entry {last} is anchored: the place of the anchors did "
+            f"not answer, or somebody added entries by hand. Look at them, then note that they are right: "
             f"loopline audit anchor --by NAME --reason TEXT",
             last + 1,
         )

@@ -47,7 +47,7 @@ def _sign_offs() -> dict[RiskTier, SignOff]:
 
 @dataclass(frozen=True, kw_only=True)
 class Statements:
-    """What people state about a product's models; the documents print it as it is, and "not recorded" where it is empty.
+    """What people state about a product's models; documents print it as it is, and "not recorded" where it is empty.
 
     Attributes:
         assumptions: What must hold for the model to be right.

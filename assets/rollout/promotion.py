@@ -47,8 +47,8 @@ def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[Promo
     """Promote, wait for a person, evaluate against the new champion, or refuse.
 
     A missing signal refuses. A rejection that stands refuses, whatever the product's impact. The people whom the
-    product's tier asks for (for a product of high impact one at least, never the author) must have approved the version;
-    a stale approval, or one for a smaller share, waits for another.
+    product's tier asks for (for a product of high impact one at least, never the author) must have approved the
+    version; a stale approval, or one for a smaller share, waits for another.
     """
     record = signals.registration
     if record is None:
@@ -88,15 +88,12 @@ def _by_approval(signals: PromotionSignals, record: Registration, now: datetime)
         which = "of high impact" if signals.governance is None else f"of tier '{terms.tier}'"
         people = "an approver" if terms.sign_off.approvers == 1 else f"{terms.sign_off.approvers} approvers"
         return Verdict("wait", (f"{passed}; a product {which} waits for {people} other than {record.author}",))
-    why = objection(
-        signals.answers, version=signals.version, author=record.author, terms=terms, share=signals.share, now=now
-    )
+    version, author = signals.version, record.author
+    why = objection(signals.answers, version=version, author=author, terms=terms, share=signals.share, now=now)
     if why:
         return Verdict("wait", (why,))
-    given = [
-        f"approved by {one.by}: {one.reason}{_conditions(one)}"
-        for one in counting(signals.answers, version=signals.version, author=record.author, terms=terms, now=now)
-    ]
+    valid = counting(signals.answers, version=version, author=author, terms=terms, now=now)
+    given = [f"approved by {one.by}: {one.reason}{_conditions(one)}" for one in valid]
     return Verdict("promote", (f"{passed}; {'; '.join(given)}",))
 
 

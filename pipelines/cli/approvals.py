@@ -31,9 +31,7 @@ Condition = Annotated[
 MaxShare = Annotated[
     float | None, typer.Option(help="It holds up to this share of the entities (0.25); a larger step is refused.")
 ]
-Days = Annotated[
-    int | None, typer.Option(min=1, help="It holds for so many days, at most as long as the product says.")
-]
+Days = Annotated[int | None, typer.Option(min=1, help="It holds for so many days, at most as the product says.")]
 
 
 def approve(
@@ -87,9 +85,8 @@ def _answer(
 ) -> None:
     from pipelines.operations.approve import Conditions, answer_version
 
-    answer_version(
-        load_environment(), product, version, answer, by=by, reason=reason, overturns=overturns, on=on or Conditions()
-    )
+    terms = on or Conditions()
+    answer_version(load_environment(), product, version, answer, by=by, reason=reason, overturns=overturns, on=terms)
     console.say(f"{product} version {version}: {answer} by {by}", console.results(json_))
     if json_:
         console.print_json({"product": product, "version": version, "answer": answer, "by": by, "reason": reason})

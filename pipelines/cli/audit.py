@@ -19,7 +19,7 @@ app = typer.Typer(help="The audit log: verify, show, anchor.", no_args_is_help=T
 
 @app.command("verify")
 def verify_log(json_: Json = False) -> None:
-    """Hold every entry against the one before and against the anchors; exit status 1 names the first that does not fit."""
+    """Hold every entry against the one before and the anchors; exit status 1 and the first that does not fit."""
     from pipelines.operations.audit import verify_audit
 
     found = verify_audit(load_environment())

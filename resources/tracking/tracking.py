@@ -292,8 +292,10 @@ class Tracking:
         self._client.set_registered_model_tag(product, ALIASES_TAG, note(places))
 
     def _model(self, product: str) -> "RegisteredModel | None":
-        """The product's model, with aliases and tags in one answer; MLflow's own lookup of an alias reports a missing one
-        as a wrong argument."""
+        """The product's model, with aliases and tags in one answer; `None` if it was never registered.
+
+        MLflow's own lookup of an alias reports a missing one as a wrong argument.
+        """
         with unless(ABSENT):
             return self._client.get_registered_model(product)
         return None

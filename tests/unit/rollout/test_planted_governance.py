@@ -59,11 +59,11 @@ def by_hand(home: RegisteredHome, alias: str, version: str | None) -> None:
 
 def test_a_tampered_file_that_is_whole_nowhere_is_refused(home: RegisteredHome) -> None:
     answer(home)
-    flip(home.published("2") / "rules.json")
-    flip(home.registry_copy("2") / "rules.json")
+    flip(home.published("2") / "policy.json")
+    flip(home.registry_copy("2") / "policy.json")
     said = refused(home, "2")
     assert "loans version 2 is whole nowhere" in said
-    assert "rules.json" in said
+    assert "policy.json" in said
     assert home.decides == "1"
 
 
