@@ -41,6 +41,7 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
     sections = (
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
+        "Record: bundle, answers.",
         _purpose(product, parts),
         _rules(parts),
         _data(product, parts),
@@ -249,7 +250,7 @@ def _origin(parts: BundleParts, digest: str) -> str:
 
 
 def _section(title: str, *blocks: str) -> str:
-    return "\n\n".join((f"## {title}", *blocks))
+    return "\n\n".join((f"## {title}", *blocks, "Record: bundle, product."))
 
 
 def _side_by_side(columns: Mapping[str, Mapping[str, Any]]) -> str:

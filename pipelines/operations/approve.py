@@ -14,10 +14,11 @@ import dagster as dg
 from assets.bundle.registration import Answer, Approval, Registration
 from assets.materialising import asset_key
 from assets.product import Product
-from assets.product.names import DEPLOYMENT
+from assets.product.names import DEPLOYMENT, MODEL_DOCUMENTS
 from assets.rollout.answers import fault_of
 from assets.rollout.moves import NoSuchMove
 from pipelines.jobs import retrain_name
+from pipelines.operations.documents import refresh_documents
 from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.operations.rollout import keeper_of, move_rollout, waiting_version
 from pipelines.products import load_definitions, load_product
@@ -93,18 +94,20 @@ def answer_version(
         with dagster_instance(environment) as instance:
             deploy(load_definitions(name), instance, product, version)
         return
-    state = keeper_of(environment).state(name)
+    keeper = keeper_of(environment)
+    state = keeper.state(name)
     roles = [] if state is None else _roles(state, version)
-    if not roles:
-        return
     try:
-        move_rollout(name, environment, "roll_back", by=by, reason=f"version {version} was rejected: {reason}")
+        if roles:
+            move_rollout(name, environment, "roll_back", by=by, reason=f"version {version} was rejected: {reason}")
     except NoSuchMove as error:
         raise StillDecides(
             f"the rejection of {name} version {version} is recorded, and it will not be deployed again; but it is the "
             f"{' and '.join(roles)} now and stays it: {error}. To replace it, train its successor: the job "
             f"{retrain_name(product)}"
         ) from error
+    finally:
+        refresh_documents(product, keeper, environment, version)
 
 
 def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:
@@ -115,7 +118,8 @@ def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: P
         StillWaits: The version waits for an approver; the run succeeded, and deployed nothing.
     """
     key = asset_key(product, DEPLOYMENT)
-    run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
+    selection = [key, asset_key(product, MODEL_DOCUMENTS)]
+    run_job(definitions, instance, retrain_name(product), selection=selection, config={key: {"version": version}})
     waiting = waiting_version(instance, product.name)
     if waiting is not None:
         raise StillWaits(
