@@ -6,12 +6,35 @@ as a value (`assets.bundle.registration`), rejections (`assets.rollout.answers`)
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from assets.bundle.registration import Approval
+from assets.governance.audit_entries import AuditEntry
 from assets.product.governance import Terms
 from resources.people import UNKNOWN
+
+NOT_AUDITED = "not in the audit log"
+"""In place of the hash of its entry: the audit log has no entry about an approval."""
+
+
+def audited(answers: Sequence[Approval], entries: Iterable[AuditEntry]) -> tuple[Approval, ...]:
+    """The answers; approvals that the audit log lacks are marked, and count no longer.
+
+    Args:
+        entries: The entries of the product.
+    """
+    approvals = [one for one in entries if one.action == "approve"]
+    hashes = {one.hash for one in approvals}
+    # Older code kept no hash with an approval.
+    known = {(one.version, one.actor) for one in approvals}
+    return tuple(
+        one
+        if one.answer == "reject" or (one.entry in hashes if one.entry else (one.version, one.by) in known)
+        else replace(one, entry=NOT_AUDITED)
+        for one in answers
+    )
 
 
 def same_person(one: str, other: str) -> bool:
@@ -39,6 +62,11 @@ def unfit(answer: Approval, *, version: str, author: str, terms: Terms, now: dat
     """Why an approval does not count; empty if it does."""
     if answer.version != version:
         return f"{answer.by} approved version {answer.version}, not {version}"
+    if answer.entry == NOT_AUDITED:
+        return (
+            f"the approval by {answer.by} of {answer.at:%Y-%m-%d} is not in the audit log: it was written by hand; use "
+            "loopline approve"
+        )
     if is_author(answer, author):
         return f"{answer.by} trained it and may not approve it; ask another person"
     end = ends(answer, terms)

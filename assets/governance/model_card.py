@@ -41,7 +41,7 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
     sections = (
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
-        "Record: bundle, answers.",
+        "Record: bundle, product, answers.",
         _purpose(product, parts),
         _rules(parts),
         _data(product, parts),

@@ -25,10 +25,9 @@ from assets.governance.model_card import CardError, model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.product.names import DEPLOYMENT, EVALUATION, MODEL_DOCUMENTS, REGISTERED_MODEL, ROLLOUT
-from assets.registry.documents import documented, keep_documents
+from assets.registry.documents import documented, keep_all
 from assets.registry.inventory import inventory_of
 from assets.registry.inventory_page import to_html
-from assets.registry.records import VersionRecords
 from assets.rollout.keeper import Keeper
 from resources.code_version import code_version
 from resources.environments import Environment
@@ -123,14 +122,12 @@ def model_documents_asset(product: Product, products: Products) -> dg.AssetsDefi
         watch, now = Stopwatch(name), environment.clock.now()
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(BundleError, CardError, DocumentError, RegistrationError, RolloutError):
-            versions = documented(keeper, product.name)
-            for version in versions:
-                keep_documents(VersionRecords(product, version, keeper, lake, now))
+            unmade, versions = keep_all(product, keeper, lake, now), documented(keeper, product.name)
             found = inventory_of(*products(), keeper, now)
         address = Pages(environment.pages).keep(_INVENTORY, now.date(), to_html(found))
         missing = {one.version: one.missing for one in found.entries if one.product == product.name and one.missing}
         return watch.result(
-            rows=len(versions), versions=list(versions), missing=missing,
+            rows=len(versions), versions=list(versions), missing=missing, unmade=dict(unmade),
             inventory=dg.MetadataValue.url(address if "://" in address else f"file://{address}"),
             overdue=[f"{one.product} {one.version}" for one in found.entries if one.overdue],
         )  # fmt: skip

@@ -4,12 +4,17 @@ Belongs here: making either document, and keeping both. Does not belong here: re
 documents say (`assets.governance.documents`), the asset (`assets.py`).
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
+from assets.bundle.bundle import BundleError
 from assets.governance.documents.risk import risk_text
 from assets.governance.documents.sections import card_text
+from assets.product import Product
 from assets.registry.records import VersionRecords
 from assets.rollout.keeper import Keeper
+from resources.lake import Lake
 
 DocumentKind = Literal["card", "risk"]
 
@@ -33,6 +38,28 @@ def keep_documents(found: VersionRecords) -> None:
     texts = {"model_card": document_of(found, "card"), "model_risk": document_of(found, "risk")}
     tracking = found.keeper.tracking
     tracking.resumed(tracking.version(found.product.name, found.version).run_id).documents(texts)
+
+
+def keep_all(product: Product, keeper: Keeper, lake: Lake, now: datetime, *versions: str) -> Mapping[str, str]:
+    """Makes the documents again of every version with a role, of the newest one, and of others that are named.
+
+    Returns:
+        By version, why those of a version without a role could not be made: its bundle is whole nowhere.
+
+    Raises:
+        BundleError: The bundle of a version with a role is whole nowhere.
+        Others as `document_of`.
+    """
+    state, unmade = keeper.state(product.name), dict[str, str]()
+    live = set() if state is None else {release.version for _, release in state.roles}
+    for version in dict.fromkeys((*documented(keeper, product.name), *versions)):
+        try:
+            keep_documents(VersionRecords(product, version, keeper, lake, now))
+        except BundleError as error:
+            if version in live:
+                raise
+            unmade[version] = str(error)
+    return unmade
 
 
 def documented(keeper: Keeper, product: str) -> tuple[str, ...]:

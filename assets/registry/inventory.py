@@ -15,6 +15,7 @@ from assets.product import Product
 from assets.registry.standing import next_review, role_of, standing_objection
 from assets.rollout.answers import standing_rejection
 from assets.rollout.keeper import Keeper
+from assets.rollout.permits import with_entries
 from resources.rollout_store.manifest import RolloutManifest
 
 
@@ -81,14 +82,20 @@ def inventory_of(products: Sequence[Product], unread: Mapping[str, str], keeper:
     for product in products:
         state = keeper.state(product.name)
         versions = [one for one in keeper.tracking.versions(product.name) if one.ready]
-        entries += [_entry(product, one.version, one.tags, state, now) for one in versions]
+        for one in versions:
+            answers = with_entries(keeper.audit, product, Approval.all_from_tags(one.tags))
+            entries.append(_entry(product, one.version, Registration.from_tags(one.tags), answers, state, now))
     return Inventory(now, tuple(entries), unread)
 
 
 def _entry(
-    product: Product, version: str, tags: Mapping[str, str], state: RolloutManifest | None, now: datetime
+    product: Product,
+    version: str,
+    record: Registration,
+    answers: Sequence[Approval],
+    state: RolloutManifest | None,
+    now: datetime,
 ) -> InventoryEntry:
-    record, answers = Registration.from_tags(tags), Approval.all_from_tags(tags)
     role, share = role_of(state, version)
     author, terms = record.author, product.terms
     valid = counting(answers, version=version, author=author, terms=terms, now=now)

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.registration import Approval, Registration
-from assets.bundle.released import released_bundle
 from assets.governance.documents.records import Record
 from assets.product import Product
 from assets.product.names import (
@@ -34,6 +33,7 @@ from assets.product.names import (
 )
 from assets.registry.standing import next_review, role_of, standing_objection
 from assets.rollout.keeper import Keeper
+from assets.rollout.permits import with_entries
 from resources.code_version import code_version
 from resources.environments import CHECKOUT
 from resources.lake import Lake
@@ -73,14 +73,14 @@ class VersionRecords:
 
     @cached_property
     def parts(self) -> BundleParts:
-        """The parts of the published bundle, whose signature and digest were verified."""
+        """The parts of the published bundle, verified; published again from the registry if it is damaged."""
         release = self.keeper.release(self.product.name, self.version)
-        return released_bundle(self.product.name, release, self.keeper.rollout, self.keeper.key).parts
+        return self.keeper.published(self.product.name, release)[0].parts
 
     @cached_property
     def answers(self) -> tuple[Approval, ...]:
         """Every answer on the version, the oldest first."""
-        return Approval.all_from_tags(self._tags)
+        return with_entries(self.keeper.audit, self.product, Approval.all_from_tags(self._tags))
 
     @cached_property
     def read(self) -> Mapping[str, Record]:
@@ -107,13 +107,17 @@ class VersionRecords:
         return self.keeper.tracking.version(self.product.name, self.version).tags
 
     def _bundle(self) -> dict[str, Any]:
-        parts = self.parts
+        parts, features = self.parts, self.parts.kernel.features
+        units = features.units()
         gates = parts.metrics.get("gates", {}).get("results", ())
         return json_values(
             {
-                "metrics": parts.metrics, "pins": parts.pins, "policy": asdict(parts.policy),
-                "features": list(parts.kernel.features.names), "rules": [rule.id for rule in parts.rules],
-                "gates": {str(gate["name"]): gate for gate in gates},
+                "version": parts.version, "created_at": parts.created_at, "digest": self.registration.digest,
+                "feature_set": features.digest, "metrics": parts.metrics, "pins": parts.pins,
+                "policy": asdict(parts.policy), "gates": {str(gate["name"]): gate for gate in gates},
+                "features": {name: f"{features.describe(name)} ({units[name]})" for name in features.names},
+                "rules": {rule.id: f"{rule.mode} from {rule.valid_from} until {rule.valid_until or 'further notice'}: "
+                          f"{rule.when.words}; {rule.reason}" for rule in parts.rules},
             }
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assets.bundle.registration import Approval, Registration
-from assets.governance.approvals import objection
+from assets.governance.approvals import audited, objection
 from assets.governance.audit import Audit
 from assets.product import Product, Rollout
 from resources.environments import Environment
@@ -30,12 +30,15 @@ class Approvals:
     environment: Environment
 
     def of(self, version: str) -> tuple[Approval, ...]:
-        """The version's answers. A product of the sandbox has no approver: it is approved under the name `sandbox`."""
+        """The version's answers; an approval that the audit log lacks is marked.
+
+        A product of the sandbox has no approver: it is approved under the name `sandbox`.
+        """
         product, environment = self.product, self.environment
         recorded = Approval.all_from_tags(self.tracking.version(product.name, version).tags)
         asked = product.terms.sign_off.approvers
         if recorded or not asked or not (environment.sandbox and product.sandbox):
-            return recorded
+            return with_entries(self.audit, product, recorded)
         reason, at = "the sandbox has no risk officer; elsewhere a person approves", environment.clock.now()
         entry = self.audit.append(
             actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at
@@ -56,6 +59,13 @@ class Approvals:
             return objection(answers, version=version, author=record.author, terms=terms, share=share, now=now)
 
         return why_not
+
+
+def with_entries(audit: Audit, product: Product, answers: tuple[Approval, ...]) -> tuple[Approval, ...]:
+    """The answers, of which approvals that the audit log lacks are marked; the log is read where it matters."""
+    if not product.terms.sign_off.approvers or not any(one.answer == "approve" for one in answers):
+        return answers
+    return audited(answers, (one for one in audit.entries(last="skipped") if one.product == product.name))
 
 
 def first_share(policy: Rollout, champion: str | None, releases: int = 1) -> float:

@@ -5,7 +5,7 @@ Belongs here: which documents are made again, and opening what they read. Does n
 """
 
 from assets.product import Product
-from assets.registry.documents import documented, keep_documents
+from assets.registry.documents import keep_all
 from assets.registry.records import VersionRecords
 from assets.rollout.keeper import Keeper
 from resources.dependencies import require
@@ -18,13 +18,12 @@ def refresh_documents(product: Product, keeper: Keeper, environment: Environment
 
     Raises:
         TrackingError, RegistrationError: A version has no readable record.
-        BundleError, RolloutError: A published bundle is missing or was altered.
+        BundleError, RolloutError: The bundle of a version with a role is whole nowhere.
         CardError, DocumentError: A figure has no record.
         DependencyDown: MLflow, the lake or the store of bundles does not answer.
     """
     require(environment, "MLflow", "MLflow's files", "bundles", "lake")
-    for version in dict.fromkeys((*documented(keeper, product.name), *versions)):
-        keep_documents(records_of(product, version, keeper, environment))
+    keep_all(product, keeper, Lake(environment.lake), environment.clock.now(), *versions)
 
 
 def records_of(product: Product, version: str, keeper: Keeper, environment: Environment) -> VersionRecords:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assets.governance.documents.numbers import Numbers, numbers_in, numbers_of
 from assets.governance.documents.records import DocumentError, Figure, Records, disagreement
 
 NOT_RECORDED = "not recorded"
@@ -80,21 +81,29 @@ def faults_of(document: Document, records: Records) -> list[str]:
 
 
 def checked_text(text: str, records: Records) -> str:
-    """The text of a document, in which every line with a number names a record that was read.
+    """The text of a document, in which every number is one of the record that its line or section names.
 
     A section may name its records once, in a line `Record: bundle, answers.`; else each line with a number has a mark
     `[bundle: metrics.test.auc]`.
 
     Raises:
-        DocumentError: A number has no record; the message has the line.
+        DocumentError: A number is of no record; the message has the line.
     """
+    known: dict[tuple[str, ...], Numbers] = {}
     for section in re.split(r"^(?=## )", text, flags=re.MULTILINE):
         whole = _SECTION_MARK.search(section)
-        if whole and all(key in records for key in whole[1].split(", ")):
-            continue
         for line in section.splitlines():
-            if _DIGIT.search(line) and not any(key in records for key in _MARK.findall(line)):
-                raise DocumentError(f"a number has no record: {line.strip()[:200]!r}; print figures of records alone")
+            keys = tuple(whole[1].split(", ")) if whole else tuple(_MARK.findall(line))
+            keys = tuple(key for key in keys if key in records)
+            found = [records[key] for key in keys]
+            if keys not in known:
+                known[keys] = numbers_of(*((one.name, one.data) for one in found))
+            strange = [word for word in numbers_in(_MARK.sub("", line)) if not known[keys].has(word)]
+            if strange:
+                of = f"of {', '.join(keys)}" if keys else "of any record"
+                raise DocumentError(
+                    f"{strange[0]} is no number {of}: {line.strip()[:200]!r}; print recorded figures alone"
+                )
     return text
 
 
@@ -118,7 +127,7 @@ def text_of(value: Any) -> str:
         return "; ".join(f"{str(name).replace('_', ' ')}: {text_of(one)}" for name, one in value.items() if one != "")
     if isinstance(value, Sequence) and not isinstance(value, str):
         shown = [text_of(one) for one in value[:_LONGEST]]
-        return " / ".join([*shown, *([f"and {len(value) - _LONGEST} more"] if len(value) > _LONGEST else [])])
+        return " / ".join([*shown, *(["and more"] if len(value) > _LONGEST else [])])
     return _plain(value)
 
 

@@ -172,7 +172,7 @@ def test_documents_inventory_and_audit_log_say_what_was_done(home: RegisteredHom
     def run(*words: str) -> Answer:
         return answer_of([*words, "--json"], variables)
 
-    newest = copy.keeper.tracking.versions(PRODUCT)[-1].version
+    newest = copy.register(compared_with=str(copy.decides)).version
     given = ("--by", "Cem Risk", "--reason", "watched closely", "--condition", "weekly review", "--max-share", "0.25")
     approved = run("approve", PRODUCT, newest, *given, "--days", "30")
     listed = run("inventory", "--page", str(tmp_path / "inventory.html"))

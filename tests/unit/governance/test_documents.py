@@ -11,6 +11,7 @@ import pytest
 from assets.bundle.registration import Approval
 from assets.governance.documents.document import Document, Row, Section, checked_text, markdown
 from assets.governance.documents.records import DocumentError, Figure, Record, figure
+from assets.governance.documents.risk import REQUIREMENTS
 from assets.product import Governance, Statements
 from assets.registry.documents import document_of, documented, keep_documents
 from assets.registry.records import VersionRecords
@@ -107,17 +108,24 @@ def test_the_documents_of_a_version_are_from_its_records(home: RegisteredHome) -
 def test_a_number_planted_in_the_text_of_either_document_is_found(home: RegisteredHome) -> None:
     """Line by line: whatever prints it, and wherever it is."""
     found = of(home)
-    records = {**found.read, "requirements": Record("the fields", {})}
+    records = {**found.read, "requirements": REQUIREMENTS}
     risk = document_of(found, "risk")
     lines = risk.splitlines()
     assert checked_text(risk, records) == risk
     for at in range(1, len(lines), 7):
         planted = "\n".join([*lines[:at], "It earns 4,711 a day.", *lines[at:]])
-        with pytest.raises(DocumentError, match="a number has no record: 'It earns 4,711 a day.'"):
+        with pytest.raises(DocumentError, match="4,711 is no number of .*: 'It earns 4,711 a day.'"):
             checked_text(planted, records)
-    bare = document_of(found, "card").replace("Record: bundle, product.", "")
-    with pytest.raises(DocumentError, match="a number has no record"):
-        checked_text(bare, records)
+    card = document_of(found, "card").splitlines()
+    for at in range(1, len(card), 7):
+        for planted in ("It earns 4,711 a day.", "Its AUC is 0.9137."):
+            with pytest.raises(DocumentError, match="is no number of"):
+                checked_text("\n".join([*card[:at], planted, *card[at:]]), records)
+    for right, wrong in (("| auc | 0.7812 | 0.7812 |", "| auc | 0.7812 | 0.8712 |"), ("62.5%", "52.5%")):
+        forged = "\n".join(card).replace(right, wrong)
+        assert forged != "\n".join(card)
+        with pytest.raises(DocumentError, match="is no number of bundle, product"):
+            checked_text(forged, records)
 
 
 def test_the_documents_follow_what_happens_to_a_version(home: RegisteredHome, tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def answer(home: RegisteredHome, version: str = "2", **terms: Any) -> None:
     given = Approval(
         **{"version": version, "answer": "approve", "by": "Ada Risk", "reason": "fine", "at": NOW, **terms}
     )
+    entry = home.keeper.audit.append(
+        actor=given.by, action="approve", product="loans", version=version, reason=given.reason, at=given.at
+    )
+    given = replace(given, entry=given.entry or entry.hash)
     earlier = len(Approval.all_from_tags(home.keeper.tracking.version("loans", version).tags))
     home.keeper.tracking.annotate("loans", version, given.to_tags(earlier=earlier))
 
@@ -71,6 +75,13 @@ def test_a_stale_approval_is_refused(home: RegisteredHome) -> None:
     answer(home, until=NOW + timedelta(days=1))
     said = deployed(home, "2")["waiting"]["reason"]
     assert "Ada Risk's approval of 2026-05-01 is stale: it held until 2026-05-02" in said
+    assert home.decides == "1"
+
+
+def test_an_approval_that_was_written_into_the_registry_by_hand_is_refused(home: RegisteredHome) -> None:
+    answer(home, entry="ab" * 32)
+    said = deployed(home, "2")["waiting"]["reason"]
+    assert "the approval by Ada Risk of 2026-05-01 is not in the audit log: it was written by hand" in said
     assert home.decides == "1"
 
 
