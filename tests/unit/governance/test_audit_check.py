@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from assets.governance.anchors import Anchor, anchor_in, anchors_at, head_tag
 from assets.governance.audit_check import AuditCheck, checked
@@ -146,6 +148,27 @@ def test_an_anchor_is_written_with_each_entry_and_is_never_replaced(log: AuditLo
     kept = {file.name: file.read_bytes() for file in folder.glob("0*.json")}
     assert {json.loads(data)["number"] for data in kept.values()} == set(range(1, ENTRIES + 1))
     assert log.head() == anchors_at(log.anchors)[-1].hash
+
+
+def test_anchors_are_objects_of_a_bucket_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        boto3.client("s3").create_bucket(Bucket="anchors")
+        log = AuditLog(tmp_path / "audit" / "log.jsonl", "s3://anchors/loopline")
+        for version in ("1", "2"):
+            log.append(actor="Ada", action="approve", product="loans", version=version, reason="fine", at=NOW)
+        anchors = anchors_at(log.anchors)
+        assert [one.number for one in anchors] == [1, 2]
+        assert checked(log.entries(), anchors, anchored=True).whole
+        log.path.write_bytes(log.path.read_bytes().splitlines(keepends=True)[0])
+        assert checked(log.entries(), anchors, anchored=True).first == 2
+    finally:
+        server.stop()
 
 
 def test_a_place_that_does_not_answer_holds_no_entry_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
