@@ -62,7 +62,9 @@ def _lead(product: Product, parts: BundleParts, approval: Approval | None) -> st
     passed = _get(_get(parts.metrics, "gates"), "action") == "promote"
     gates = "The gates passed it." if passed else "The gates refused it."
     if approval is None:
-        answer = "Nobody has approved or rejected it yet." if product.impact == "high" else "It needs no approver."
+        answer = (
+            "Nobody has approved or rejected it yet." if product.terms.sign_off.approvers else "It needs no approver."
+        )
     else:
         verb = "Approved" if approval.answer == "approve" else "Rejected"
         answer = f"{verb} by {_text(approval.by)} on {approval.at.date().isoformat()}: {_text(approval.reason)}."

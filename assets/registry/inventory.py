@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from assets.bundle.registration import Approval, Registration
-from assets.governance.approvals import counting, ends
+from assets.governance.approvals import audited, counting, ends
 from assets.product import Product
 from assets.registry.standing import next_review, role_of, standing_objection
 from assets.rollout.answers import standing_rejection
 from assets.rollout.keeper import Keeper
-from assets.rollout.permits import with_entries
 from resources.rollout_store.manifest import RolloutManifest
 
 
@@ -79,11 +78,13 @@ def inventory_of(products: Sequence[Product], unread: Mapping[str, str], keeper:
         RolloutError: A rollout state cannot be read.
     """
     entries: list[InventoryEntry] = []
+    entries_of_all = list(keeper.audit.entries(last="skipped"))
     for product in products:
         state = keeper.state(product.name)
         versions = [one for one in keeper.tracking.versions(product.name) if one.ready]
+        log = [entry for entry in entries_of_all if entry.product == product.name]
         for one in versions:
-            answers = with_entries(keeper.audit, product, Approval.all_from_tags(one.tags))
+            answers = audited(Approval.all_from_tags(one.tags), log)
             entries.append(_entry(product, one.version, Registration.from_tags(one.tags), answers, state, now))
     return Inventory(now, tuple(entries), unread)
 

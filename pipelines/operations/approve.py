@@ -4,6 +4,7 @@ Belongs here: recording the answer, and deploying an approved version. Does not 
 promoted (`assets.rollout.promotion`), whether an answer may be given (`assets.rollout.answers`).
 """
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.people import account_of
 from resources.rollout_store.manifest import RolloutManifest
+
+_PROGRESS = logging.getLogger("loopline.progress")
 
 
 class AnswerRefused(LooplineError):
@@ -107,7 +110,9 @@ def answer_version(
             f"{retrain_name(product)}"
         ) from error
     finally:
-        refresh_documents(product, keeper, environment, version)
+        behind = refresh_documents(product, keeper, environment, version)
+        if behind:
+            _PROGRESS.info(behind)
 
 
 def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:

@@ -15,7 +15,7 @@ from assets.bundle.registration import Approval, Registration
 from assets.governance.approvals import objection
 from assets.governance.audit_database import audit_of
 from assets.product import Product
-from assets.product.names import DEPLOYMENT, MODEL_DOCUMENTS
+from assets.product.names import DEPLOYMENT
 from assets.rollout.answers import standing_rejection
 from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.deploying import policy_in
@@ -30,7 +30,6 @@ from pipelines.operations.pages import NoPage, write_text_page
 from pipelines.products import load_product
 from resources.dependencies import DependencyDown, require
 from resources.environments import Environment
-from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.rollout_store.manifest import RolloutManifest
@@ -88,15 +87,6 @@ def waiting_version(instance: dg.DagsterInstance, name: str) -> Mapping[str, str
         return None
     waiting = event.asset_materialization.metadata.get("waiting")
     return None if waiting is None else waiting.value  # type: ignore[return-value]
-
-
-def _documents(product: Product, keeper: Keeper, environment: Environment) -> str:
-    """Makes the documents again; why they could not be made, since the move itself is done whatever they lack."""
-    try:
-        refresh_documents(product, keeper, environment)
-    except LooplineError as error:
-        return f"the model's documents follow with the next run of the asset {MODEL_DOCUMENTS}: {error}"
-    return ""
 
 
 def _permit(product: Product, keeper: Keeper, environment: Environment) -> Permit:
@@ -213,5 +203,5 @@ def move_rollout(
         except (DependencyDown, TrackingError) as error:
             behind = f"the registry's aliases follow later, or with loopline repair {name}: {error}"
         if not behind:
-            behind = _documents(product, keeper, environment)
+            behind = refresh_documents(product, keeper, environment)
     return RolloutReport(name, state, look(keeper.rollout, product.name, datetime.now(UTC)), recorded, behind)
