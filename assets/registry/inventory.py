@@ -77,16 +77,16 @@ def inventory_of(products: Sequence[Product], unread: Mapping[str, str], keeper:
         TrackingError, RegistrationError: The registry has a version without a readable record.
         RolloutError: A rollout state cannot be read.
     """
-    entries: list[InventoryEntry] = []
-    entries_of_all = list(keeper.audit.entries(last="skipped"))
+    found: list[InventoryEntry] = []
+    entries = list(keeper.audit.entries(last="skipped"))
     for product in products:
         state = keeper.state(product.name)
         versions = [one for one in keeper.tracking.versions(product.name) if one.ready]
-        log = [entry for entry in entries_of_all if entry.product == product.name]
+        log = [entry for entry in entries if entry.product == product.name]
         for one in versions:
             answers = audited(Approval.all_from_tags(one.tags), log)
-            entries.append(_entry(product, one.version, Registration.from_tags(one.tags), answers, state, now))
-    return Inventory(now, tuple(entries), unread)
+            found.append(_entry(product, one.version, Registration.from_tags(one.tags), answers, state, now))
+    return Inventory(now, tuple(found), unread)
 
 
 def _entry(

@@ -7,7 +7,7 @@ Belongs here: the pure decisions about approvals and rejections. Does not belong
 from collections.abc import Sequence
 
 from assets.bundle.registration import Approval
-from assets.governance.approvals import is_author, roles_of
+from assets.governance.approvals import NOT_AUDITED, is_author, roles_of
 from assets.product import Terms
 
 
@@ -23,7 +23,7 @@ def standing_rejection(answers: Sequence[Approval], author: str) -> Approval | N
     for answer in answers:
         if answer.answer == "reject":
             standing = answer
-        elif answer.overturns.strip() and not is_author(answer, author):
+        elif answer.overturns.strip() and not is_author(answer, author) and answer.entry != NOT_AUDITED:
             standing = None
     return standing
 
