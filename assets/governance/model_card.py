@@ -42,6 +42,7 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
     sections = (
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
+        "Record: bundle, product, answers.",
         _purpose(product, parts),
         _rules(parts),
         _data(product, parts),
@@ -62,7 +63,9 @@ def _lead(product: Product, parts: BundleParts, approval: Approval | None) -> st
     passed = _get(_get(parts.metrics, "gates"), "action") == "promote"
     gates = "The gates passed it." if passed else "The gates refused it."
     if approval is None:
-        answer = "Nobody has approved or rejected it yet." if product.impact == "high" else "It needs no approver."
+        answer = (
+            "Nobody has approved or rejected it yet." if product.terms.sign_off.approvers else "It needs no approver."
+        )
     else:
         verb = "Approved" if approval.answer == "approve" else "Rejected"
         answer = f"{verb} by {_text(approval.by)} on {approval.at.date().isoformat()}: {_text(approval.reason)}."
@@ -250,7 +253,7 @@ def _origin(parts: BundleParts, digest: str) -> str:
 
 
 def _section(title: str, *blocks: str) -> str:
-    return "\n\n".join((f"## {title}", *blocks))
+    return "\n\n".join((f"## {title}", *blocks, "Record: bundle, product."))
 
 
 def _side_by_side(columns: Mapping[str, Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, Strea
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
+from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -27,8 +28,8 @@ from assets.product.policies import (
     Words,
 )
 from assets.product.problem import Label, LabelKind, Spine
-from assets.product.product import Impact, Product
 from assets.product.recourse import Change, Recourse
+from assets.product.product import Product
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
@@ -63,6 +64,7 @@ __all__ = [
     "Files",
     "Freshness",
     "GatePolicy",
+    "Governance",
     "Guard",
     "HttpEndpoint",
     "IcebergTable",
@@ -89,13 +91,17 @@ __all__ = [
     "Recourse",
     "RetrainPolicy",
     "ReviewPolicy",
+    "RiskTier",
     "Rollout",
     "Rule",
     "SearchPolicy",
+    "SignOff",
     "Source",
     "Spine",
+    "Statements",
     "Step",
     "StreamTopic",
+    "Terms",
     "Verdict",
     "WhenStale",
     "Words",

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
 
 from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
+from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
@@ -40,8 +40,6 @@ from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
 from resources.naming import checked_name
-
-Impact = Literal["high", "standard"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,8 @@ class Product:
         alerting: How long people may leave an alert before it is repeated and escalated.
         reviewing: Which cases people are asked about.
         rollout: How a new model reaches the customers.
+        governance: The risk tier, who must approve a version, and what people state about the models. `None`: one
+            approver where `impact` is `high`, whose approval holds for ever, and none elsewhere.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         delivery: Where batch scores are written for their readers; `None` for nowhere but the lake.
         recourse: What a person whose request was not accepted can change; `None` where nobody is to be told.
@@ -105,6 +105,7 @@ class Product:
     alerting: AlertPolicy = field(default_factory=AlertPolicy)
     reviewing: ReviewPolicy = field(default_factory=ReviewPolicy)
     rollout: Rollout = field(default_factory=Rollout)
+    governance: Governance | None = None
     rules: tuple[Rule, ...] = ()
     delivery: Delivery | None = None
     recourse: Recourse | None = None
@@ -117,6 +118,7 @@ class Product:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        check_governance(self.name, self.governance, self.impact)
         if self.end is not None and self.end < self.start:
             raise ProductError(
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
@@ -205,6 +207,11 @@ class Product:
         # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    @property
+    def terms(self) -> Terms:
+        """What is asked of the approvals of a version."""
+        return terms_of(self.governance, self.impact)
 
     @property
     def max_age(self) -> timedelta:

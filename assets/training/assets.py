@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.files import write_bundle
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent, same_columns
+from assets.materialising import Stopwatch, asset_key, asset_of, author_of, permanent, same_columns
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
 from assets.training.checks import leakage_checks, leakage_results
@@ -36,7 +36,7 @@ from resources.lake import Lake, LakeError
 from resources.lake.partitioning import slot_columns
 from resources.slots import day_of, end_of
 from resources.tracking import Tracking
-from resources.tracking.tracking import DAGSTER_TAG
+from resources.tracking.tracking import AUTHOR_TAG, DAGSTER_TAG
 
 
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
@@ -125,7 +125,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             candidates = train_candidates(rows, split, product.model, journal=journal)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
-            product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={DAGSTER_TAG: context.run.run_id}
+            product.name,
+            f"{product.name} {clock.now():%Y-%m-%d}",
+            tags={DAGSTER_TAG: context.run.run_id, AUTHOR_TAG: author_of(context.run.tags, environment)},
         ) as run:
             run.params(parameters(product, candidates))
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))

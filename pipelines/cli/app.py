@@ -18,11 +18,13 @@ import typer
 from pipelines.cli import (
     alerts,
     approvals,
+    audit,
     backtest,
     bundles,
     console,
     explain,
     gameday,
+    governance,
     inspect,
     keys,
     loop,
@@ -66,6 +68,8 @@ for command in (
     approvals.approve,
     approvals.reject,
     approvals.repair,
+    governance.document,
+    governance.inventory,
     gameday.gameday,
     alerts.alerts,
     alerts.silence,
@@ -87,6 +91,7 @@ for command in (
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(bundles.app, name="bundle")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

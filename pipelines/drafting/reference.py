@@ -54,6 +54,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("What a declined person can change", (product.Recourse, product.Change)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
+    ("Governance", (product.Governance, product.SignOff, product.Statements)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),
     (
         "In production",

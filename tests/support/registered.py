@@ -87,7 +87,11 @@ class RegisteredHome:
         return Release(version=version, digest=digest)
 
     def approve(self, version: str, by: str = "Ada Risk") -> None:
-        answer = Approval(version=version, answer="approve", by=by, reason="reviewed", at=NOW)
+        keeper, reason = self.keeper, "reviewed"
+        entry = keeper.audit.append(
+            actor=by, action="approve", product=self.product, version=version, reason=reason, at=NOW
+        )
+        answer = Approval(version=version, answer="approve", by=by, reason=reason, at=NOW, entry=entry.hash)
         self.keeper.tracking.annotate(self.product, version, answer.to_tags(earlier=0))
 
     def move(self, release: Release) -> None:
