@@ -14,7 +14,7 @@ from assets.monitoring.page.history_sections import alert_section, budget_sectio
 from assets.monitoring.page.label_sections import calibration_section, groups_section, vintage_section
 from assets.monitoring.page.performance_sections import performance_section
 from assets.monitoring.page.report import Line, LineName, LineState, MonitoringReport
-from assets.monitoring.page.style import STYLE
+from assets.pages.style import STYLE
 from assets.monitoring.page.summary import figures_in_words, headline, lines_of, needing, worth_a_look
 from resources.notifications import REPOSITORY
 

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.page.drawing import (
+from assets.pages.drawing import (
     axes_of,
     band,
     chart,
@@ -26,7 +26,7 @@ from assets.monitoring.page.drawing import (
     stripes,
 )
 from assets.monitoring.page.report import FIGURES, MonitoringReport, rows_by_day
-from assets.monitoring.page.words import fixed, percent
+from assets.pages.words import fixed, percent
 from assets.monitoring.performance.estimates import WHOLE
 from assets.product.names import ESTIMATED_PERFORMANCE
 from resources.naming import days_between
