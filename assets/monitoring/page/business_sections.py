@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from assets.monitoring.page.report import MonitoringReport, rows_by_day
+from assets.monitoring.performance.kpis import CONFIDENCE
 from assets.pages.drawing import (
     axes_of,
     band,
@@ -19,9 +21,7 @@ from assets.pages.drawing import (
     line,
     pointers,
 )
-from assets.monitoring.page.report import MonitoringReport, rows_by_day
 from assets.pages.words import business, percent
-from assets.monitoring.performance.kpis import CONFIDENCE
 from assets.product.names import KPIS
 
 

@@ -1,0 +1,67 @@
+"""The study of the candidate of a run.
+
+Belongs here: what a study needs, put together from the rows of the run and the figures that are already known. Does not
+belong here: a figure (`study.py`), reading tables (`assets.evaluation.assets`).
+"""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assets.evaluation.evaluate import Evaluation
+from assets.evaluation.study.parts import Floats, Studied, feature_groups
+from assets.evaluation.study.study import Study, study_of
+from assets.metrics.resampling import entities_of
+from assets.product import Product
+from assets.training.candidates import BoostedModel
+from assets.training.rows import TrainingRows
+from assets.training.split import Split
+
+
+def candidate_study(
+    product: Product,
+    tested: pa.Table,
+    rows: TrainingRows,
+    split: Split,
+    model: BoostedModel,
+    figures: Evaluation,
+    served: Floats,
+) -> Study:
+    """The study of a model that was evaluated.
+
+    Args:
+        tested: The rows of the training set that were tested, in the order of `split.test`.
+        served: float64 [test rows], their probabilities as the bundle serves them.
+
+    Raises:
+        EvaluationError: A part of the rows has one class only.
+    """
+    studied = Studied(
+        train=rows.take(split.train),
+        test=rows.take(split.test),
+        train_scores=figures.scored.training_scores,
+        scores=figures.scored.scores,
+        entity=row_entities(product, tested),
+        predict=model.predict,
+        thresholds=(figures.chosen.refer_from, figures.chosen.threshold),
+        groups=feature_groups(product.features),
+        decision=product.decision,
+        seed=product.model.seed,
+    )
+    return study_of(
+        studied,
+        train=figures.train,
+        test=figures.test,
+        contributions=figures.explanation.contributions,
+        importance=figures.explanation.features,
+        served=served,
+        trained_until=None if split.train_window == split.test_window else split.calibrate_window.end,
+    )
+
+
+def row_entities(product: Product, rows: pa.Table) -> NDArray[np.int64]:
+    """The entity of each row, as numbers from 0 on: by the first key; without one each row is by itself."""
+    keys = [name for name in product.features.key_columns if name in rows.column_names]
+    if not keys:
+        return np.arange(rows.num_rows, dtype=np.int64)
+    return entities_of(np.asarray(rows[keys[0]].to_numpy()))
