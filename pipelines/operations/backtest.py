@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.bundle.bundle import Bundle
-from assets.bundle.registration import Registration
-from assets.bundle.released import champion_bundle, released_bundle
+from assets.bundle.released import champion_bundle
 from assets.monitoring.backtest.alternative import (
     Alternative,
     BadAlternative,
@@ -24,14 +23,13 @@ from assets.monitoring.backtest.comparison import Difference, difference, differ
 from assets.monitoring.backtest.rows import Past, past_rows
 from assets.product import Product
 from pipelines.connections import clock_of
+from pipelines.operations.versions import version_bundle
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -117,17 +115,5 @@ def _alternative(
         return other_rules(product, champion, tried.rules)
     if tried.policy is not None:
         return other_policy(product, champion, lake, tried.policy)
-    bundle = champion if tried.version is None else _version(product, environment, rollout, tried.version)
+    bundle = champion if tried.version is None else version_bundle(product, environment, rollout, tried.version)
     return Alternative(f"version {bundle.version} with its own threshold and rules", bundle, product.decision)
-
-
-def _version(product: Product, environment: Environment, rollout: RolloutStore, version: str) -> Bundle:
-    """The bundle of a version: one that the rollout knows needs no registry."""
-    state = rollout.read_manifest(product.name)
-    known = [] if state is None else [*(release for _, release in state.roles), *state.former]
-    release = next((one for one in known if one.version == version), None)
-    if release is None:
-        require(environment, "MLflow", "MLflow's files")
-        tags = Tracking.of(environment).version(product.name, version).tags
-        release = Release(version=version, digest=Registration.from_tags(tags).digest)
-    return released_bundle(product.name, release, rollout, Keys.of(environment.home).signing)

@@ -183,6 +183,11 @@ def _curve(curve: Band, base: list[float], said: str) -> str:
     return chart(_UNIT, drawn, said, x_ticks=share_ticks(), y_words=percent, tall="tall")
 
 
+def band_pair(one: Band, other: Band, said: str) -> str:
+    """Two curves, the second one with its interval."""
+    return _curve(other, one.value.tolist(), said)
+
+
 def _table(curve: Band, x: str, y: str) -> str:
     rows = [
         (percent(at), percent(value), f"{percent(low)} to {percent(high)}")

@@ -9,7 +9,7 @@ from html import escape
 from assets.evaluation.report.facts import Reported, bar_rows, cards
 from assets.evaluation.study.robustness import Robustness
 from assets.evaluation.study.slices import Slice
-from assets.pages.drawing import plain_table, plot_figure
+from assets.pages.drawing import data_table, plot_figure, wide_table
 from assets.pages.words import fixed, number, percent
 
 _MOST_FEATURES = 15
@@ -24,7 +24,7 @@ def features_section(reported: Reported) -> str:
     worth = bar_rows(
         [(one.group, one.auc_lost, f"{one.auc_lost:.3f}") for one in study.groups], "AUC lost without each group"
     )
-    table = plain_table(
+    table = data_table(
         ("group", "features", "AUC lost", "95% interval"),
         [
             (one.group, ", ".join(one.features), f"{one.auc_lost:.4f}",
@@ -52,7 +52,7 @@ def features_section(reported: Reported) -> str:
             f"Without {best.group} the AUC falls by {best.auc_lost:.3f}",
             "Each group of features permuted as a whole, so that its values are those of other rows.",
             worth,
-            table=f'<details><summary>as a table</summary><div class="wide" tabindex="0">{table}</div></details>',
+            table=table,
         )
     )
 
@@ -82,7 +82,7 @@ def _slices(shown: list[Slice]) -> str:
         for one in shown
     ]  # fmt: skip
     heads = ("slice", "what is wrong", "rows", "bad", "expected", "AUC", "error of a row")
-    return f'<div class="wide" tabindex="0">{plain_table(heads, rows)}</div>'
+    return wide_table(heads, rows)
 
 
 def robustness_section(reported: Reported) -> str:
@@ -90,7 +90,7 @@ def robustness_section(reported: Reported) -> str:
     found = reported.study.robustness
     worst = max(found, key=lambda one: one.flipped)
     rows = [(one.kind, one.what, fixed(one.auc), f"{one.auc_lost:+.3f}", percent(one.flipped)) for one in found]
-    table = plain_table(("features are", "which", "AUC", "AUC lost", "decisions that change"), rows)
+    table = data_table(("features are", "which", "AUC", "AUC lost", "decisions that change"), rows)
     bars = bar_rows([(_named(one), one.flipped, percent(one.flipped)) for one in found], "decisions that change")
     least = percent(reported.study.noise_flips)
     title = f"Noise of 1% changes {least} of the decisions; the worst changes {percent(worst.flipped)}"
@@ -100,7 +100,7 @@ def robustness_section(reported: Reported) -> str:
     )
     return plot_figure(
         title, note, bars,
-        table=f'<details><summary>as a table</summary><div class="wide" tabindex="0">{table}</div></details>',
+        table=table,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def groups_section(reported: Reported) -> str:
             for group in report.groups
         ]  # fmt: skip
         heads = (report.attribute, "rows", "accepted", "bad not accepted", "good not accepted", "AUC")
-        parts.append(f"<h4>{escape(report.attribute)}</h4><div class=wide tabindex=0>{plain_table(heads, rows)}</div>")
+        parts.append(f"<h4>{escape(report.attribute)}</h4>{wide_table(heads, rows)}")
     return "".join(parts)
 
 
@@ -138,7 +138,7 @@ def rows_section(reported: Reported) -> str:
     for name, window in windows.items():
         if isinstance(window, dict):
             rows.append((name, str(window["first"])[:10], str(window["end"])[:10], f"{window['rows']:,}"))
-    return cards(shown) + plain_table(("part", "from", "to (not included)", "rows"), rows)
+    return cards(shown) + wide_table(("part", "from", "to (not included)", "rows"), rows)
 
 
 def origin_section(reported: Reported) -> str:
@@ -155,4 +155,4 @@ def origin_section(reported: Reported) -> str:
         ("threshold", f"{parts.policy.threshold:.4g}"),
         ("served otherwise than trained", percent(reported.study.serving_skew)),
     ]
-    return plain_table(("", "recorded"), facts)
+    return wide_table(("", "recorded"), facts)
