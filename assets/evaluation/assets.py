@@ -31,6 +31,7 @@ from assets.rollout.keeper import Keeper
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 from resources.clock import Clock
+from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
@@ -40,7 +41,6 @@ from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 EVALUATED = "evaluated"
-REPORT = "model_report"
 
 
 def evaluation_asset(product: Product) -> dg.AssetsDefinition:
@@ -71,7 +71,8 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.evaluation.evaluate import draw, evaluate_model
-        from assets.evaluation.report.page import model_page
+        from assets.evaluation.recording import documents, installed_packages, origin_tags, study_metrics
+        from assets.evaluation.report.page import REPORT, model_page
         from assets.evaluation.study.reading import candidate_study
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
@@ -90,33 +91,40 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 champion_scores=_champion_scores(champion, table, rows, split, product),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
-            tested = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
-            served = engine.score(tested)
-            study = candidate_study(product, tested, rows, split, boosted_model(bundle.parts), figures, served)
             latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
-            signals = figures.signals(
-                first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
-                latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
+            study = candidate_study(product, table, rows, split, boosted_model(bundle.parts).predict, engine, figures)
+            figures = replace(figures, study=study)
+            verdict = evaluate(
+                figures.signals(
+                    first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
+                    latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
+                ),
+                product.gates,
             )  # fmt: skip
-            verdict = evaluate(study.told_to(signals), product.gates)
             report = {
                 **figures.to_dict(),
-                "study": study.to_dict(),
                 "gates": verdict.to_dict(),
                 "champion": champion.version if champion else None,
             }
             evaluated = replace(
                 bundle.parts,
                 metrics=report,
-                reference=_reference(product, tested, rows, split, served, figures.test.auc),
+                reference=_reference(product, table, rows, split, bundle, figures.test.auc),
             )
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
         pictures = draw(figures)
-        run.metrics({"test_auc": figures.test.auc, "test_average_precision": figures.test.average_precision})
+        run.metrics(study_metrics(study))
         run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
         run.plots(pictures)
-        run.documents({"evaluation": report})
+        packages = installed_packages()
+        run.documents({"evaluation": report, **documents(product, study, packages)})
+        run.tags(
+            origin_tags(
+                code=code_version(), packages=packages, dagster_run=context.run.run_id,
+                dagster_url=environment.dagster_url,
+            )
+        )  # fmt: skip
         page = model_page(product, bundle.parts, figures, study, verdict, made=clock.now())
         run.html(REPORT, page)
         address = Pages(environment.pages).keep_model(product.name, run.run_id, page)
@@ -150,12 +158,15 @@ def _champion_scores(
 
 
 def _reference(
-    product: Product, tested: pa.Table, rows: TrainingRows, split: Split, served: NDArray[np.float64], auc: float
+    product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
     """The profile of the test rows, the reference for live rows."""
+    from assets.serving.engine import Engine
+
+    test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(
-        tested, served, features.numeric, features.categories,
+        test, Engine(bundle, None).score(test), features.numeric, features.categories,
         positive_rate=float(rows.y[split.test].mean()), auc=auc,
     )  # fmt: skip
     return profile.to_dict()

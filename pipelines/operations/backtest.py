@@ -23,7 +23,7 @@ from assets.monitoring.backtest.comparison import Difference, difference, differ
 from assets.monitoring.backtest.rows import Past, past_rows
 from assets.product import Product
 from pipelines.connections import clock_of
-from pipelines.operations.versions import version_bundle
+from pipelines.operations.versions import bundle_of_version
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
@@ -100,20 +100,18 @@ def backtest(name: str, environment: Environment, days: tuple[date, date], tried
     champion = champion_bundle(name, rollout, key)
     if champion is None:
         raise BadAlternative(f"{name} has no champion yet: loopline run {name}")
-    other = _alternative(product, environment, lake, rollout, champion, tried)
+    other = _alternative(product, environment, lake, champion, tried)
     past = past_rows(product, lake, champion, other, days, clock_of(product, environment).now())
     total = difference(past.judged, other.decision)
     return BacktestReport(name, other.words, past, total, differences_by_group(past.judged, other.decision))
 
 
-def _alternative(
-    product: Product, environment: Environment, lake: Lake, rollout: RolloutStore, champion: Bundle, tried: Tried
-) -> Alternative:
+def _alternative(product: Product, environment: Environment, lake: Lake, champion: Bundle, tried: Tried) -> Alternative:
     if tried.threshold is not None:
         return other_threshold(product, champion, tried.threshold)
     if tried.rules is not None:
         return other_rules(product, champion, tried.rules)
     if tried.policy is not None:
         return other_policy(product, champion, lake, tried.policy)
-    bundle = champion if tried.version is None else version_bundle(product, environment, rollout, tried.version)
+    bundle = champion if tried.version is None else bundle_of_version(product.name, environment, tried.version)
     return Alternative(f"version {bundle.version} with its own threshold and rules", bundle, product.decision)

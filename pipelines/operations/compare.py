@@ -5,12 +5,11 @@ Belongs here: finding the bundles and the tables. Does not belong here: the comp
 
 from assets.evaluation.versions.comparison import VersionComparison, compare_versions
 from assets.evaluation.versions.rows import NotComparable, compared_rows
-from pipelines.operations.versions import version_bundle
+from pipelines.operations.versions import bundle_of_version
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.lake import Lake
-from resources.rollout_store.store import RolloutStore
 
 
 def compare(name: str, environment: Environment, one: str, other: str) -> VersionComparison:
@@ -26,8 +25,7 @@ def compare(name: str, environment: Environment, one: str, other: str) -> Versio
     product = load_product(name)
     if one == other:
         raise NotComparable(f"{name}: version {one} is compared with itself; name two versions")
-    require(environment, "bundles", "lake")
-    rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    bundles = [version_bundle(product, environment, rollout, version) for version in (one, other)]
+    require(environment, "lake")
+    bundles = [bundle_of_version(name, environment, version) for version in (one, other)]
     rows = compared_rows(product, Lake(environment.lake), *bundles)
     return compare_versions(name, rows, product.decision, seed=product.model.seed)

@@ -1,12 +1,11 @@
-"""The bundle of a version that a command names.
+"""The bundle of any version of a product, for commands that read one.
 
-Belongs here: finding it in the rollout or in the registry. Does not belong here: what is done with it.
+Belongs here: finding a version's release and its verified bundle. Does not belong here: what is done with it.
 """
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
-from assets.product import Product
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys
@@ -15,18 +14,27 @@ from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 
-def version_bundle(product: Product, environment: Environment, rollout: RolloutStore, version: str) -> Bundle:
-    """The bundle of a version: one that the rollout knows needs no registry.
+def bundle_of_version(product: str, environment: Environment, version: str) -> Bundle:
+    """The verified bundle of a version.
 
     Raises:
         TrackingError: The registry has no such version.
         RolloutError, BundleError: The bundle is not published, or was altered.
+        DependencyDown: The store of bundles, or the registry where it is asked, does not answer.
     """
-    state = rollout.read_manifest(product.name)
+    require(environment, "bundles")
+    store = RolloutStore.open(environment.rollout, environment.home / "fetched")
+    release = _release(product, environment, store, version)
+    return released_bundle(product, release, store, Keys.of(environment.home).signing)
+
+
+def _release(product: str, environment: Environment, store: RolloutStore, version: str) -> Release:
+    """The release of a version; one that the rollout knows needs no registry."""
+    state = store.read_manifest(product)
     known = [] if state is None else [*(release for _, release in state.roles), *state.former]
     release = next((one for one in known if one.version == version), None)
     if release is None:
         require(environment, "MLflow", "MLflow's files")
-        tags = Tracking.of(environment).version(product.name, version).tags
+        tags = Tracking.of(environment).version(product, version).tags
         release = Release(version=version, digest=Registration.from_tags(tags).digest)
-    return released_bundle(product.name, release, rollout, Keys.of(environment.home).signing)
+    return release

@@ -26,6 +26,8 @@ from assets.pages.document import State, document, marked_line, navigation, sect
 from assets.pages.words import fixed, minute
 from assets.product import Product
 
+REPORT = "model_report"
+"""The name of the page in MLflow."""
 _SECTIONS: tuple[tuple[str, str, Callable[[Reported], str]], ...] = (
     ("ranking", "Ranking", ranking_section),
     ("calibration", "Calibration", calibration_section),

@@ -6,43 +6,48 @@ belong here: a figure (`study.py`), reading tables (`assets.evaluation.assets`).
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.evaluation.evaluate import Evaluation
-from assets.evaluation.study.parts import Floats, Studied, feature_groups
+from assets.evaluation.study.parts import Predict, Studied, feature_groups
 from assets.evaluation.study.study import Study, study_of
 from assets.metrics.resampling import entities_of
 from assets.product import Product
-from assets.training.candidates import BoostedModel
+from assets.serving.engine import Engine
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 
 
 def candidate_study(
     product: Product,
-    tested: pa.Table,
+    table: pa.Table,
     rows: TrainingRows,
     split: Split,
-    model: BoostedModel,
+    predict: Predict,
+    engine: Engine,
     figures: Evaluation,
-    served: Floats,
 ) -> Study:
     """The study of a model that was evaluated.
 
     Args:
-        tested: The rows of the training set that were tested, in the order of `split.test`.
-        served: float64 [test rows], their probabilities as the bundle serves them.
+        table: The training set.
+        predict: The model that was evaluated.
+        engine: Its bundle, as the decision service runs it.
 
     Raises:
         EvaluationError: A part of the rows has one class only.
+        ModelError: The bundle cannot score the rows.
     """
+    ids = table[product.spine.row_id].combine_chunks()
+    tested = table.take(pc.index_in(pa.array(rows.row_ids[split.test], ids.type), value_set=ids))
     studied = Studied(
         train=rows.take(split.train),
         test=rows.take(split.test),
         train_scores=figures.scored.training_scores,
         scores=figures.scored.scores,
         entity=row_entities(product, tested),
-        predict=model.predict,
+        predict=predict,
         thresholds=(figures.chosen.refer_from, figures.chosen.threshold),
         groups=feature_groups(product.features),
         decision=product.decision,
@@ -54,7 +59,7 @@ def candidate_study(
         test=figures.test,
         contributions=figures.explanation.contributions,
         importance=figures.explanation.features,
-        served=served,
+        served=engine.score(tested),
         trained_until=None if split.train_window == split.test_window else split.calibrate_window.end,
     )
 

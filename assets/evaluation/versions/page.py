@@ -29,6 +29,7 @@ def comparison_page(found: VersionComparison) -> str:
         "slices": _slices(found), "decisions": _decisions(found),
     }  # fmt: skip
     body = "".join(section(key, name, contents[key]) for key, name in _SECTIONS)
+    sets = ", ".join(f"version {name} of {of}" for name, of in found.training_sets.items())
     left = f"; {found.learned + found.absent:,} more are left out" if found.learned + found.absent else ""
     return document(
         title,
@@ -36,7 +37,7 @@ def comparison_page(found: VersionComparison) -> str:
         f"{found.last}, {found.bad:,} of them bad, from which neither version learned{left}.</p></header>\n"
         f"{navigation(_SECTIONS, ())}<main>{_headline(found)}\n{body}</main>"
         f"<footer>Both versions on the same rows. Intervals are of 95%, by drawing the same entities for both. "
-        f"Training sets: {escape(', '.join(f'version {name} of {of}' for name, of in found.training_sets.items()))}.</footer>",
+        f"Training sets: {escape(sets)}.</footer>",
     )
 
 

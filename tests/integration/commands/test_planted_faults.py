@@ -11,6 +11,7 @@ from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
 from assets.training.split import Split, split_rows
+from tests.support.studied import with_study
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
@@ -28,9 +29,13 @@ def train(rows: TrainingRows) -> tuple[Split, Candidates]:
 
 
 def judge(
-    rows: TrainingRows, split: Split, candidates: Candidates, champion_scores: np.ndarray | None = None
+    rows: TrainingRows,
+    split: Split,
+    candidates: Candidates,
+    champion_scores: np.ndarray | None = None,
+    served: np.ndarray | None = None,
 ) -> Evaluation:
-    return evaluate_model(
+    figures = evaluate_model(
         rows,
         split,
         candidates.boosted,
@@ -41,6 +46,7 @@ def judge(
         seed=SPEC.seed,
         champion_scores=champion_scores,
     )
+    return with_study(figures, rows, split, candidates.boosted, DECISION, served)
 
 
 def verdict_of(evaluation: Evaluation, *, first_model: bool = True) -> GateVerdict:
