@@ -70,10 +70,10 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
         environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.evaluation.candidate_study import candidate_study
         from assets.evaluation.evaluate import draw, evaluate_model
         from assets.evaluation.recording import documents, installed_packages, origin_tags, study_metrics
         from assets.evaluation.report.page import REPORT, model_page
-        from assets.evaluation.study.reading import candidate_study
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
         from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows

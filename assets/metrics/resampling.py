@@ -142,7 +142,8 @@ class Sorted:
         """Of each calibration bin the rows, the sum of probabilities and the bad rows."""
         bins = int(self.member.max()) + 1
         rows, predicted, observed = (
-            np.bincount(self.member, weights=values, minlength=bins) for values in (w, w * self.score, w * self.y)
+            np.bincount(self.member, weights=values, minlength=bins).astype(np.float64)
+            for values in (w, w * self.score, w * self.y)
         )
         return rows, predicted, observed
 
@@ -162,7 +163,8 @@ def entity_draws(
     entities = int(entity.max()) + 1
     if min(bad, len(y) - bad) < 10 or entities < 10:
         return []
-    generator, found = np.random.default_rng(seed), []
+    generator = np.random.default_rng(seed)
+    found: list[Floats] = []
     while len(found) < resamples:
         drawn = np.bincount(generator.integers(0, entities, entities), minlength=entities)
         weight = drawn[entity].astype(np.float64)

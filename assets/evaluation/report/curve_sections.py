@@ -43,6 +43,7 @@ def ranking_section(reported: Reported) -> str:
         f"these; at least {max(study.overfit_low, 0.0):.3f} of that is no chance."
     )
     keys = [("model", "model"), ("band", "95% interval"), ("reference", "scorecard")]
+    base_precision = fixed(figures.scorecard.average_precision)
     half = float(np.interp(0.5, GRID, study.curves["precision"].value))
     return (
         f"{cards(shown)}<p>{gap}</p><div class=pair>"
@@ -52,8 +53,9 @@ def ranking_section(reported: Reported) -> str:
             table=_table(study.curves["roc"], "good rows flagged", "bad rows found"),
         )
         + plot_figure(
-            f"Half of the bad rows are found at a precision of {percent(half)}", "Precision over recall", found,
-            keys=keys, table=_table(study.curves["precision"], "bad rows found", "precision"),
+            f"Half of the bad rows are found at a precision of {percent(half)}",
+            f"Precision over recall; the scorecard's average precision is {base_precision}", found, keys=keys,
+            table=_table(study.curves["precision"], "bad rows found", "precision"),
         )
         + "</div>"
     )  # fmt: skip

@@ -95,7 +95,7 @@ def _period(studied: Studied, rows: NDArray[np.int64], days: float) -> tuple[Per
     bad = int(y.sum())
     draws = entity_draws(entities_of(studied.entity[rows]), y, seed=studied.seed, resamples=_RESAMPLES)
     if not draws:
-        return Period(days, len(rows), bad, *[None] * 7, score_psi=psi), []
+        return Period(days, len(rows), bad, None, None, None, None, None, None, None, psi), []
     scored = Sorted.of(y, scores)
     whole, drawn = scored.figures(np.ones(len(y))), [scored.figures(weight) for weight in draws]
     auc, ratio = (interval_of(whole[name], [one[name] for one in drawn]) for name in ("auc", "observed_over_expected"))

@@ -1,16 +1,19 @@
 """What every part of a study is given: the rows, the model as a function, and the groups of features.
 
-Belongs here: the frozen value, and from which source each feature comes. Does not belong here: any figure.
+Belongs here: the frozen value, from which source each feature comes, of which entity each row is. Does not
+belong here: any figure.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.metrics.ranking import columns_by_feature
-from assets.product import DecisionPolicy
+from assets.metrics.resampling import entities_of
+from assets.product import DecisionPolicy, Product
 from assets.training.rows import TrainingRows
 from assets.vocabulary import FeatureSet, History, Number, Text
 
@@ -81,6 +84,14 @@ def feature_groups(features: FeatureSet) -> dict[str, str]:
 
 def _together(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(sorted({one for some in parts for one in some}))
+
+
+def row_entities(product: Product, rows: pa.Table) -> NDArray[np.int64]:
+    """The entity of each row, as numbers from 0 on: by the first key; without one each row is by itself."""
+    keys = [name for name in product.features.key_columns if name in rows.column_names]
+    if not keys:
+        return np.arange(rows.num_rows, dtype=np.int64)
+    return entities_of(np.asarray(rows[keys[0]].to_numpy()))
 
 
 def continuous(matrix: NDArray[np.float32]) -> NDArray[np.bool_]:

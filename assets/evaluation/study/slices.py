@@ -152,7 +152,7 @@ def _taken(half: _Half, conditions: Conditions, weakness: Weakness) -> list[_Fou
     kept: list[_Found] = []
     masks: list[NDArray[np.bool_]] = []
     for one in found:
-        mask = half.met[:, list(one.places)].all(axis=1)
+        mask = np.asarray(half.met[:, list(one.places)].all(axis=1), dtype=np.bool_)
         if all((mask & other).sum() < _ALIKE * (mask | other).sum() for other in masks):
             kept.append(one)
             masks.append(mask)

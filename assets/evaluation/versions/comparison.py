@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, spearmanr
 
 from assets.evaluation.versions.flips import Flip, flips, values
 from assets.evaluation.versions.rows import Compared, Said
@@ -174,14 +174,13 @@ def compare_versions(product: str, rows: Compared, decision: DecisionPolicy, *, 
         decision: Whose profit counts, for both.
         seed: Of the bootstrap.
     """
-    scored = tuple(Sorted.of(rows.y, said.scores) for said in (rows.one, rows.other))
+    scored = (Sorted.of(rows.y, rows.one.scores), Sorted.of(rows.y, rows.other.scores))
     draws = entity_draws(rows.entity, rows.y, seed=seed)
-    each, change = [intervals(one, draws) for one in scored], differences(*scored, draws)
+    each, change = [intervals(one, draws) for one in scored], differences(scored[0], scored[1], draws)
     figures: dict[str, Pair] = {name: Pair(each[0][name], each[1][name], change[name]) for name in FIGURES}
     figures["profit"] = _profit(rows, decision, draws)
     names = (rows.one.bundle.version, rows.other.bundle.version)
     sets = [set(said.contributions) for said in (rows.one, rows.other)]
-    ranks = [np.argsort(np.argsort(said.scores)) for said in (rows.one, rows.other)]
     return VersionComparison(
         product=product,
         one=names[0],
@@ -201,7 +200,7 @@ def compare_versions(product: str, rows: Compared, decision: DecisionPolicy, *, 
         slices=_slices(rows),
         flips=flips(rows, decision),
         same_answers=float(np.mean(rows.one.codes == rows.other.codes)),
-        rank_correlation=float(np.corrcoef(*ranks)[0, 1]),
+        rank_correlation=float(spearmanr(rows.one.scores, rows.other.scores).statistic),
         thresholds={said.bundle.version: said.thresholds for said in (rows.one, rows.other)},
         training_sets={said.bundle.version: said.training_set for said in (rows.one, rows.other)},
         curves=(bands(scored[0], draws), bands(scored[1], draws)),

@@ -141,6 +141,7 @@ def _slices(found: VersionComparison) -> str:
     picture = chart(axes, drawn, "Difference of the log loss by slice", x_ticks=ticks, y_words=number)
     rows = [
         (str(place), one.slice, f"{one.rows:,}", f"{one.bad:,}", f"{fixed(one.one_auc)} to {fixed(one.other_auc)}",
+         f"{one.one_loss:.4f} to {one.other_loss:.4f}",
          f"{one.difference:+.4f} ({one.low:+.4f} to {one.high:+.4f})")
         for place, one in enumerate(found.slices, 1)
     ]  # fmt: skip
@@ -148,7 +149,7 @@ def _slices(found: VersionComparison) -> str:
     worse = sum(one.low > 0.0 for one in found.slices)
     title = f"Version {found.other} is surely better in {better} and surely worse in {worse} of these slices"
     note = "Log loss of a row, less that of the other version; intervals are corrected for all slices looked at."
-    heads = ("", "slice", "rows", "bad", "AUC", "difference of the log loss")
+    heads = ("", "slice", "rows", "bad", "AUC", "log loss", "difference")
     return plot_figure(title, note, picture, table=wide_table(heads, rows))
 
 

@@ -1,18 +1,15 @@
 """The study of the candidate of a run.
 
 Belongs here: what a study needs, put together from the rows of the run and the figures that are already known. Does not
-belong here: a figure (`study.py`), reading tables (`assets.evaluation.assets`).
+belong here: a figure (`study`), reading tables (`assets.py`).
 """
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from assets.evaluation.evaluate import Evaluation
-from assets.evaluation.study.parts import Predict, Studied, feature_groups
+from assets.evaluation.study.parts import Predict, Studied, feature_groups, row_entities
 from assets.evaluation.study.study import Study, study_of
-from assets.metrics.resampling import entities_of
 from assets.product import Product
 from assets.serving.engine import Engine
 from assets.training.rows import TrainingRows
@@ -62,11 +59,3 @@ def candidate_study(
         served=engine.score(tested),
         trained_until=None if split.train_window == split.test_window else split.calibrate_window.end,
     )
-
-
-def row_entities(product: Product, rows: pa.Table) -> NDArray[np.int64]:
-    """The entity of each row, as numbers from 0 on: by the first key; without one each row is by itself."""
-    keys = [name for name in product.features.key_columns if name in rows.column_names]
-    if not keys:
-        return np.arange(rows.num_rows, dtype=np.int64)
-    return entities_of(np.asarray(rows[keys[0]].to_numpy()))
