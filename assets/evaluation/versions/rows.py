@@ -4,8 +4,8 @@ Belongs here: finding rows that neither version learned from, their features as 
 and contributions. Does not belong here: the comparison (`comparison.py`).
 
 The rows are those that the later training tested, without those from which the earlier one learned; their labels are
-those of the later training set. A version whose features are not all in that set is scored on its own training set, by
-the rows that both have.
+those of the later training set. Where that set lacks a feature of the earlier version, or has it by another definition,
+the earlier version is scored on its own training set, on the rows that both have.
 """
 
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from assets.product.names import TRAINING_SET, table_name
 from assets.serving.engine import Engine
 from assets.training.candidate import labelled_rows
 from assets.training.split import rows_tested
+from assets.vocabulary.feature_set import same_computation
 from resources.errors import LooplineError
 from resources.lake import Lake
 
@@ -106,7 +107,7 @@ def compared_rows(product: Product, lake: Lake, one: Bundle, other: Bundle) -> C
     learned = int((~unknown).sum())
     at = at[unknown]
     tested = rows.take(at)
-    own = table if _has_all(earlier, table) else lake.read(name, version=_training_set(earlier))
+    own = table if _computed_alike(earlier, later) else lake.read(name, version=_training_set(earlier))
     place = _places(own, tested.row_ids, row_id)
     kept = np.flatnonzero(place >= 0).astype(np.int64)
     absent = len(at) - len(kept)
@@ -151,8 +152,15 @@ def _not_learned(bundle: Bundle, row_ids: NDArray[np.generic], as_of: NDArray[np
     return found
 
 
-def _has_all(bundle: Bundle, table: pa.Table) -> bool:
-    return set(bundle.parts.kernel.features.names) <= set(table.column_names)
+def _computed_alike(bundle: Bundle, other: Bundle) -> bool:
+    """Whether the other's training set has every feature of the bundle, by the same definition.
+
+    The names of its columns do not say so: the lake keeps a dropped feature's column, without values.
+    """
+    features, known = bundle.parts.kernel.features, other.parts.kernel.features
+    return all(
+        name in known.names and same_computation(features.feature(name), known.feature(name)) for name in features.names
+    )
 
 
 def _places(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> NDArray[np.int64]:
