@@ -39,20 +39,21 @@ class TwoVersions:
     other: Bundle
 
 
-def two_versions(folder: Path, *, dropped_from_table: bool = False) -> TwoVersions:
+def two_versions(folder: Path, *, drops: bool = True) -> TwoVersions:
     """Version 1 knows amount and income, of 100 days; version 2 amount and shop, of 120 days.
 
     The risk depends on all three.
 
     Args:
-        dropped_from_table: Whether the second training set lacks the income, so that version 1 cannot score it.
+        drops: Whether version 2 dropped the income; if not it knows all three.
     """
     lake = Lake(str(folder / "lake"))
     product = _product(folder)
     table = _rows()
     early = table.filter(pa.array(_days(table) < 100))
-    first, second = _with_features(product, "amount", "income"), _with_features(product, "amount", "shop")
-    late = table.drop_columns(["income"]) if dropped_from_table else table
+    kept = () if drops else ("income",)
+    first, second = _with_features(product, "amount", "income"), _with_features(product, "amount", "shop", *kept)
+    late = table.drop_columns(["income"]) if drops else table
     one = _trained(first, lake, early, "1", NOW - timedelta(days=20), folder)
     other = _trained(second, lake, late, "2", NOW, folder)
     return TwoVersions(second, lake, one, other)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -12,6 +13,7 @@ from assets.evaluation.versions.comparison import VersionComparison, compare_ver
 from assets.evaluation.versions.page import comparison_page
 from assets.evaluation.versions.rows import Compared, NotComparable, compared_rows
 from assets.metrics.resampling import FIGURES
+from assets.serving.engine import Engine
 from tests.support.two_versions import TwoVersions, two_versions
 
 
@@ -34,20 +36,30 @@ def test_the_rows_are_new_to_both(versions: TwoVersions, rows: Compared) -> None
     """The later version tested 30 days; none of them is from before the earlier one's own test window."""
     first = np.datetime64(versions.other.parts.metrics["windows"]["test"]["first"][:-1], "us")
     assert rows.as_of.min() >= first
-    assert (rows.learned, rows.absent) == (0, 0)
-    assert len(rows.y) == versions.other.parts.metrics["windows"]["test"]["rows"]
+    assert rows.learned == 0
+    assert len(rows.y) + rows.absent == versions.other.parts.metrics["windows"]["test"]["rows"]
     assert (rows.one.training_set, rows.other.training_set) == (0, 1)
 
 
-def test_a_version_whose_feature_is_gone_is_scored_on_its_own_training_set(tmp_path: Path, rows: Compared) -> None:
-    """By the rows that both sets have: those of the last days are only in the later one."""
-    dropped = two_versions(tmp_path, dropped_from_table=True)
-    common = compared_rows(dropped.product, dropped.lake, dropped.one, dropped.other)
-    assert common.absent > 0
-    assert len(common.y) + common.absent == len(rows.y)
-    place = {one: at for at, one in enumerate(rows.ids.tolist())}
-    at = [place[one] for one in common.ids.tolist()]
-    assert common.one.scores.tolist() == rows.one.scores[at].tolist(), "the same scores, from either set"
+def test_a_version_whose_feature_is_gone_is_scored_on_its_own_set(versions: TwoVersions, rows: Compared) -> None:
+    """The later set has the dropped column without a value; rows that the earlier set lacks are left out."""
+    later = versions.lake.read("loans/training_set", version=1)
+    assert later["income"].null_count == later.num_rows, "the lake keeps the column"
+    assert rows.absent > 0
+    own = versions.lake.read("loans/training_set", version=0)
+    place = {str(one): at for at, one in enumerate(own["application_id"].to_pylist())}
+    mine = own.take(pa.array([place[one] for one in rows.ids.tolist()]))
+    assert rows.one.scores.tolist() == Engine(versions.one, None).score(mine).tolist()
+
+
+def test_a_version_whose_features_are_all_there_is_scored_on_the_later_set(tmp_path: Path) -> None:
+    both = two_versions(tmp_path, drops=False)
+    common = compared_rows(both.product, both.lake, both.one, both.other)
+    assert common.absent == 0
+    assert len(common.y) == both.other.parts.metrics["windows"]["test"]["rows"]
+    found = compare_versions("loans", common, both.product.decision, seed=7)
+    assert (found.added, found.dropped) == (("shop",), ())
+    assert (found.figures["auc"].difference.low or 0.0) > 0.0, "the shop tells more"
 
 
 def test_figures_are_paired_and_those_of_scikit_learn(found: VersionComparison, rows: Compared) -> None:
@@ -112,13 +124,13 @@ def test_another_threshold_alone_is_named_as_the_cause(versions: TwoVersions, ro
 
 
 def test_a_model_that_learned_from_the_rows_is_not_compared_on_them(versions: TwoVersions) -> None:
-    """As if version 1 had been tested on the very last days alone: earlier rows are left out."""
+    """As if version 1 had been tested on its last days alone: earlier rows are left out."""
     windows = json.loads(json.dumps(versions.one.parts.metrics["windows"]))
-    windows["test"] = {**windows["test"], "first": "2026-04-29T00:00:00Z", "end": "2026-05-01T00:00:00Z"}
+    windows["test"] = {**windows["test"], "first": "2026-04-08T00:00:00Z", "end": "2026-05-01T00:00:00Z"}
     older = replace(versions.one, parts=replace(versions.one.parts, metrics={"windows": windows}))
     common = compared_rows(versions.product, versions.lake, older, versions.other)
     assert common.learned > 0
-    assert common.as_of.min() >= np.datetime64("2026-04-29", "us")
+    assert common.as_of.min() >= np.datetime64("2026-04-08", "us")
     windows["test"]["first"] = "2026-05-01T00:00:00Z"
     never = replace(versions.one, parts=replace(versions.one.parts, metrics={"windows": windows}))
     with pytest.raises(NotComparable, match="0 rows in common"):
