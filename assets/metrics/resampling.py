@@ -48,9 +48,12 @@ class Band:
     low: Floats
     high: Floats
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """Ready for JSON, in five decimals: a curve is for people."""
-        return {name: [round(float(one), 5) for one in values] for name, values in vars(self).items()}
+    def to_dict(self) -> dict[str, list[float | None]]:
+        """Ready for JSON, in five decimals: a curve is for people. `None` where it has no value."""
+        return {
+            name: [round(float(one), 5) if np.isfinite(one) else None for one in values]
+            for name, values in vars(self).items()
+        }
 
 
 @dataclass(frozen=True, eq=False)

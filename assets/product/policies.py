@@ -216,9 +216,9 @@ class GatePolicy:
     max_latency_ms: float = 10.0
     max_bundle_mb: float = 50.0
     max_overfit: float = 0.15
-    min_explanation_agreement: float = 0.7
-    max_noise_flips: float = 0.05
-    max_unseen_share: float = 0.2
+    min_explanation_agreement: float = 0.5
+    max_noise_flips: float = 0.1
+    max_unseen_share: float = 0.5
     max_serving_skew: float = 0.001
     min_group_rows: int = 100
 

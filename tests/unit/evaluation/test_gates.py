@@ -79,9 +79,9 @@ def test_a_good_model_is_promoted_by_every_gate() -> None:
         ({"latency_ms": 10.01}, "latency_ms"),
         ({"bundle_mb": 50.01}, "bundle_mb"),
         ({"overfit": 0.1501}, "overfit"),
-        ({"explanation_agreement": 0.6999}, "explanation_stability"),
-        ({"noise_flips": 0.0501}, "noise_flips"),
-        ({"unseen_share": 0.2001}, "unseen_rows"),
+        ({"explanation_agreement": 0.4999}, "explanation_stability"),
+        ({"noise_flips": 0.1001}, "noise_flips"),
+        ({"unseen_share": 0.5001}, "unseen_rows"),
         ({"serving_skew": 0.0011}, "serving_skew"),
     ],
 )
@@ -110,7 +110,7 @@ def test_nothing_known_closes_every_gate() -> None:
 
 
 def test_a_value_exactly_at_its_threshold_passes() -> None:
-    edge = GateSignals(0.7, 0.05, 0.0, 0.02, 0.6, 0.8, 0.2, 0.25, 0.9, 0.0, 10.0, 50.0, 0.15, 0.7, 0.05, 0.2, 0.001)
+    edge = GateSignals(0.7, 0.05, 0.0, 0.02, 0.6, 0.8, 0.2, 0.25, 0.9, 0.0, 10.0, 50.0, 0.15, 0.5, 0.1, 0.5, 0.001)
     assert evaluate(edge, POLICY).action == "promote"
 
 

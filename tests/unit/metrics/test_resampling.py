@@ -123,6 +123,9 @@ def test_too_few_rows_have_no_interval() -> None:
     assert entity_draws(np.arange(60), y, seed=1) == []
     assert interval_of(0.5, []).low is None
     assert intervals(Sorted.of(y, scores), [])["auc"].high is None
+    curve = bands(Sorted.of(y, scores), [])["roc"].to_dict()
+    assert set(curve["low"]) == {None}
+    assert curve["value"][-1] == 1.0
 
 
 def test_one_class_alone_is_refused() -> None:
