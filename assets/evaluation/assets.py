@@ -30,9 +30,12 @@ from assets.rollout.keeper import Keeper
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 from resources.clock import Clock
+from resources.code_version import code_version
+from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.online_store.opening import OnlineStores
+from resources.pages import Pages
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
@@ -67,8 +70,12 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         audit: dg.ResourceParam[Audit],
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
+        environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.evaluation.candidate_study import candidate_study
         from assets.evaluation.evaluate import draw, evaluate_model
+        from assets.evaluation.recording import documents, installed_packages, origin_tags, study_metrics
+        from assets.evaluation.report.page import REPORT, model_page
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
         from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
@@ -87,6 +94,8 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
             latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
+            study = candidate_study(product, table, rows, split, boosted_model(bundle.parts).predict, engine, figures)
+            figures = replace(figures, study=study)
             verdict = evaluate(
                 figures.signals(
                     first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
@@ -108,15 +117,26 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
         pictures = draw(figures)
-        run.metrics({"test_auc": figures.test.auc, "test_average_precision": figures.test.average_precision})
+        run.metrics(study_metrics(study))
         run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
         run.plots(pictures)
-        run.documents({"evaluation": report})
+        packages = installed_packages()
+        run.documents({"evaluation": report, **documents(product, study, packages)})
+        run.tags(
+            origin_tags(
+                code=code_version(), packages=packages, dagster_run=context.run.run_id,
+                dagster_url=environment.dagster_url,
+            )
+        )  # fmt: skip
+        page = model_page(product, bundle.parts, figures, study, verdict, made=clock.now())
+        run.html(REPORT, page)
+        address = Pages(environment.pages).keep_model(product.name, run.run_id, page)
         yield watch.result(
             rows=len(split.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
             verdict=verdict.action, reasons=list(verdict.reasons), auc=figures.test.auc,
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
+            report=dg.MetadataValue.url(address if "://" in address else f"file://{address}"),
             **pictures,
         )  # fmt: skip
 

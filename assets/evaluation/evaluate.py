@@ -17,6 +17,7 @@ from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
 from assets.evaluation.gates import GateSignals
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
+from assets.evaluation.study.study import Study
 from assets.metrics.profit import ThresholdChoice, profit_curve
 from assets.metrics.ranking import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
 from assets.metrics.review import OPEN, at_answers, choose_answers
@@ -62,6 +63,7 @@ class Evaluation:
         comparison: Comparison with the champion on the test rows; `None` for a first model.
         profit: The product's earnings and losses of a decision.
         scored: The arrays behind the figures.
+        study: What lies behind them; `None` until it is made.
     """
 
     windows: Mapping[str, object]
@@ -81,6 +83,7 @@ class Evaluation:
     comparison: Comparison | None
     profit: Profit
     scored: Scored
+    study: Study | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Every figure, ready for JSON; no rows."""
@@ -103,6 +106,7 @@ class Evaluation:
                 **self.second_opinion.to_dict(),
             },
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
+            **({} if self.study is None else {"study": self.study.to_dict()}),
         }
 
     def signals(
@@ -115,9 +119,10 @@ class Evaluation:
     ) -> GateSignals:
         """The signals of the gates: those of the figures, and those that the caller gives.
 
-        A model that is not the first and was not compared has no `champion_loss`, so its gate refuses the model.
+        A model that is not the first and was not compared has no `champion_loss`, so its gate refuses the model; so do
+        the gates of the study without one.
         """
-        return GateSignals(
+        signals = GateSignals(
             auc=self.test.auc,
             calibration_error=self.test.calibration_error,
             profit_gain=self.tested.gain,
@@ -134,6 +139,7 @@ class Evaluation:
             no_protected=not self.fairness,
             single_feature=self.single_feature.feature,
         )
+        return signals if self.study is None else self.study.told_to(signals)
 
 
 def evaluate_model(

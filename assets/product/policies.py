@@ -204,6 +204,13 @@ class GatePolicy:
         audited_rows: How many training rows are recomputed by brute force before a model is trained on them.
         max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
+        max_overfit: Lower end of the 95% interval of (AUC on the training rows - AUC on the test rows).
+        min_explanation_agreement: Rank correlation of the importances of features between random halves of the test
+            rows: explanations that depend on the rows explain nothing.
+        max_noise_flips: Share of decisions that change when each number gets noise of 1% of its standard deviation.
+        max_unseen_share: Share of test rows such as hardly occur among the training rows, by a classifier between both.
+        max_serving_skew: Share of test rows to which the bundle, as it is served, gives another probability (by more
+            than 0.0001) than the model that was evaluated.
         min_group_rows: Groups smaller than this are reported, not judged.
     """
 
@@ -222,6 +229,11 @@ class GatePolicy:
     audited_rows: int = 64
     max_latency_ms: float = 10.0
     max_bundle_mb: float = 50.0
+    max_overfit: float = 0.15
+    min_explanation_agreement: float = 0.5
+    max_noise_flips: float = 0.1
+    max_unseen_share: float = 0.5
+    max_serving_skew: float = 0.001
     min_group_rows: int = 100
 
 

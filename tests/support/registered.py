@@ -71,7 +71,7 @@ class RegisteredHome:
         version = tracking.next_version(self.product, run.run_id)
         parts = replace(evaluated_parts(), product=self.product, version=version)
         parts = replace(parts, pins={**parts.pins, **(pins or {})})
-        gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 13 gates passed"]}
+        gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 18 gates passed"]}
         metrics = {**parts.metrics, "champion": compared_with or None, "gates": gates}
         parts = replace(parts, metrics=metrics, model=bytes(range(100)), booster=bytes(range(100)))
         with TemporaryDirectory() as place:

@@ -16,7 +16,9 @@ import pytest
 
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
+from resources.code_version import code_version
 from resources.pages import Pages
+from resources.tracking import Tracking
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
 from tests.support.killing import KillableHome, moments
 
@@ -136,6 +138,43 @@ def test_the_newest_day_has_its_page(demo_home: DemoHome) -> None:
     assert budgets["decided_by_the_model"]["left"] is not None, "the demonstration's decisions are counted"
     assert [(one["version"], one["result"]) for one in told["trainings"]] == [("2", "registered"), ("1", "registered")]
     assert "version 2 decides alone" in now.read_text(encoding="utf-8")
+
+
+def test_the_model_has_its_report_and_its_run_says_what_made_it(demo_home: DemoHome) -> None:
+    """Dagster links a file that a person opens, and the MLflow run, which has the same page and links Dagster back."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey([PRODUCT, "evaluation"]))
+    with dagster_instance(demo_home.environment) as instance:
+        records = instance.fetch_materializations(wanted, limit=10).records
+    latest = records[0].asset_materialization
+    assert latest is not None
+    page = Path(str(latest.metadata["report"].value).removeprefix("file://")).read_text(encoding="utf-8")
+    assert "Passed all " in page
+    assert "<script" not in page
+    run_id = str(latest.metadata["mlflow_run"].value).rsplit("/", 1)[-1]
+    run = Tracking.of(demo_home.environment).resumed(run_id)
+    folder = run.download("documents", demo_home.environment.home / "report_of_run")
+    assert (folder / "model_report.html").read_text(encoding="utf-8") == page
+    assert {"configuration.json", "curves.json", "packages.json"} <= {file.name for file in folder.iterdir()}
+    tags = run.client.get_run(run_id).data.tags
+    assert tags["mlflow.source.git.commit"] == code_version()
+    assert len(tags["packages"]) == 64
+    assert records[0].run_id in tags["mlflow.note.content"]
+
+
+def test_two_versions_are_compared(demo_home: DemoHome) -> None:
+    """Both models of the demonstration, on rows that neither learned from; as text, as JSON and as a page."""
+    page = demo_home.environment.home / "compared.html"
+    told = demo_home.done("compare", PRODUCT, "1", "2", "--page", str(page))
+    assert told["versions"] == ["1", "2"]
+    assert told["rows"] > 1_000
+    assert set(told["figures"]) >= {"auc", "average_precision", "brier", "calibration_error", "profit"}
+    assert all({"one", "other", "difference"} == set(pair) for pair in told["figures"].values())
+    assert sum(flip["rows"] for flip in told["flips"]) == round((1 - told["same_answers"]) * told["rows"])
+    assert told["page"] == str(page)
+    assert "version 2 beside version 1" in page.read_text(encoding="utf-8")
+    same = demo_home.loopline("compare", PRODUCT, "1", "1", "--json")
+    assert same.status == 1
+    assert "compared with itself" in same.people
 
 
 def test_a_second_model_reaches_the_customers(demo_home: DemoHome) -> None:

@@ -200,10 +200,12 @@ def data_table(heads: Sequence[str], rows: Sequence[Sequence[str]], what: str = 
         return ""
     shown = rows[-_LONGEST_TABLE:]
     left = f" (the last {len(shown)} of {len(rows)} rows)" if len(shown) < len(rows) else ""
-    return (
-        f"<details><summary>{escape(what + left)}</summary>"
-        f'<div class="wide" tabindex="0">{plain_table(heads, shown)}</div></details>'
-    )
+    return f"<details><summary>{escape(what + left)}</summary>{wide_table(heads, shown)}</details>"
+
+
+def wide_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls by itself where the window is too narrow for it."""
+    return f'<div class="wide" tabindex="0">{plain_table(heads, rows)}</div>'
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,8 +1,8 @@
 """How much more often rows like each one come now than among the reference rows.
 
 Belongs here: the classifier between reference rows and the rows of a window, and the ratio of densities that follows.
-Does not belong here: what is made of the ratio (`performance.estimates`, `distributions.separating`), tests of single
-columns (`distributions.statistics`), the test whether two sets of rows differ at all (`distributions.multivariate`).
+Does not belong here: what is made of the ratio (`assets.monitoring`, `assets.evaluation.study`), tests of single
+columns, the test whether two sets of rows differ at all (`assets.monitoring.distributions`).
 
 A classifier's odds that a row is of the window, divided by the odds of all rows, are the ratio of the densities there
 (Bickel, Brückner and Scheffer, "Discriminative learning under covariate shift", JMLR 2009). Each row's odds come from

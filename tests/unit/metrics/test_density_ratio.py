@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assets.monitoring.density_ratio import density_ratio
+from assets.metrics.density_ratio import density_ratio
 
 
 def normal(rows: int, mean: float, seed: int) -> np.ndarray:
