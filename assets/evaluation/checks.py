@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.evaluation.fairness.gate_names import fairness_gate_names
 from assets.evaluation.gates import GateSignals, GateVerdict, evaluate
-from assets.product import GatePolicy
+from assets.product import FairnessPolicy, GatePolicy
 
 
-def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckSpec]:
+def gate_checks(
+    key: dg.AssetKey, policy: GatePolicy, fairness: FairnessPolicy | None = None
+) -> Sequence[dg.AssetCheckSpec]:
     """A blocking check for each gate; a model that fails one goes no further."""
     no_signals = GateSignals()
     return [
@@ -21,7 +24,7 @@ def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckS
             blocking=True,
             description=f"{gate.comparison.replace('_', ' ')} {gate.threshold:g}",
         )
-        for gate in evaluate(no_signals, policy).results
+        for gate in (*evaluate(no_signals, policy).results, *fairness_gate_names(fairness))
     ]
 
 

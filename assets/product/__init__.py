@@ -9,6 +9,7 @@ from assets.product.accepted import AcceptedChange
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
+from assets.product.fairness_policy import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -53,6 +54,7 @@ __all__ = [
     "DecisionPolicy",
     "DeliveryCalendar",
     "Direction",
+    "FairnessPolicy",
     "Files",
     "Freshness",
     "GatePolicy",
@@ -61,9 +63,12 @@ __all__ = [
     "IcebergTable",
     "Impact",
     "IsNull",
+    "Jurisdiction",
     "Label",
     "LabelKind",
     "LakeTable",
+    "Limit",
+    "Mitigation",
     "ModelSpec",
     "MonitoringPolicy",
     "Not",
@@ -77,6 +82,7 @@ __all__ = [
     "ProductError",
     "Profit",
     "Protected",
+    "ProxyLimit",
     "RetrainPolicy",
     "ReviewPolicy",
     "Rollout",

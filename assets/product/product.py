@@ -15,6 +15,7 @@ from assets.product.agreement import check_accepted, check_agreement, check_cons
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
+from assets.product.fairness_policy import FairnessPolicy, check_fairness
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
@@ -73,6 +74,7 @@ class Product:
         rollout: How a new model reaches the customers.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
+        fairness: The limits of fairness by jurisdiction, and its mitigation; `None` for the gates' own bounds alone.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
             folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
@@ -103,6 +105,7 @@ class Product:
     rollout: Rollout = field(default_factory=Rollout)
     rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
+    fairness: FairnessPolicy | None = None
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
     partition: Partition = "day"
@@ -148,6 +151,7 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        check_fairness(self.name, self.fairness, self.protected)
         self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:

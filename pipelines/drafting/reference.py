@@ -51,7 +51,18 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.Not,
         ),
     ),
-    ("Gates and fairness", (product.GatePolicy, product.Protected)),
+    (
+        "Gates and fairness",
+        (
+            product.GatePolicy,
+            product.Protected,
+            product.FairnessPolicy,
+            product.Jurisdiction,
+            product.Limit,
+            product.ProxyLimit,
+            product.Mitigation,
+        ),
+    ),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),
     (
