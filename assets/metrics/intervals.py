@@ -1,7 +1,7 @@
 """Intervals of shares, and of the difference and the ratio of two shares.
 
-Belongs here: Wilson's interval at any confidence, its combinations for two independent shares, the number of independent
-rows behind a share. Does not belong here: which shares are compared (`assets.evaluation.fairness`), the interval of an
+Belongs here: Wilson's interval at any confidence, its combinations for two independent shares, the number of
+independent rows behind a share. Does not belong here: which shares are compared (`assets.evaluation.fairness`), the interval of an
 AUC (`ranking.py`).
 
 Ends of intervals keep to closed forms: a share of 0 or 1 has an interval too, which a bootstrap does not give.
@@ -89,7 +89,7 @@ def difference_interval(one: Share, other: Share) -> tuple[float, float]:
 
 
 def ratio_interval(one: Share, other: Share) -> tuple[float, float]:
-    """The ends of the interval of `one / other`, from those of both (Donner and Zou 2012); the upper may be infinite."""
+    """The ends of the interval of `one / other` (Donner and Zou 2012); the upper one may be infinite."""
     return _end_of_ratio(one.value, one.low, other.value, other.high, below=True), _end_of_ratio(
         one.value, one.high, other.value, other.low, below=False
     )

@@ -8,6 +8,7 @@ Libraries that take seconds to load are imported by the asset that needs them: m
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,16 +108,20 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
+        from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
+        from assets.training.mitigation.mitigate import mitigated
         from assets.training.search import TrainingError
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
-        with permanent(LakeError, RowsError, SplitError, TrainingError):
+        with permanent(LakeError, RowsError, SplitError, TrainingError, EvaluationError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, split, product.model)
+            fair = mitigated(product, rows, split, candidates.boosted)
+            candidates = replace(candidates, boosted=fair.model)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
             product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={DAGSTER_TAG: context.run.run_id}
@@ -125,7 +130,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
-            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
+            run.plots(fair.pictures)
+            run.documents(fair.record)
+            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id, **fair.record}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
@@ -136,7 +143,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
-            trained_at=clock.now().isoformat(),
+            trained_at=clock.now().isoformat(), **fair.record, **fair.pictures,
         )  # fmt: skip
 
     return model

@@ -15,10 +15,15 @@ class NoPage(LooplineError):
 
 
 def write_text_page(file: Path, kinds: Mapping[str, Callable[[], str]]) -> None:
+    """Writes a page; arguments and errors as for `write_page`, with text in UTF-8."""
+    write_page(file, {end: lambda make=make: make().encode("utf-8") for end, make in kinds.items()})
+
+
+def write_page(file: Path, kinds: Mapping[str, Callable[[], bytes]]) -> None:
     """Writes a page. The file appears complete or not at all.
 
     Args:
-        kinds: By the end of the file's name, what makes the text of that kind.
+        kinds: By the end of the file's name, what makes the content of that kind.
 
     Raises:
         NoPage: The file's name has another end, or its folder does not exist.
@@ -29,7 +34,7 @@ def write_text_page(file: Path, kinds: Mapping[str, Callable[[], str]]) -> None:
         raise NoPage(f"--page {file}: there is no folder {file.parent}; create it first")
     unfinished = file.with_name(f".{file.name}.new")
     try:
-        unfinished.write_text(kinds[file.suffix](), encoding="utf-8")
+        unfinished.write_bytes(kinds[file.suffix]())
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)

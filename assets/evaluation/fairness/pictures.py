@@ -1,7 +1,7 @@
 """The picture of groups with their intervals, as PNG bytes.
 
-Belongs here: accepted shares by group and crossing, with intervals. Does not belong here: the shares (`standing.py`), the
-frontier of a mitigation (`assets.training.mitigation.picture`), the style (`assets.metrics.plot_style`).
+Belongs here: accepted shares by group and crossing, with intervals. Does not belong here: the shares (`standing.py`),
+the frontier of a mitigation (`assets.training.mitigation.picture`), the style (`assets.metrics.plot_style`).
 """
 
 import numpy as np

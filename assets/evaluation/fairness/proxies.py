@@ -1,7 +1,7 @@
 """Proxies: features that tell a protected group, and how much of the gap between groups goes through them.
 
-Belongs here: how well the features tell a group, together and each alone, and the part of the gap in accepted share that
-each carries. Does not belong here: how much of it is allowed (`limits.py`), the groups' own figures (`standing.py`).
+Belongs here: how well the features tell a group, together and each alone, and the part of the gap in accepted share
+that each carries. Does not belong here: how much of it is allowed (`limits.py`), the groups' own figures (`standing.py`).
 
 The attribute is used to look at the model after it was trained; the model itself does not have it.
 """

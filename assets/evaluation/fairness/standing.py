@@ -1,7 +1,7 @@
 """Where the groups of an attribute stand, with intervals; small groups are pooled.
 
-Belongs here: for each measure the share of every group, the groups that are compared, and those that are too small to be
-judged even together. Does not belong here: the comparison with a limit (`limits.py`), proxies (`proxies.py`), the
+Belongs here: for each measure the share of every group, the groups that are compared, and those that are too small to
+be judged even together. Does not belong here: the comparison with a limit (`limits.py`), proxies (`proxies.py`), the
 intervals themselves (`assets.metrics.intervals`).
 """
 
@@ -193,20 +193,19 @@ def _standing(
 
 
 def _record(name: str, own: NDArray[np.bool_], answered: Answered, confidence: float) -> GroupRecord:
-    def share(measure: FairnessMeasure) -> Share | None:
+    def share(measure: FairnessMeasure) -> Share:
         counted, hits = answered.counted(measure)
-        return _share(counted & own, hits, answered, confidence) if (counted & own).any() else None
+        return _share(counted & own, hits, answered, confidence)
 
-    accepted, observed = share("selection_ratio"), share("calibration_gap")
-    assert accepted is not None and observed is not None  # a group has rows
+    positives = int(answered.y[own].sum())
     return GroupRecord(
         group=name,
         rows=int(own.sum()),
-        positives=int(answered.y[own].sum()),
-        accepted=accepted,
-        true_positive_rate=share("true_positive_gap"),
-        false_positive_rate=share("false_positive_gap"),
-        observed=observed,
+        positives=positives,
+        accepted=share("selection_ratio"),
+        true_positive_rate=share("true_positive_gap") if positives else None,
+        false_positive_rate=share("false_positive_gap") if positives < own.sum() else None,
+        observed=share("calibration_gap"),
         predicted=float(answered.scores[own].mean()),
         calibration_error=calibration_error(answered.y[own], answered.scores[own]),
     )
