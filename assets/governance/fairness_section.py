@@ -1,13 +1,15 @@
 """What a model card says of fairness by the product's policy.
 
-Belongs here: the layout of the recorded assessment: groups with intervals, limits by jurisdiction, proxies, the choice on
-the frontier. Does not belong here: the figures (`assets.evaluation.fairness`), the rest of the card (`model_card.py`).
+Belongs here: the layout of the recorded assessment: groups with intervals, limits by jurisdiction, proxies, the choice
+on the frontier. Does not belong here: the figures (`assets.evaluation.fairness`), the rest of the card
+(`model_card.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _SHOWN_PROXIES = 3
+_SHARES = ("accepted", "true_positive_rate", "false_positive_rate", "observed")
 
 
 def fairness_blocks(record: Mapping[str, Any] | None, mitigation: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -40,23 +42,13 @@ def _groups(record: Mapping[str, Any]) -> Iterator[str]:
         rows = [
             (
                 group["group"], f"{group['rows']:,}", f"{group['positives']:,}",
-                *(_share(group[name]) for name in ("accepted", "true_positive_rate", "false_positive_rate", "observed")),
+                *(_share(group[name]) for name in _SHARES),
                 f"{group['predicted']:.1%}",
             )
             for group in standing["groups"]
         ]  # fmt: skip
         yield f"**{standing['attribute']}**, with {record['confidence']:.0%} intervals:"
-        heads = (
-            "group",
-            "rows",
-            "bad",
-            "accepted",
-            "true positive rate",
-            "false positive rate",
-            "observed",
-            "predicted",
-        )
-        yield _table(heads, rows)
+        yield _table(("group", "rows", "bad", *map(_words, _SHARES), "predicted"), rows)
         for name, measure in standing["measures"].items():
             if measure["unjudged"] is not None:
                 small = measure["unjudged"]
@@ -92,7 +84,9 @@ def _words(name: str) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
-    lines += [
-        f"| {' | '.join(cell.replace('|', chr(92) + '|').replace('<', '&lt;') for cell in row)} |" for row in rows
-    ]
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

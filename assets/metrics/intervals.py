@@ -1,8 +1,8 @@
 """Intervals of shares, and of the difference and the ratio of two shares.
 
 Belongs here: Wilson's interval at any confidence, its combinations for two independent shares, the number of
-independent rows behind a share. Does not belong here: which shares are compared (`assets.evaluation.fairness`), the interval of an
-AUC (`ranking.py`).
+independent rows behind a share. Does not belong here: which shares are compared (`assets.evaluation.fairness`), the
+interval of an AUC (`ranking.py`).
 
 Ends of intervals keep to closed forms: a share of 0 or 1 has an interval too, which a bootstrap does not give.
 """
@@ -35,11 +35,6 @@ class Share:
         """The same share with its interval at another confidence."""
         low, high = wilson(self.value, self.independent, confidence)
         return Share(self.value, low, high, self.rows, self.independent)
-
-    @property
-    def complement(self) -> "Share":
-        """The share of the other rows."""
-        return Share(1.0 - self.value, 1.0 - self.high, 1.0 - self.low, self.rows, self.independent)
 
 
 def share_of(hits: NDArray[np.bool_], confidence: float, entities: NDArray[np.generic] | None = None) -> Share:

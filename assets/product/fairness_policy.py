@@ -98,8 +98,9 @@ class ProxyLimit:
 class Mitigation:
     """How training reduces disparity. The model that it makes needs no protected attribute when it decides.
 
-    Each strength of the method gives a model; their profit and disparity on the calibration rows are the frontier. Of
-    the models within the bound the one that earns the most is taken, without any the one with the least disparity.
+    Each strength of the method gives a model; their profit and disparity on the calibration rows are the frontier. A
+    candidate within the bound is kept. Else the model within the bound that earns the most is taken, and without any
+    the one with the least disparity.
 
     Attributes:
         method: `reweighing`: rows are weighted so that group and label are independent (Kamiran and Calders 2012).

@@ -143,7 +143,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
-            trained_at=clock.now().isoformat(), **fair.record, **fair.pictures,
+            trained_at=clock.now().isoformat(), **fair.shown,
         )  # fmt: skip
 
     return model

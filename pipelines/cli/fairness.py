@@ -34,10 +34,11 @@ def fairness(
         raise typer.BadParameter("--plot is the picture of the frontier: give --frontier too")
     found = fairness_of(load_product(product), load_environment(), frontier=frontier)
     show_fairness(found, console.results(json_))
-    if plot is not None and found.frontier is not None:
+    points = found.frontier
+    if plot is not None and points is not None:
         from assets.training.mitigation.picture import frontier_picture
 
-        write_page(plot, {".png": lambda: frontier_picture(found.frontier)})
+        write_page(plot, {".png": lambda: frontier_picture(points)})
         console.say(f"  {plot}", console.results(json_))
     if json_:
         console.print_json(found.to_dict())

@@ -1,7 +1,8 @@
 """Proxies: features that tell a protected group, and how much of the gap between groups goes through them.
 
 Belongs here: how well the features tell a group, together and each alone, and the part of the gap in accepted share
-that each carries. Does not belong here: how much of it is allowed (`limits.py`), the groups' own figures (`standing.py`).
+that each carries. Does not belong here: how much of it is allowed (`limits.py`), the groups' own figures
+(`standing.py`).
 
 The attribute is used to look at the model after it was trained; the model itself does not have it.
 """
@@ -20,7 +21,6 @@ from assets.metrics.ranking import Ranking, columns_by_feature, single_features
 from assets.product import Protected
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
-from assets.training.search import THREADS
 
 _LEARNED_ROWS = 6_000
 _JUDGED_ROWS = 3_000
@@ -128,7 +128,7 @@ def _sampled(rows: TrainingRows, most: int, seed: int) -> TrainingRows:
 
 
 def _sampled_contributions(model: BoostedModel, rows: TrainingRows) -> _Sample:
-    by_column = model.booster.predict(xgb.DMatrix(rows.matrix, nthread=THREADS), pred_contribs=True)
+    by_column = model.booster.predict(xgb.DMatrix(rows.matrix, nthread=1), pred_contribs=True)
     features = columns_by_feature(rows.sources)
     return _Sample(
         rows=rows,
@@ -144,8 +144,8 @@ def _together(
     """By group, the AUC on the test rows of a booster that learned to tell the groups from the training rows."""
     known, learned = group_members(protected, train.protected[protected.column])
     _, member = group_members(protected, test.protected[protected.column])
-    matrix = xgb.QuantileDMatrix(train.matrix, learned, nthread=THREADS)
-    parameters = {**_TELLING, "num_class": len(known), "seed": seed, "nthread": THREADS}
+    matrix = xgb.QuantileDMatrix(train.matrix, learned, nthread=1)
+    parameters = {**_TELLING, "num_class": len(known), "seed": seed, "nthread": 1}
     chances = xgb.train(parameters, matrix, num_boost_round=_ROUNDS, verbose_eval=False).inplace_predict(test.matrix)
     found = {}
     for place, name in enumerate(names):

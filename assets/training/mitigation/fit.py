@@ -1,10 +1,11 @@
 """A booster fitted under a pull.
 
-Belongs here: the fit with weights, changed targets or a loss of its own, stopped early and calibrated like any candidate.
-Does not belong here: the pulls (`pulls.py`, `reduction.py`), the fit of the candidates (`assets.training.candidates`).
+Belongs here: the fit with weights, changed targets or a loss of its own, stopped early and calibrated like any
+candidate. Does not belong here: the pulls (`pulls.py`, `reduction.py`), the fit of the candidates
+(`assets.training.candidates`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from assets.product import ModelSpec
 from assets.training.calibrate import fit_calibration
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
-from assets.training.search import DEFAULTS, MOST_ROUNDS, PATIENCE, fixed_parameters
+from assets.training.search import DEFAULTS, MOST_ROUNDS, PATIENCE, Settings, fixed_parameters
 
 Loss = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Gradient and curvature of a loss, from the log odds of the rows."""
@@ -38,7 +39,7 @@ class Fitter:
     train: TrainingRows
     calibrate: TrainingRows
     spec: ModelSpec
-    settings: Mapping[str, object]
+    settings: Settings
 
     def fit(
         self,

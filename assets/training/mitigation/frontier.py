@@ -1,7 +1,7 @@
 """The frontier of profit against disparity, and the choice on it.
 
-Belongs here: both figures of a model on the calibration rows, and the model that a policy chooses. Does not belong here:
-making the models (`mitigate.py`), the picture (`picture.py`), the figures on test rows (`assets.evaluation`).
+Belongs here: both figures of a model on the calibration rows, and the model that a policy chooses. Does not belong
+here: making the models (`mitigate.py`), the picture (`picture.py`), the figures on test rows (`assets.evaluation`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -126,12 +126,17 @@ def point_of(
 
 
 def choose(points: Sequence[FrontierPoint], bound: float) -> tuple[FrontierPoint, ...]:
-    """The points with their frontier marked, and the chosen one: of those within the bound the one that earns the most.
+    """The points with their frontier marked, and the chosen one.
 
-    Of equals the first, the candidate itself before any other. Without a point within the bound: the least disparity.
+    The first point is the candidate itself, and is kept if it is within the bound: a mitigated model that earns more on
+    the calibration rows does so by chance. Else the one within the bound that earns the most, of equals the first; with
+    none within the bound the one with the least disparity.
     """
     within = [place for place, point in enumerate(points) if point.disparity <= bound]
-    best = max(within, key=lambda place: points[place].profit) if within else _least(points)
+    if within:
+        best = 0 if within[0] == 0 else max(within, key=lambda place: points[place].profit)
+    else:
+        best = _least(points)
     return tuple(
         FrontierPoint(
             **{

@@ -1,12 +1,12 @@
 """A model with less disparity, by the policy of a product.
 
-Belongs here: making a model for each strength of a method, and taking the one that the frontier chooses. Does not belong
-here: the fits (`fit.py`), the figures and the choice (`frontier.py`), reading or recording anything.
+Belongs here: making a model for each strength of a method, and taking the one that the frontier chooses. Does not
+belong here: the fits (`fit.py`), the figures and the choice (`frontier.py`), reading or recording anything.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,11 @@ class Mitigated:
     def pictures(self) -> dict[str, bytes]:
         """The picture of the frontier, PNG bytes by name; empty without one."""
         return {} if self.frontier is None else {"fairness_frontier": frontier_picture(self.frontier)}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The record and the picture, for the metadata of an asset."""
+        return {**self.record, **self.pictures}
 
 
 def mitigated(product: Product, rows: TrainingRows, split: Split, candidate: BoostedModel) -> Mitigated:

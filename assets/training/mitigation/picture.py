@@ -1,7 +1,7 @@
 """The picture of a frontier, as PNG bytes.
 
-Belongs here: profit against disparity, with the bound and the choice. Does not belong here: the figures (`frontier.py`),
-the style (`assets.metrics.plot_style`).
+Belongs here: profit against disparity, with the bound and the choice. Does not belong here: the figures
+(`frontier.py`), the style (`assets.metrics.plot_style`).
 """
 
 from assets.metrics.plot_style import DASHED, HALO, STYLE, figure, label, percent, png, short

@@ -1,7 +1,7 @@
 """What pulls a fit towards less disparity: weights of rows, and a penalty in the loss.
 
-Belongs here: the weights of reweighing, the gradient of the penalty. Does not belong here: fitting with them (`fit.py`),
-Fairlearn's reductions (`reduction.py`), how strong the pull should be (`frontier.py`).
+Belongs here: the weights of reweighing, the gradient of the penalty. Does not belong here: fitting with them
+(`fit.py`), Fairlearn's reductions (`reduction.py`), how strong the pull should be (`frontier.py`).
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,8 @@ class CovariancePenalty:
         overshooting: a leaf that holds a whole group moves by no more than its gradient allows.
         """
         probability = sigmoid(log_odds.astype(np.float64))
-        covariance = self.centred.T @ log_odds / len(self.y)
-        gradient = probability - self.y + self.strength * (self.centred @ covariance)
+        # Not by the library's matrix product: it shares the sum among threads, whose number changes the last digits.
+        covariance = np.einsum("nk,n->k", self.centred, log_odds) / len(self.y)
+        gradient = probability - self.y + self.strength * np.einsum("nk,k->n", self.centred, covariance)
         curvature = probability * (1.0 - probability) + self.strength * np.square(self.centred).sum(axis=1)
         return gradient, curvature
