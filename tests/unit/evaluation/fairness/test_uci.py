@@ -85,12 +85,14 @@ def test_fairness_by_sex_and_age_with_intervals() -> None:
         assert gate.passed or "cannot be judged" in gate.reason or "is required" in gate.reason
 
 
-def test_mitigation_by_age() -> None:
+def test_mitigation_by_sex() -> None:
     rows, split, candidates = clients()
     frontier = mitigate(
-        Mitigation("penalty", "age", 0.02, strengths=4), AGE, rows, split, candidates.boosted,
+        Mitigation("penalty", "sex", 0.025, strengths=5), SEX, rows, split, candidates.boosted,
         spec=SPEC, decision=DECISION, min_group_rows=100,
     ).frontier  # fmt: skip
     assert frontier is not None
-    assert frontier.chosen.disparity <= frontier.points[0].disparity / 2
-    assert frontier.profit_lost < 0.1 * abs(frontier.points[0].profit)
+    before, after = frontier.points[0], frontier.chosen
+    assert after.method == "penalty"
+    assert after.disparity <= 0.025 < 0.75 * before.disparity
+    assert frontier.profit_lost < 0.1 * before.profit
