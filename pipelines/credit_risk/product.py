@@ -202,7 +202,7 @@ PRODUCT = Product(
         jurisdictions=(
             Jurisdiction(
                 "eu",
-                legal_basis="Directive 2004/113/EC (sex) and Directive (EU) 2023/2225 (grounds of the Charter, with age)",
+                legal_basis="Directive 2004/113/EC (sex), Directive (EU) 2023/2225 (grounds of the Charter, as age)",
                 limits=(Limit("selection_ratio", 0.8, crossed=False), Limit("calibration_gap", 0.1, crossed=False)),
             ),
         ),

@@ -133,10 +133,10 @@ def choose(points: Sequence[FrontierPoint], bound: float) -> tuple[FrontierPoint
     none within the bound the one with the least disparity.
     """
     within = [place for place, point in enumerate(points) if point.disparity <= bound]
-    if within:
-        best = 0 if within[0] == 0 else max(within, key=lambda place: points[place].profit)
-    else:
-        best = _least(points)
+    candidate_alone = within[:1] == [0]
+    best = max(
+        within[:1] if candidate_alone else within, key=lambda place: points[place].profit, default=_least(points)
+    )
     return tuple(
         FrontierPoint(
             **{
