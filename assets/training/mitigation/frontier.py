@@ -133,10 +133,8 @@ def choose(points: Sequence[FrontierPoint], bound: float) -> tuple[FrontierPoint
     none within the bound the one with the least disparity.
     """
     within = [place for place, point in enumerate(points) if point.disparity <= bound]
-    candidate_alone = within[:1] == [0]
-    best = max(
-        within[:1] if candidate_alone else within, key=lambda place: points[place].profit, default=_least(points)
-    )
+    allowed = within[:1] if 0 in within else within
+    best = max(allowed, key=lambda place: points[place].profit, default=_least(points))
     return tuple(
         FrontierPoint(
             **{
