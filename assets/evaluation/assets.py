@@ -58,7 +58,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         group_name="evaluation",
         description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
-        check_specs=gate_checks(key, product.gates),
+        check_specs=gate_checks(key, product.gates, product.fairness),
     )
     def evaluation(
         context: dg.AssetExecutionContext,
@@ -91,6 +91,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 rows, split, boosted_model(bundle.parts), bundle.parts.scorecard,
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
                 champion_scores=_champion_scores(champion, table, rows, split, product),
+                fairness=product.fairness, entities=_entities(product, table, rows, split),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
             latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
@@ -101,7 +102,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                     first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
                     latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
                 ),
-                product.gates,
+                product.gates, figures.assessment.gates if figures.assessment else (),
             )  # fmt: skip
             report = {
                 **figures.to_dict(),
@@ -158,6 +159,14 @@ def _champion_scores(
     from assets.serving.engine import Engine
 
     return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
+
+
+def _entities(product: Product, table: pa.Table, rows: TrainingRows, split: Split) -> NDArray[np.generic] | None:
+    """Whose row each test row is, by the first key of the features; `None` where features have no key."""
+    keys = [name for name in product.features.key_columns if name in table.column_names]
+    if not keys:
+        return None
+    return np.asarray(_in_order(table, rows.row_ids[split.test], product.spine.row_id)[keys[0]].to_numpy())
 
 
 def _reference(

@@ -115,9 +115,9 @@ class _Gate:
     hint: str = ""
 
 
-def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
-    """Judges every gate, in a fixed order, even after another gate failed."""
-    results = tuple(_judge(gate, signals) for gate in _gates(signals, policy))
+def evaluate(signals: GateSignals, policy: GatePolicy, more: tuple[GateResult, ...] = ()) -> GateVerdict:
+    """Judges every gate, in a fixed order, even after another gate failed; `more` are results of a product's own."""
+    results = (*(_judge(gate, signals) for gate in _gates(signals, policy)), *more)
     failed = tuple(result.reason for result in results if result.passed is False)
     if failed:
         return GateVerdict("refuse", failed, results)

@@ -12,6 +12,7 @@ from typing import Any
 from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
 from assets.governance.recourse_words import recourse_words
+from assets.governance.fairness_section import fairness_blocks
 from assets.product import Product
 from resources.errors import LooplineError
 
@@ -49,7 +50,7 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
         _figures(evaluation),
         _profit(evaluation),
         _comparison(evaluation),
-        _fairness(product, evaluation),
+        _fairness(product, evaluation, parts.pins.get("mitigation")),
         _behaviour(evaluation),
         _gates(_get(evaluation, "gates")),
         _limits(product, evaluation),
@@ -174,13 +175,14 @@ def _comparison(evaluation: Mapping[str, Any]) -> str:
     return _section(title, f"On the same test rows, against version {champion}.", _table(("", ""), rows))
 
 
-def _fairness(product: Product, evaluation: Mapping[str, Any]) -> str:
+def _fairness(product: Product, evaluation: Mapping[str, Any], mitigation: Mapping[str, Any] | None) -> str:
     reports = _get(evaluation, "fairness")
     if not reports:
         return _section("Fairness", "The product declares no protected attribute.")
     bases = {attribute.column: attribute.legal_basis for attribute in product.protected}
     blocks = [block for report in reports for block in _groups(report, bases.get(_get(report, "attribute"), ""))]
-    return _section("Fairness", "Protected attributes are never given to the model.", *blocks)
+    policy = fairness_blocks(evaluation.get("fairness_policy"), mitigation)
+    return _section("Fairness", "Protected attributes are never given to the model.", *blocks, *policy)
 
 
 def _groups(report: Mapping[str, Any], legal_basis: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from assets.product.contracts.contract import Column, ColumnType, Consent, Contr
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
 from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
+from assets.product.fairness_policy import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -61,6 +62,7 @@ __all__ = [
     "DeliveryCalendar",
     "Device",
     "Direction",
+    "FairnessPolicy",
     "Files",
     "Freshness",
     "GatePolicy",
@@ -71,9 +73,12 @@ __all__ = [
     "Imbalance",
     "Impact",
     "IsNull",
+    "Jurisdiction",
     "Label",
     "LabelKind",
     "LakeTable",
+    "Limit",
+    "Mitigation",
     "ModelSpec",
     "MonitoringPolicy",
     "Not",
@@ -89,6 +94,7 @@ __all__ = [
     "Profit",
     "Protected",
     "Recourse",
+    "ProxyLimit",
     "RetrainPolicy",
     "ReviewPolicy",
     "RiskTier",

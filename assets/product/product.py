@@ -16,6 +16,7 @@ from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
 from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
+from assets.product.fairness_policy import FairnessPolicy, check_fairness
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
@@ -77,6 +78,7 @@ class Product:
         delivery: Where batch scores are written for their readers; `None` for nowhere but the lake.
         recourse: What a person whose request was not accepted can change; `None` where nobody is to be told.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
+        fairness: The limits of fairness by jurisdiction, and its mitigation; `None` for the gates' own bounds alone.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
             folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
@@ -110,6 +112,7 @@ class Product:
     delivery: Delivery | None = None
     recourse: Recourse | None = None
     protected: tuple[Protected, ...] = ()
+    fairness: FairnessPolicy | None = None
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
     partition: Partition = "day"
@@ -158,6 +161,7 @@ class Product:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
         if self.delivery is not None:
             self.delivery.check(self.name, (*self.spine.passthrough, *filter(None, [self.label.spine_column])))
+        check_fairness(self.name, self.fairness, self.protected)
         self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:

@@ -8,6 +8,7 @@ Libraries that take seconds to load are imported by the asset that needs them: m
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -110,19 +111,23 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
+        from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
         from assets.training.folds import TrainingError
+        from assets.training.mitigation.mitigate import mitigated
         from assets.training.record import record_training
         from assets.training.search_journal import journal_of, remove_journal
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
-        with permanent(LakeError, RowsError, SplitError, TrainingError):
+        with permanent(LakeError, RowsError, SplitError, TrainingError, EvaluationError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
             journal = journal_of(environment.home / "searches", product.name, rows, split, product.model)
             candidates = train_candidates(rows, split, product.model, journal=journal)
+            fair = mitigated(product, rows, split, candidates.boosted)
+            candidates = replace(candidates, boosted=fair.model)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
             product.name,
@@ -133,7 +138,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
-            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
+            run.plots(fair.pictures)
+            run.documents(fair.record)
+            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id, **fair.record}
             pins |= {"recipe": recipe_of(product).to_dict(), "table": lake.identity(source)}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
@@ -147,7 +154,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, chosen=candidates.choice.chosen, why_chosen=candidates.choice.reason,
-            training=record, trained_at=clock.now().isoformat(),
+            training=record, trained_at=clock.now().isoformat(), **fair.shown,
         )  # fmt: skip
 
     return model

@@ -12,7 +12,7 @@ from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
-from assets.evaluation.fairness import FairnessReport, GroupFigures
+from assets.evaluation.fairness.figures import FairnessReport, GroupFigures
 from assets.evaluation.gates import GateSignals, evaluate
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import ThresholdChoice

@@ -1,16 +1,17 @@
 """How decisions treat groups of people.
 
-Belongs here: the groups of a protected attribute, their figures (Fairlearn), and the spread between them. Does not
-belong here: the allowed spread (`gates.py`), anything that lets a model see the attribute.
+Belongs here: the figures of the groups of a protected attribute (Fairlearn), and the spread between them. Does not
+belong here: the groups (`assets.metrics.groups`), intervals and pools (`standing.py`), the allowed spread (`gates.py`),
+anything that lets a model see the attribute.
 """
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.metrics.groups import group_members
 from assets.metrics.ranking import EvaluationError, Ranking
 from assets.product import Protected
 
@@ -127,30 +128,6 @@ def assess(
     )
 
 
-def group_members(protected: Protected, values: NDArray[np.generic]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The names of the groups that have rows, in order, and for each row the position of its group's name.
-
-    Raises:
-        EvaluationError: Bands are declared for values that are not numbers.
-    """
-    if protected.bands:
-        try:
-            numbers = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise EvaluationError(
-                f"protected '{protected.column}' has bands, but its values are not numbers: {error}"
-            ) from error
-        bands = tuple(sorted(protected.bands))
-        names = _band_names(bands)
-        label_of_row = np.where(np.isnan(numbers), len(names), np.searchsorted(bands, numbers, side="right"))
-        labels = np.array([*names, "missing"], dtype=object)
-    else:
-        texts = np.array(["missing" if _is_missing(value) else str(value) for value in values.tolist()], dtype=object)
-        labels, label_of_row = np.unique(texts, return_inverse=True)
-    used, member = np.unique(label_of_row, return_inverse=True)
-    return tuple(str(labels[position]) for position in used), member.astype(np.int64)
-
-
 def _figures(
     name: str, rates: "object", y: NDArray[np.int8], scores: NDArray[np.float64], min_group_rows: int
 ) -> GroupFigures:
@@ -183,13 +160,3 @@ def _odds_gap(judged: list[GroupFigures]) -> float | None:
             return None
         spreads.append(max(known) - min(known))
     return max(spreads)
-
-
-def _band_names(bands: tuple[float, ...]) -> tuple[str, ...]:
-    """Half-open bands: "under 25", "25 to 40" (40 not included), "40 and over"."""
-    middle = [f"{low:g} to {high:g}" for low, high in pairwise(bands)]
-    return (f"under {bands[0]:g}", *middle, f"{bands[-1]:g} and over")
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value != value

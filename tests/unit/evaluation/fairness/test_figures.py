@@ -5,7 +5,8 @@ import pytest
 from fairlearn.metrics import demographic_parity_ratio, equalized_odds_difference
 from numpy.typing import NDArray
 
-from assets.evaluation.fairness import FairnessReport, assess, group_members
+from assets.evaluation.fairness.figures import FairnessReport, assess
+from assets.metrics.groups import group_members
 from assets.metrics.ranking import EvaluationError
 from assets.product import Protected
 
