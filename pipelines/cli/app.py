@@ -19,6 +19,7 @@ from pipelines.cli import (
     alerts,
     approvals,
     backtest,
+    benchmark,
     console,
     gameday,
     inspect,
@@ -78,6 +79,7 @@ for command in (
     upkeep.erase,
 ):
     app.command()(command)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(keys.app, name="keys")
 
 
