@@ -11,7 +11,7 @@ import typer
 
 from pipelines.cli import console
 from pipelines.cli.arguments import Json
-from pipelines.cli.render.benchmark import show_cards
+from pipelines.cli.render.benchmark import show_cards, show_sandbox
 from resources.environments import load_environment
 
 app = typer.Typer(help="Figures on published data, and beside the sandbox's own truth.", no_args_is_help=True)
@@ -30,5 +30,16 @@ def card_fraud(
 
     report = benchmark_card_fraud(load_environment(), data, console.say)
     show_cards(report, console.results(json_))
+    if json_:
+        console.print_json(report.to_dict())
+
+
+@app.command("sandbox")
+def sandbox(json_: Json = False) -> None:
+    """The champion of credit_risk beside the best possible score, which the sandbox knows."""
+    from pipelines.operations.benchmark.sandbox import benchmark_sandbox
+
+    report = benchmark_sandbox(load_environment())
+    show_sandbox(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())

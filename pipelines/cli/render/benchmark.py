@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipelines.operations.benchmark.card_fraud import CardReport
     from pipelines.operations.benchmark.protocol import CardFigures
+    from pipelines.operations.benchmark.sandbox import SandboxReport
 
 _FIGURES = ["AUC", "average precision", "card precision at 100"]
 
@@ -41,6 +42,30 @@ def show_cards(report: "CardReport", to: "Console") -> None:
     console.say(
         f"  {report.seconds:.0f} s on {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"Python {machine['python']}, load {machine['load_before']} before",
+        to,
+    )
+
+
+def show_sandbox(report: "SandboxReport", to: "Console") -> None:
+    """The champion's AUC on its test rows between chance and the best possible."""
+    console.heading(f"credit_risk {report.version}: {report.rows:,} test rows, {report.positives:,} defaults", to)
+    console.table(
+        ["score", "AUC", "share of the best"],
+        [
+            [name, f"{auc:.3f}", f"{(auc - 0.5) / (report.best_auc - 0.5):.1%}"]
+            for name, auc in (
+                ("the probability with which the loans were drawn", report.best_auc),
+                ("habits known exactly, and all but creditworthiness", report.habits_auc),
+                ("champion", report.auc),
+                ("its scorecard", report.scorecard_auc),
+            )
+        ],
+        to,
+        right=["AUC", "share of the best"],
+    )
+    console.say(
+        f"  on the rows that it learned from the champion's AUC is {report.training_auc:.3f}; it goes "
+        f"{report.share_of_habits:.1%} of the way to what the habits can tell",
         to,
     )
 
