@@ -53,6 +53,13 @@ def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
     assert 0.75 < told["champion"]["auc"] < 0.85, "a good model of this bank, and no better than one can be"
 
 
+def test_the_champion_stands_between_chance_and_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
+    told = demo_home.done("benchmark", "sandbox")
+    assert told["auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-6), "the same test rows"
+    assert told["auc"] < told["habits_auc"] < told["best_auc"] < 0.9
+    assert told["share_of_habits"] > 0.85
+
+
 def test_its_decision_is_explained(demo_home: DemoHome) -> None:
     """The live decision has a score, an outcome and reasons in words, which come from a history that is known."""
     decision = demo_home.demo.told["decision"]
