@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from assets.serving.earlier.marks import Mark
 from assets.serving.http.access import ARRIVED, CALLER
-from assets.serving.http.under_way import THREADS
+from assets.serving.http.deciding_threads import DecidingThreads
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
@@ -78,13 +78,7 @@ async def _decided(
 ) -> dict[str, Any]:
     answered: Answer | None = None
     try:
-        if request.app.state.in_flight > THREADS:
-            answer = await in_thread(request.app.state.pool, application.decider.decide, body, mark)
-            with application.spans.part("log"):
-                await logged(answer, application, time.monotonic() + LOG_SECONDS)
-        else:
-            answer = await _decided_and_written(request.app.state.pool, application, body, mark)
-        answered = answer
+        answer = answered = await _logged_decision(request.app.state.deciding, application, body, mark)
     finally:
         if mark is not None:
             await application.repeats.end(mark, None if answered is None else answered.decision)
@@ -93,8 +87,10 @@ async def _decided(
     return answer.decision.answer()
 
 
-async def _decided_and_written(pool: Executor, application: "Application", body: bytes, mark: Mark | None) -> "Answer":
-    """The answer, once it is on disk: the thread that decides writes the log as well, since nobody waits for it.
+async def _logged_decision(
+    threads: DecidingThreads, application: "Application", body: bytes, mark: Mark | None
+) -> "Answer":
+    """The decision, once it is on disk: the thread that decides writes the log as well.
 
     Raises:
         TimeoutError, DecisionLogError: See `logged`.
@@ -103,10 +99,8 @@ async def _decided_and_written(pool: Executor, application: "Application", body:
     made: list[tuple[Answer, float]] = []
     timer: asyncio.TimerHandle
 
-    def decide_and_write() -> None:
+    def decide() -> None:
         made.append((application.decider.decide(body, mark, writes=True), time.monotonic() + LOG_SECONDS))
-        with application.spans.part("log"):
-            application.decider.write_log()
 
     def look() -> None:
         nonlocal timer
@@ -116,7 +110,7 @@ async def _decided_and_written(pool: Executor, application: "Application", body:
         elif not written.done():
             written.set_exception(TimeoutError())
 
-    written = _begun(pool, decide_and_write)
+    written = threads.begin(decide)
     timer = loop.call_later(LOG_SECONDS, look)
     try:
         await written
@@ -127,7 +121,7 @@ async def _decided_and_written(pool: Executor, application: "Application", body:
     finally:
         timer.cancel()
     ((answer, deadline),) = made
-    if not answer.logged.done():  # others came meanwhile, and the log's thread writes
+    if not answer.logged.done():  # another thread was writing, and the log's thread writes it afterwards
         await logged(answer, application, deadline)
     answer.logged.result()
     return answer

@@ -35,11 +35,12 @@ from assets.serving.http.access import ROUTE, ROUTES, Gate
 from assets.serving.http.answers import REFUSED, refusal, refusal_of
 from assets.serving.http.batches import decide_many
 from assets.serving.http.deciding import decide, in_thread
+from assets.serving.http.deciding_threads import DecidingThreads
 from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import PAGE_HEADERS, page
 from assets.serving.http.posting import post_outcome, post_review
 from assets.serving.http.refusals import OVERLOADED
-from assets.serving.http.under_way import BUDGET_SECONDS, THREADS
+from assets.serving.http.under_way import BUDGET_SECONDS
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from assets.serving.application import Application
     from assets.serving.http.refusals import Why
 
+_OTHER_THREADS = 4
 _POST_THREADS = 2
 _MOST_EXPLAINED = 8
 # The connections let fewer begin; this holds under any other server too.
@@ -75,14 +77,15 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
-        app.state.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="decide")
+        app.state.deciding = DecidingThreads(application.decider.write_log)
+        app.state.pool = ThreadPoolExecutor(max_workers=_OTHER_THREADS, thread_name_prefix="other")
         app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
         drain_on_signal(application)
         try:
             yield
         finally:
-            for pool in (app.state.pool, app.state.posts, app.state.reader):
+            for pool in (app.state.deciding, app.state.pool, app.state.posts, app.state.reader):
                 await asyncio.to_thread(pool.shutdown)
             await application.repeats.close()
             await asyncio.to_thread(application.close)

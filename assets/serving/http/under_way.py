@@ -9,14 +9,15 @@ waiting costs nothing.
 
 A decision is taken while it can be expected within the latency budget of its product: the decisions under way, itself
 included, times the seconds between two answers must not exceed half of the budget. The other half is for what no
-average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while no thread is idle: only
-then do they say how fast the service is, and not how often it is asked. A few are taken whatever was measured: so many
-clients, each with one request at a time, are refused by no machine.
+average tells: a slow sync, a busy neighbour. The seconds between two answers are measured while several decisions are
+under way: only then do they say how fast the service is, and not how often it is asked. A few are taken whatever was
+measured: so many clients, each with one request at a time, are refused by no machine.
 
-A queue that stands and one that goes away by itself look alike at their ends. So a burst is taken too, as that of a
-moment in which a new bundle is loaded: what is more than can be expected in time waits if threads were idle a moment
-ago. Under an overload they never are (Maurer, "Fail at scale", ACM Queue 2015; Nichols and Jacobson, "Controlling queue
-delay", ACM Queue 2012).
+An overload and a stall have queues that look alike. Under an overload a queue never goes away, and who waits in it is
+late in vain: so what is more than can be expected in time is refused (Nichols and Jacobson, "Controlling queue delay",
+ACM Queue 2012). After a stall, of a disk or of a slow model, the queue goes away by itself: so it may be long. What
+tells them apart is whether decisions are asked for faster than the service usually answers them: on average over the
+last eight thousand, which minutes of a busy neighbour change little.
 
 All other requests have turns of their own, and wait by their number: they have no budget, some take seconds, and no
 decision waits for them.
@@ -33,15 +34,10 @@ MOST_BEGUN = 16
 """Requests of a kind that are within the server's layers at a time: more than its threads and the disk keep busy."""
 MOST_WAITING = 32
 """Requests other than decisions that wait for their turn."""
-THREADS = 4
-"""Threads that decide: with fewer decisions under way, one more waits for none of them."""
 ALWAYS_TAKEN = 8
 """Decisions under way up to which one more is taken, however slow the service is."""
-MOST_IN_BURST, BURST_SECONDS = 48, 2.0
-"""Decisions under way up to which one more is taken while threads were idle so few seconds ago."""
-IDLE_SECONDS = 0.1
-"""Threads are idle if fewer decisions than threads were under way for so long: as many end at once as the disk has
-synced together, and under an overload the next ones are read only then."""
+MOST_IN_STALL = 128
+"""Decisions under way up to which one more is taken while fewer are asked for than the service usually answers."""
 BUDGET_SECONDS = 1.0
 """The latency budget where nothing declares one: while no product is live, every decision is a quick refusal."""
 
@@ -49,7 +45,8 @@ _DECISIONS = "/decide"
 
 _PART = 0.5
 _FIRST_PACE = 0.002
-_WEIGHT = 1 / 32
+_BUSY = 4
+_PACE_WEIGHT, _USUAL_WEIGHT, _ASKED_WEIGHT = 1 / 32, 1 / 8192, 1 / 64
 
 
 class Admits(Protocol):
@@ -76,20 +73,20 @@ class ByNumber:
 
 
 class ByTime:
-    """As many as can be expected to be answered within a part of the latency budget, and a burst.
+    """As many as can be expected to be answered within a part of the latency budget; more while the service stalls.
 
     Args:
         budget: The budget of a decision, in seconds.
         clock: Seconds on a clock that measures short times.
-        burst: Seconds after which threads that were idle say nothing any more.
+        most: Decisions under way up to which one more is taken unless the service is overloaded.
     """
 
-    def __init__(self, budget: Callable[[], float], clock: Callable[[], float], burst: float = BURST_SECONDS) -> None:
-        self._budget, self._clock, self._burst = budget, clock, burst
-        self._pace = _FIRST_PACE
-        self._last: float | None = None
-        self._idle = clock()
-        self._few_since: float | None = clock()
+    def __init__(self, budget: Callable[[], float], clock: Callable[[], float], most: int = MOST_IN_STALL) -> None:
+        self._budget, self._clock, self._most = budget, clock, most
+        # Seconds between two answers, of late and usually, and between two decisions that were asked for.
+        self._pace, self._usual, self._asked = _FIRST_PACE, _FIRST_PACE, BUDGET_SECONDS
+        self._asked_at = clock()
+        self._busy_since: float | None = None
 
     def expected(self, under_way: int) -> float:
         """Seconds until one more decision would be answered."""
@@ -98,30 +95,21 @@ class ByTime:
     def admits(self, under_way: int) -> bool:
         """See `Admits.admits`."""
         now = self._clock()
-        self._look(under_way, now)
+        self._asked += _ASKED_WEIGHT * (min(now - self._asked_at, BUDGET_SECONDS) - self._asked)
+        self._asked_at = now
         if under_way < ALWAYS_TAKEN or self.expected(under_way) <= _PART * self._budget():
             return True
-        return under_way < MOST_IN_BURST and now - self._idle <= self._burst
+        return under_way < self._most and self._asked > self._usual
 
     def ended(self, under_way: int, *, answered: bool) -> None:
         """See `Admits.ended`."""
-        now, last = self._clock(), self._last
-        self._look(under_way - 1, now)
-        self._last = now
-        # If threads were idle meanwhile, the time until the next answer may say how soon it was asked for.
-        if last is not None and answered and self._idle < last:
+        now, since = self._clock(), self._busy_since
+        self._busy_since = now if under_way > _BUSY else None
+        if since is not None and answered:
             # A pause of seconds, of a disk for example, is not remembered for longer than any late answer.
-            self._pace += _WEIGHT * (min(now - last, self._budget()) - self._pace)
-
-    def _look(self, under_way: int, now: float) -> None:
-        """Notes when threads were idle last."""
-        if under_way >= THREADS:
-            self._few_since = None
-            return
-        if self._few_since is None:
-            self._few_since = now
-        if now - self._few_since >= IDLE_SECONDS:
-            self._idle = now
+            seconds = min(now - since, self._budget())
+            self._pace += _PACE_WEIGHT * (seconds - self._pace)
+            self._usual += _USUAL_WEIGHT * (seconds - self._usual)
 
 
 class _Turns:
@@ -162,7 +150,7 @@ class UnderWay:
 
     Args:
         budget: The latency budget of a decision, in seconds.
-        clock, burst: As for `ByTime`.
+        clock, most: As for `ByTime`.
     """
 
     def __init__(
@@ -170,9 +158,9 @@ class UnderWay:
         budget: Callable[[], float] = lambda: BUDGET_SECONDS,
         *,
         clock: Callable[[], float] = time.perf_counter,
-        burst: float = BURST_SECONDS,
+        most: int = MOST_IN_STALL,
     ) -> None:
-        self._by_time = ByTime(budget, clock, burst)
+        self._by_time = ByTime(budget, clock, most)
         self._decisions, self._others = _Turns(self._by_time), _Turns(ByNumber())
 
     def admit(self, cycle: RequestResponseCycle, begin: Callable[[], None]) -> bool:

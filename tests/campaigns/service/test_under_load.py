@@ -95,7 +95,7 @@ def overloaded(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Overload
     (service,) = home.services
     worker = service.worker()
     begun = _busy(worker)
-    most = capacity(home.plan(seconds=MEASURED_SECONDS, connections=32))
+    most = capacity(home.plan(seconds=MEASURED_SECONDS))
     of_decision = (_busy(worker) - begun) / (most * MEASURED_SECONDS)
     before, begun = service.get("/metrics")[1], _busy(worker)
     plan = home.plan(rate=TIMES * most, seconds=SECONDS, connections=CONNECTIONS, file=str(file))

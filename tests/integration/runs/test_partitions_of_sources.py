@@ -1,4 +1,4 @@
-"""A product whose sources are of every kind of the sandbox, and posted rows, in partitions of an hour and of a week."""
+"""A product whose sources are of every kind of the sandbox, and posted rows, by the hour, the week, the month."""
 
 import json
 import shutil
@@ -13,18 +13,20 @@ import pytest
 from assets.ingestion.assets import reader_of
 from assets.materialising import asset_key
 from assets.product import Files, HttpEndpoint, Partition, PostedOutcomes, Product
-from assets.product.names import raw_name, validated_name
+from assets.product.names import DISTRIBUTIONS, DRIFT, FEATURES, SCORES, raw_name, validated_name
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name
+from pipelines.operations import product_status
 from pipelines.operations.loop import changed_sources
 from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
 from resources.lake import HOUR, Lake
-from resources.lake.content import content_hash
+from resources.lake.content import content_hash, content_hashes
 from resources.slots import Slot, checked_slot, first_hour, last_hour, slots_between
-from tests.integration.conftest import LAST, Small
+from tests.integration.conftest import LAST, SETTINGS, Small
+from tests.support.champions import crown
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bureau")]
 
@@ -63,6 +65,15 @@ class Made:
     def make(self, first: Slot, last: Slot, *names: str) -> None:
         keys = [asset_key(self.product, name) for name in names]
         run_job(self.definitions, self.instance, daily_name(self.product), days=(first, last), selection=keys)
+
+    def days_of(self, *names: str) -> dict[tuple[str, str], str]:
+        """The content of each day of each table, without the hours of its rows."""
+        found = {}
+        for name in names:
+            rows = self.lake.read(f"credit_risk/{name}")
+            rows = rows.drop_columns([HOUR]) if HOUR in rows.schema.names else rows
+            found |= {(name, str(day)): content for day, content in content_hashes(rows, "day").items()}
+        return found
 
     def tables(self) -> list[str]:
         return [named(source.name) for named in (raw_name, validated_name) for source in self.product.sources]
@@ -166,3 +177,34 @@ def test_a_week_of_every_source_is_its_days(made: Callable[[Partition], Made]) -
         rows = {day: sum(file.rows for file in weekly.lake.files(table, days=[day])) for day in week}
         assert rows == {day: weekly.rows_of_day(source.name, day) for day in week}
         assert set(weekly.lake.slots(table)) <= set(week)
+
+
+@pytest.mark.parametrize("partition", ["hour", "month"])
+def test_what_follows_from_every_source_is_that_of_its_days(
+    made: Callable[[Partition], Made], partition: Partition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features, scores and figures of hours, or of a month, have the content of those that are made by the day.
+
+    The first days of the bank: on the first one the consents of all customers become known.
+    """
+    figures = (FEATURES, SCORES, DISTRIBUTIONS, DRIFT)
+    first = SETTINGS.first_day
+    last = (
+        first + timedelta(days=1) if partition == "hour" else date(first.year, first.month + 1, 1) - timedelta(days=1)
+    )
+    by_day = made("day")
+    crown(by_day.product, by_day.environment, tmp_path / "bundle")
+    post(by_day.environment, 300, first_hour(first) + timedelta(hours=9))
+    by_day.make(first, last, *by_day.tables(), *figures)
+    expected = by_day.days_of(*figures)
+    for name in (FEATURES, SCORES, DISTRIBUTIONS):
+        assert {day for table, day in expected if table == name}, f"no day has {name}"
+    shutil.rmtree(by_day.environment.lake)
+    other = made(partition)
+    slots = (first_hour(first), last_hour(last)) if partition == "hour" else (first, first)
+    other.make(*slots, *other.tables(), *figures)
+    assert other.days_of(*figures) == expected
+    monkeypatch.setattr(product_status, "load_product", lambda _: other.product)
+    report = product_status.product_status(other.environment, "credit_risk").report
+    assert report.product.partition == partition
+    assert report.day == last

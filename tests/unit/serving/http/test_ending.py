@@ -42,7 +42,7 @@ class Ending:
             BoundedProtocol,
             refused=self.refused.append,
             draining=lambda: self.draining,
-            under_way=UnderWay(lambda: self.budget, burst=-1.0),
+            under_way=UnderWay(lambda: self.budget, most=0),
         )
         tls: Any = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, http=protocol, log_config=None, **tls)

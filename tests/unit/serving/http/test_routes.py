@@ -212,7 +212,7 @@ def test_an_overloaded_service_refuses_at_once(served: Served) -> None:
 
 
 def test_an_unforeseen_error_tells_nothing_of_the_internals(served: Served) -> None:
-    served.app.state.pool.shutdown()
+    served.app.state.deciding.shutdown()
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
     assert (status, json.loads(text)) == (500, {"error": "the service failed; its log has the details"})
     assert served.app.state.in_flight == 0

@@ -8,10 +8,8 @@ import pytest
 
 from assets.serving.http.under_way import (
     ALWAYS_TAKEN,
-    BURST_SECONDS,
-    IDLE_SECONDS,
     MOST_BEGUN,
-    MOST_IN_BURST,
+    MOST_IN_STALL,
     MOST_WAITING,
     ByTime,
     UnderWay,
@@ -40,12 +38,12 @@ class Server:
     """Answers one decision after the other, each after so many seconds of an own clock."""
 
     budget: float = BUDGET
-    burst: float = -1.0
+    most: int = 0
     now: float = 0.0
     begun: list[Cycle] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.under_way = UnderWay(lambda: self.budget, clock=lambda: self.now, burst=self.burst)
+        self.under_way = UnderWay(lambda: self.budget, clock=lambda: self.now, most=self.most)
 
     def ask(self, path: str = "/decide") -> bool:
         cycle: Any = Cycle(path)
@@ -96,36 +94,32 @@ def test_a_few_are_taken_however_slow_the_service_was(server: Server) -> None:
     assert server.asked_until_refused() == ALWAYS_TAKEN
 
 
-def test_a_burst_is_taken_and_an_overload_is_not() -> None:
-    """Both come while the service answers one after the other, each after 20 ms: no queue of 8 fits the budget."""
-    server = Server(burst=BURST_SECONDS)
-    for _ in range(5):
-        for _ in range(40):  # twice as many as are answered until the next ones come
-            assert server.ask()
-        while server.begun:
-            server.answer(0.02)
-        server.now += 2 * IDLE_SECONDS
-    assert server.asked_until_refused() == MOST_IN_BURST
-    taken = 0
-    for _ in range(1_000):
-        server.answer(0.02)
-        taken += server.asked_until_refused()
-    assert len(server.begun) + waiting(server) == ALWAYS_TAKEN
-    assert taken == 1_000 - (MOST_IN_BURST - ALWAYS_TAKEN)
+def test_a_stall_refuses_nobody_and_an_overload_does() -> None:
+    """Every 4 ms a decision is asked for, and one is answered within 2 ms; then the service stands for 0.4 s.
 
-
-def test_answers_that_end_together_leave_no_thread_idle() -> None:
-    """Under an overload all that are under way end at once, and the next ones are read a moment later."""
-    server = Server(burst=BURST_SECONDS)
-    server.asked_until_refused()
+    No queue of what comes meanwhile fits the budget. Afterwards three are asked for while one is answered.
+    """
+    server = Server(most=MOST_IN_STALL)
+    for _ in range(600):
+        assert server.ask()
+        server.now += 0.002
+        server.answer(0.002)
+    for _ in range(100):
+        server.now += 0.004
+        assert server.ask()
+    late = len(server.begun) + waiting(server)
+    assert late > 3 * AT_FIRST
+    for number in range(150):
+        server.answer(0.002)
+        assert not number % 2 or server.ask()
+    while server.begun:
+        server.answer(0.002)
     taken = []
-    for _ in range(300):
-        server.now += 0.15
-        for _ in range(len(server.begun)):
-            server.answer(0.0)
-        server.now += IDLE_SECONDS / 2
-        taken.append(sum(server.ask() for _ in range(2 * MOST_IN_BURST)))
-    assert max(taken[50:]) == ALWAYS_TAKEN
+    for _ in range(2_000):
+        taken.append(sum(server.ask() for _ in range(3)))
+        server.answer(0.002)
+    assert sum(taken[-1_000:]) == pytest.approx(1_000, abs=2), "as many as are answered"
+    assert len(server.begun) + waiting(server) == pytest.approx(0.5 * BUDGET / 0.002, abs=2)
 
 
 def test_a_stall_is_forgotten_within_two_hundred_answers(server: Server) -> None:

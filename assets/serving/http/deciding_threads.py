@@ -1,0 +1,151 @@
+"""The threads that decide: one at a time while it is quick, another one when it is stuck.
+
+Belongs here: which thread takes which request, and when its result is given to the event loop. Does not belong here:
+deciding, the log (`deciding.py`), which requests begin (`under_way.py`).
+
+Deciding is mostly Python, and only one thread of a process runs that at a time: several that decide at once take turns
+every half millisecond, and lose more time by it than they gain (measured: 290 decisions a second with four, 490 with
+one). So one thread decides what waits, one request after the other, writes the log once for several, and gives their
+answers to the event loop at once. But a model or a store may be slow without Python: when nothing was decided for some
+milliseconds, the next thread goes on with what waits.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+THREADS = 4
+STUCK_SECONDS = 0.005
+"""When nothing was decided for so long, one more thread decides."""
+TOGETHER_SECONDS = 0.004
+"""After so long the first answers are given, although more requests wait."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class _Item:
+    decide: Callable[[], Any]
+    context: Context
+    result: "asyncio.Future[Any]"
+
+
+class DecidingThreads:
+    """Decides requests of one event loop, in their order.
+
+    Args:
+        write: Called after one or several requests were decided, before their results are given.
+    """
+
+    def __init__(self, write: Callable[[], None], threads: int = THREADS) -> None:
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Item] = deque()
+        # Guards the fields below, and wakes threads.
+        self._changed = threading.Condition()
+        self._deciding, self._watching, self._over = 0, False, False
+        self._stepped = 0.0
+        self._threads = [
+            threading.Thread(target=self._work, name=f"decide-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def begin(self, decide: Callable[[], R]) -> "asyncio.Future[R]":
+        """The result, once the request was decided in this context and written.
+
+        Raises:
+            RuntimeError: It was shut down.
+        """
+        result: asyncio.Future[R] = self._loop.create_future()
+        with self._changed:
+            if self._over:
+                raise RuntimeError("no more requests are decided: the threads were shut down")
+            self._waiting.append(_Item(decide, copy_context(), result))
+            if not (self._deciding and self._watching):
+                self._changed.notify()
+        return result
+
+    def shutdown(self) -> None:
+        """Returns when everything that waits is decided."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (item := self._first()) is not None:
+            begun, ended = time.perf_counter(), []
+            while item is not None:
+                ended.append((item, *_decided(item)))
+                item = self._next(begun)
+            try:
+                self._write()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the results are awaited
+                ended = [(item, None, error) for item, _, _ in ended]
+            self._loop.call_soon_threadsafe(_end, ended)
+            with self._changed:
+                self._deciding -= 1
+                if self._over:
+                    self._changed.notify_all()
+
+    def _first(self) -> _Item | None:
+        """The next request, when it is this thread's turn; `None` at the end."""
+        with self._changed:
+            while True:
+                if self._waiting:
+                    rest = self._stepped + STUCK_SECONDS - time.perf_counter() if self._deciding else 0.0
+                    if rest <= 0.0:
+                        break
+                    self._wait(rest)
+                elif self._over:
+                    return None
+                else:
+                    self._changed.wait()
+            self._deciding += 1
+            self._stepped = time.perf_counter()
+            item = self._waiting.popleft()
+            if self._waiting and not self._watching:
+                self._changed.notify()
+            return item
+
+    def _wait(self, seconds: float) -> None:
+        """Waits while another thread decides; one thread at a time is woken by time, all others by requests."""
+        if self._watching:
+            self._changed.wait()
+            return
+        self._watching = True
+        self._changed.wait(seconds)
+        self._watching = False
+
+    def _next(self, begun: float) -> _Item | None:
+        """One more request for the thread that decides; `None` if it must give its results, or another one decides."""
+        now = time.perf_counter()
+        with self._changed:
+            self._stepped = now
+            if not self._waiting or self._deciding > 1 or now - begun >= TOGETHER_SECONDS:
+                return None
+            return self._waiting.popleft()
+
+
+def _decided(item: _Item) -> tuple[Any, BaseException | None]:
+    try:
+        return item.context.run(item.decide), None
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        return None, error
+
+
+def _end(ended: list[tuple[_Item, Any, BaseException | None]]) -> None:
+    for item, found, error in ended:
+        if item.result.done():  # nobody waits any more
+            continue
+        if error is None:
+            item.result.set_result(found)
+        else:
+            item.result.set_exception(error)
