@@ -17,7 +17,6 @@ from resources.environments import load_environment
 app = typer.Typer(help="Figures on published data, and beside the sandbox's own truth.", no_args_is_help=True)
 
 
-@app.command("card_fraud")
 def card_fraud(
     data: Annotated[
         Path | None,
@@ -34,7 +33,6 @@ def card_fraud(
         console.print_json(report.to_dict())
 
 
-@app.command("sandbox")
 def sandbox(json_: Json = False) -> None:
     """The champion of credit_risk beside the best possible score, which the sandbox knows."""
     from pipelines.operations.benchmark.sandbox import benchmark_sandbox
@@ -43,3 +41,7 @@ def sandbox(json_: Json = False) -> None:
     show_sandbox(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
+
+
+for name, command in (("card_fraud", card_fraud), ("sandbox", sandbox)):
+    app.command(name)(command)

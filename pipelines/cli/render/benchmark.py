@@ -76,4 +76,4 @@ def _table(published: "Mapping[str, CardFigures]", model: str, ours: "CardFigure
 
 
 def _row(name: str, figures: "CardFigures") -> list[str]:
-    return [name, *(f"{value:.3f}" for value in figures.to_dict().values())]
+    return [name, *(f"{value:.3f}" for value in (figures.auc, figures.average_precision, figures.card_precision))]
