@@ -22,6 +22,7 @@ from pipelines.cli import (
     backtest,
     bundles,
     compare,
+    benchmark,
     console,
     explain,
     fairness,
@@ -93,6 +94,7 @@ for command in (
     upkeep.erase,
 ):
     app.command()(command)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bundles.app, name="bundle")
 app.add_typer(audit.app, name="audit")
