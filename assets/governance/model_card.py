@@ -11,8 +11,8 @@ from typing import Any
 
 from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
-from assets.governance.recourse_words import recourse_words
 from assets.governance.fairness_section import fairness_blocks
+from assets.governance.recourse_words import recourse_words
 from assets.product import Product
 from resources.errors import LooplineError
 

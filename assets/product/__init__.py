@@ -10,8 +10,8 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, Strea
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
-from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
 from assets.product.fairness_policy import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
+from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -29,8 +29,8 @@ from assets.product.policies import (
     Words,
 )
 from assets.product.problem import Label, LabelKind, Spine
-from assets.product.recourse import Change, Recourse
 from assets.product.product import Product
+from assets.product.recourse import Change, Recourse
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
@@ -93,8 +93,8 @@ __all__ = [
     "ProductError",
     "Profit",
     "Protected",
-    "Recourse",
     "ProxyLimit",
+    "Recourse",
     "RetrainPolicy",
     "ReviewPolicy",
     "RiskTier",

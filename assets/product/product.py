@@ -15,8 +15,8 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
-from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
 from assets.product.fairness_policy import FairnessPolicy, check_fairness
+from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle
-from assets.evaluation.fairness import group_members
 from assets.evaluation.study.conditions import Conditions, conditions_of
 from assets.evaluation.study.parts import row_entities
+from assets.metrics.groups import group_members
 from assets.metrics.ranking import columns_by_feature
 from assets.product import Product, Protected
 from assets.product.names import TRAINING_SET, table_name

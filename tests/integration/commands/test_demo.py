@@ -80,6 +80,8 @@ def test_its_model_is_trained_again_to_the_same_bytes(demo_home: DemoHome) -> No
     told = demo_home.done("rebuild", PRODUCT, "1")
     assert told["identical"]
     assert told["rebuilt"]["predictions"]["different"] == 0
+
+
 def test_the_champion_stands_between_chance_and_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
     told = demo_home.done("benchmark", "sandbox")
     assert told["auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-6), "the same test rows"
