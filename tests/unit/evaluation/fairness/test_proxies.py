@@ -12,6 +12,7 @@ from assets.product import FairnessPolicy, GatePolicy, Jurisdiction, Limit, Prot
 from assets.training.candidates import train_candidates
 from assets.training.rows import TrainingRows
 from assets.training.split import split_rows
+from tests.support.studied import with_study
 from tests.support.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
 
 GATES = GatePolicy(min_auc=0.6, min_selection_ratio=0.01, max_odds_gap=1.0)
@@ -21,10 +22,11 @@ POLICY = FairnessPolicy((Jurisdiction("eu", "the equal treatment directive", (Li
 def evaluated(rows: TrainingRows, policy: FairnessPolicy | None = POLICY) -> Evaluation:
     split = split_rows(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
     candidates = train_candidates(rows, split, SPEC)
-    return evaluate_model(
+    figures = evaluate_model(
         rows, split, candidates.boosted, candidates.scorecard, decision=DECISION, protected=(Protected("sex"),),
         gates=GATES, seed=7, fairness=policy,
     )  # fmt: skip
+    return with_study(figures, rows, split, candidates.boosted, DECISION)
 
 
 @cache
