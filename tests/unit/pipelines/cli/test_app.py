@@ -19,7 +19,7 @@ COMMANDS = [
     "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "traffic", "contracts", "quarantine",
     "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
     "acknowledge", "up", "down", "status", "doctor", "probe",
-    "features", "replay", "backtest", "tables", "vacuum", "erase", "keys",
+    "features", "replay", "backtest", "fairness", "tables", "vacuum", "erase", "keys",
 ]  # fmt: skip
 
 
