@@ -27,6 +27,7 @@ from assets.product import (
     Profit,
     Protected,
     Recourse,
+    ProxyLimit,
     Rule,
     Spine,
     StreamTopic,
@@ -227,6 +228,8 @@ PRODUCT = Product(
             f"age={band}": "a test window has few of these applicants; the exact test and the monitoring watch them"
             for band in ("under 25", "60 and over")
         },
+        # How long somebody is employed and has had accounts tells age, and tells risk too.
+        proxies=ProxyLimit(max_gap=0.2),
     ),
     request_example={
         "customer_id": "C0013220",
