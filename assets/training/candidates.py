@@ -100,7 +100,7 @@ def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec, *, journ
     Raises:
         TrainingError: The rows do not allow the search, a monotone constraint does not fit, the device is not there, or
             a product's own candidate gave no model.
-        LockTimeout: Another process runs the same search.
+        LockTimeout: Another process searches for the product.
     """
     train, calibrate = rows.take(split.train), rows.take(split.calibrate)
     with threadpool_limits(limits=THREADS):

@@ -90,7 +90,7 @@ def search_settings(
     Raises:
         TrainingError: A monotone constraint does not fit, a fold has one class only, `trials` is below 1, or the device
             is not there.
-        LockTimeout: Another process runs this search.
+        LockTimeout: Another process searches for the product.
     """
     if spec.trials < 1:
         raise TrainingError(f"trials {spec.trials}: the search must try at least one setting")

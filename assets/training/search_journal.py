@@ -47,25 +47,28 @@ def journal_of(folder: Path, product: str, rows: TrainingRows, split: Split, spe
 
 @contextmanager
 def open_storage(journal: Path | None) -> Iterator[BaseStorage]:
-    """Optuna's storage in the file, which no other process opens meanwhile; in memory where there is no file.
+    """Optuna's storage in the file, while no other process searches for the product; in memory where there is no file.
 
     Raises:
-        LockTimeout: Another process has the file open.
+        LockTimeout: Another process searches for the product.
     """
     if journal is None:
         yield InMemoryStorage()
         return
     journal.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(str(journal.parent), journal.stem):
+    with exclusive(str(journal.parent), _product_of(journal)):
         _drop_torn_line(journal)
         yield JournalStorage(JournalFileBackend(str(journal), lock_obj=_HeldAlready(str(journal))))
 
 
 def remove_journal(journal: Path) -> None:
     """Removes a search's journal, and those of the product's earlier training sets; no model is made of these."""
-    product = journal.name.rsplit("-", 1)[0]
-    for found in journal.parent.glob(f"{product}-*.journal"):
+    for found in journal.parent.glob(f"{_product_of(journal)}-*.journal"):
         found.unlink(missing_ok=True)
+
+
+def _product_of(journal: Path) -> str:
+    return journal.name.rsplit("-", 1)[0]
 
 
 class _HeldAlready(JournalFileOpenLock):

@@ -38,7 +38,10 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ),
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent, Volume, NewestEvent, Reference, Distribution)),
     ("Features over events", (vocabulary.Events, Options)),
-    ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
+    (
+        "Model and decision",
+        (product.ModelSpec, product.SearchPolicy, product.DecisionPolicy, product.Profit, product.Words),
+    ),
     (
         "Rules beside the model",
         (
