@@ -54,10 +54,6 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     pins = {"version": training.version, "pins": {"loans/features": features.version}, "rows": 2}
     release = home.register(pins=pins)
     keeper = home.keeper
-    reviewed = datetime(2026, 5, 2, tzinfo=UTC)
-    keeper.audit.append(
-        actor="Ada Risk", action="approve", product="loans", version="1", reason="reviewed", at=reviewed
-    )
     home.approve("1")
     home.move(release)
     keeper.record(keeper.state("loans"))
