@@ -4,9 +4,9 @@ Belongs here: rounding a model's numbers to half precision or to 255 steps, and 
 belong here: the graph around the model (`graph.py`), writing files (`export.py`).
 
 ONNX keeps the numbers of a tree ensemble as float32 attributes, and ONNX Runtime has neither a half-precision nor an
-int8 kernel for it, so its quantiser leaves trees alone. The variants here round the numbers where they stand: a file
-of trees does not get smaller, only its compressed form does; and a rounded threshold sends rows down another branch.
-The table of measurements says so of each model.
+int8 kernel for it: its quantiser refuses a graph of trees alone. The variants here round the numbers where they stand.
+A file of trees does not get smaller so, only its compressed form does; and a rounded threshold sends rows down another
+branch. The table of measurements says so of each model.
 """
 
 import time
