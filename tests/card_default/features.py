@@ -17,7 +17,7 @@ FEATURES = FeatureSet(
     ),
     history=(
         *(
-            statements.last(column, days(35), lag=days(30 * back), name=f"{column}_{back}_months_ago")
+            statements.last(column, days(35), lag=days(30 * back) if back else None, name=f"{column}_{back}_months_ago")
             for column in ("months_late", "billed", "paid")
             for back in range(6)
         ),
