@@ -151,7 +151,8 @@ class TrackedRun:
                 (Path(place) / name).write_bytes(content)
             # MLflow's client keeps the place of a run for the whole process, also after the home has moved.
             address = self.client.get_run(self.run_id).info.artifact_uri
-            get_artifact_repository(address, tracking_uri=self.client.tracking_uri).log_artifacts(place, folder)
+            files: Any = get_artifact_repository(address, tracking_uri=self.client.tracking_uri)
+            files.log_artifacts(place, folder)
 
 
 def _json(name: str, value: object, *, indent: int | None = None) -> str:
