@@ -144,10 +144,15 @@ class TrackedRun:
     def _files(self, folder: str, contents: Mapping[str, bytes]) -> None:
         if not contents:
             return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
         with tempfile.TemporaryDirectory(prefix="loopline-") as place:
             for name, content in contents.items():
                 (Path(place) / name).write_bytes(content)
-            self.client.log_artifacts(self.run_id, place, folder)
+            # MLflow's client keeps the place of a run for the whole process, also after the home has moved.
+            address = self.client.get_run(self.run_id).info.artifact_uri
+            files: Any = get_artifact_repository(address, tracking_uri=self.client.tracking_uri)
+            files.log_artifacts(place, folder)
 
 
 def _json(name: str, value: object, *, indent: int | None = None) -> str:

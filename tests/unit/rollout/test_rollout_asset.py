@@ -226,8 +226,7 @@ def test_a_bandit_moves_its_shares_and_records_what_each_arm_is_worth_beside_its
     assert [*home.keeper.audit.entries()][-1].details["values"] == move.details["values"]
     assert {record.data["method"] for record in found["values"].records} == {"inverse propensity", "doubly robust"}
     assert found["page_2"].endswith("/artifacts/documents/rollout.html")
-    # The copied home's registry keeps files where the first one did.
-    pages = [page.read_text() for page in made.home.rglob("documents/rollout.html")]
+    pages = [page.read_text() for page in home.home.rglob("documents/rollout.html")]
     assert ["Values by propensities" in page for page in pages] == [True]
 
 
