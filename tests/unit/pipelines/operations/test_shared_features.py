@@ -61,7 +61,7 @@ def with_weekly_count(product: Product, days_: int) -> Product:
         replace(one, group="", window=days(days_)) if one.name == "card_count_7d" else replace(one, group="")
         for one in SPENDING
     ))  # fmt: skip
-    own = tuple(one for one in product.features.history if not one.group)
+    own = tuple(one for one in product.features.history if one.group != SPENDING.name)
     return replace(product, features=replace(product.features, history=(*own, *changed)))
 
 
@@ -112,10 +112,11 @@ def test_a_change_names_the_products_and_live_bundles_that_it_touches(
 ) -> None:
     fraud = load_product("card_fraud")
     crown(fraud, environment, tmp_path, version="3")
-    assert [result.state for result in shared_results(shared_use(other, environment))] == ["passed"]
+    assert [result.state for result in shared_results(shared_use(other, environment))] == ["passed"] * 2
     crown(with_weekly_count(fraud, 14), environment, tmp_path, version="4")
     crown(with_weekly_count(other, 14), environment, tmp_path, version="5")
-    (result,) = shared_results(shared_use(other, environment))
+    result, untouched = shared_results(shared_use(other, environment))
+    assert (untouched.name, untouched.state) == ("shared card_usual_amounts", "passed")
     assert (result.name, result.state) == ("shared card_spending", "changed")
     assert result.detail == (
         f"used by card_fraud, {OTHER}; card_count_7d of card_spending is changed from 'Number of card transactions in "
