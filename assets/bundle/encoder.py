@@ -140,6 +140,12 @@ class Encoder:
         return cls(tuple(record["features"]), categories, learned, hashed)
 
     @cached_property
+    def places(self) -> Mapping[str, slice]:
+        """For each feature the places of its columns in the matrix."""
+        ends = np.cumsum([self._widths[name] for name in self.features]).tolist()
+        return {name: slice(end - self._widths[name], end) for name, end in zip(self.features, ends, strict=True)}
+
+    @cached_property
     def _widths(self) -> Mapping[str, int]:
         """For each feature the number of its columns."""
         return {name: len(self._columns_of(name)) for name in self.features}

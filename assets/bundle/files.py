@@ -23,9 +23,11 @@ from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy, Reaso
 from assets.bundle.calibration import Calibration, CalibrationError
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
+from assets.bundle.recourse import recourse_of, recourse_record
 from assets.bundle.rules import rules_of, rules_record
 from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
+from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import Kernel
 from assets.product.policies import ProductError
 from assets.vocabulary import FeatureError
@@ -39,7 +41,7 @@ FILES = (
     "model.onnx", "booster.ubj", "scorecard.json", "calibration.json", "kernel.json", "encoder.json", "policy.json",
     "reference.json", "metrics.json",
 )  # fmt: skip
-OPTIONAL = ("contract.json", "rules.json")
+OPTIONAL = ("contract.json", "rules.json", "usual.json", "recourse.json")
 """Files that bundles without such a part do not have, nor those of earlier versions of this code."""
 
 _LATER: Mapping[str, Any] = {
@@ -105,6 +107,8 @@ def _file_bytes(parts: BundleParts) -> dict[str, bytes]:
         "metrics.json": _json("metrics", parts.metrics),
         **({} if parts.contract is None else {"contract.json": _json("contract", parts.contract.to_dict())}),
         **({"rules.json": _json("rules", rules_record(parts.rules))} if parts.rules else {}),
+        **({} if parts.usual is None else {"usual.json": _json("usual", parts.usual.to_dict())}),
+        **({} if parts.recourse is None else {"recourse.json": _json("recourse", recourse_record(parts.recourse))}),
     }
 
 
@@ -197,6 +201,8 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
             metrics=json.loads(files["metrics.json"]),
             contract=BundleContract.from_dict(json.loads(files["contract.json"])) if "contract.json" in files else None,
             rules=rules_of(json.loads(files["rules.json"])) if "rules.json" in files else (),
+            usual=UsualValues.from_dict(json.loads(files["usual.json"])) if "usual.json" in files else None,
+            recourse=recourse_of(json.loads(files["recourse.json"])) if "recourse.json" in files else None,
         )
     except (
         ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError, ProductError,

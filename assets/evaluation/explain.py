@@ -1,7 +1,8 @@
 """The features that move the scores of a population.
 
 Belongs here: SHAP values of a sample, added up from encoded columns to features, and the importance table. Does not
-belong here: the reasons of one decision (`assets.serving.reasons`), the picture (`importance_plot.py`).
+belong here: the reasons of one decision (`assets.serving.reasons`), pictures (`importance_plot.py`,
+`dependence_plot.py`), the second opinion (`lime.py`).
 """
 
 from collections.abc import Sequence
@@ -26,12 +27,14 @@ class Explanation:
         contributions: float64 [n, k]: how far each feature moved each row's log odds from `base`.
         values: float64 [n, k]: the feature's value; NaN where it is missing or the feature is a category.
         base: Mean log odds.
+        rows: int64 [n]: the place of each row in the matrix that was explained.
     """
 
     features: tuple[str, ...]
     contributions: NDArray[np.float64]
     values: NDArray[np.float64]
     base: float
+    rows: NDArray[np.int64]
 
     @property
     def importance(self) -> NDArray[np.float64]:
@@ -91,4 +94,5 @@ def explain(
         contributions=contributions[:, order],
         values=values[:, order],
         base=float(np.ravel(explained.base_values)[0]),
+        rows=rows.astype(np.int64),
     )

@@ -40,12 +40,18 @@ class Reason:
         contribution: How far the feature moved the log odds of the bad outcome; above 0 it counts against the person.
             `None` for a rule, which moves no score.
         rule: The id of the rule; `None` for a feature.
+        score_if_usual: The score of the same row with this feature at the usual value of accepted rows: the proof, a
+            lower score. `None` for a rule, for a reason without proof, and in decisions of before reasons were proved.
+        together: The proof is of all reasons of this decision with this mark at once: none of them alone lowers the
+            score.
     """
 
     feature: str | None
     text: str
     contribution: float | None
     rule: str | None = None
+    score_if_usual: float | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +200,14 @@ class Decision:
 
 def reason_record(reason: Reason) -> dict[str, Any]:
     """A reason as a JSON value."""
-    record = {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
-    return record if reason.rule is None else record | {"rule": reason.rule}
+    return {
+        "feature": reason.feature,
+        "text": reason.text,
+        "contribution": reason.contribution,
+        **({} if reason.rule is None else {"rule": reason.rule}),
+        **({} if reason.score_if_usual is None else {"score_if_usual": reason.score_if_usual}),
+        **({"together": True} if reason.together else {}),
+    }
 
 
 def new_id(now: datetime) -> str:

@@ -4,7 +4,7 @@ Belongs here: the steps from features to an answer, which a replay takes again. 
 online store (`engine.py`), whether a rule fires (`assets.bundle.rules`), what answer follows (`assets.bundle.answers`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -16,7 +16,8 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.scorer import ModelError, Scorer
 from assets.features.kernel.rows import Value
 from assets.serving.decision import Fallback, Reason
-from assets.serving.reasons import by_feature, reasons_of, rule_reasons
+from assets.serving.proof import Proof
+from assets.serving.reasons import Wording, by_feature, reasons_of, rule_reasons
 
 _NO_RULES = FiredRules()
 
@@ -76,19 +77,29 @@ def judge(
     try:
         if not model_works:
             raise ModelError("the model was skipped")
-        score = float(scorer.score(matrix)[0])
-        answered = _Answered.of(scorer.bundle, row, case, score)
-        contributions = scorer.contributions(matrix)[0] if explain or answered.by_score > ACCEPT else None
+        scored = _Scored(matrix, float(scorer.score(matrix)[0]), scorer.score, scorer.contributions)
+        answered = _Answered.of(scorer.bundle, row, case, scored.score)
+        reasons = _reasons(scorer.bundle, row, answered, scored, explain=explain)
     except ModelError as error:
         scorecard = scorer.bundle.parts.scorecard
-        score, fallback, problem = float(scorecard.apply(matrix)[0]), "scorecard", str(error)
-        if not np.isfinite(score):
-            return undecided(scorer.bundle, case, row, f"{error}; the scorecard gave {score}")
-        answered = _Answered.of(scorer.bundle, row, case, score)
-        contributions = scorecard.contributions(matrix)[0] if explain or answered.by_score > ACCEPT else None
-    reasons = _reasons(scorer.bundle, row, answered, contributions)
+        scored = _Scored(matrix, float(scorecard.apply(matrix)[0]), scorecard.apply, scorecard.contributions)
+        fallback, problem = "scorecard", str(error)
+        if not np.isfinite(scored.score):
+            return undecided(scorer.bundle, case, row, f"{error}; the scorecard gave {scored.score}")
+        answered = _Answered.of(scorer.bundle, row, case, scored.score)
+        reasons = _reasons(scorer.bundle, row, answered, scored, explain=explain)
     outcome = word_of(scorer.bundle.policy, answered.code)
-    return Judgement(score, outcome, reasons, fallback, problem, answered.fired, answered.explored)
+    return Judgement(scored.score, outcome, reasons, fallback, problem, answered.fired, answered.explored)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A row's score, and what the model that gave it says of other rows."""
+
+    matrix: NDArray[np.float32]
+    score: float
+    score_of: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    contributions_of: Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -110,15 +121,19 @@ class _Answered:
 
 
 def _reasons(
-    bundle: Bundle, row: Mapping[str, Value], answered: _Answered, contributions: NDArray[np.float64] | None
+    bundle: Bundle, row: Mapping[str, Value], answered: _Answered, scored: _Scored, *, explain: bool
 ) -> tuple[Reason, ...]:
-    """The words of the rules that made the answer first, then the score's."""
+    """The words of the rules that made the answer first, then the score's; without usual values these are unproved."""
     first = rule_reasons(answered.fired, answered.code)
-    if contributions is None:
+    if not explain and answered.by_score == ACCEPT:
         return first
     parts = bundle.parts
-    totals = by_feature(contributions, parts.encoder.sources)
-    return (*first, *reasons_of(totals, row, parts.kernel.features, parts.policy))
+    totals = by_feature(scored.contributions_of(scored.matrix)[0], parts.encoder.sources)
+    wording = Wording(totals, row, parts.kernel.features, parts.policy)
+    if parts.usual is None:
+        return (*first, *reasons_of(wording))
+    proof = Proof(scored.score_of, scored.matrix, scored.score, parts.usual, parts.encoder)
+    return (*first, *proof.proved(wording, accepted=answered.by_score == ACCEPT))
 
 
 def undecided(bundle: Bundle, case: Case, row: Mapping[str, Value], problem: str) -> Judgement:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from assets.bundle.answers import severities
 from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
+from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.review import choose_answers
 from assets.product import Product, Words
@@ -81,7 +82,8 @@ def candidate_parts(
 ) -> BundleParts:
     """The candidate as a bundle's parts; its reference profile and metrics are still empty.
 
-    The thresholds are chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
+    The model is the winner of the contest. The thresholds are chosen on the calibration rows. The ONNX form is checked
+    against the booster on training rows.
     """
     boosted, calibrate = candidates.boosted, rows.take(split.calibrate)
     decision = product.decision
@@ -89,6 +91,8 @@ def candidate_parts(
         boosted.predict(calibrate.matrix), calibrate.y, decision, calibrate.stake,
         ruled=calibrate.ruled, days=calibrate.span_days,
     )  # fmt: skip
+    train = rows.take(split.train)
+    accepted = train.matrix[boosted.predict(train.matrix) < chosen.refer_from]
     return BundleParts(
         product=product.name,
         version=CANDIDATE,
@@ -105,7 +109,7 @@ def candidate_parts(
             accept=decision.accept,
             refuse=decision.refuse,
             fallback=decision.fallback,
-            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.refer_from),
+            reasons=_reasons(decision.reasons, accepted, encoder),
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
@@ -123,17 +127,17 @@ def candidate_parts(
         metrics={},
         contract=contract_of(product),
         rules=product.rules,
+        usual=UsualValues.of(accepted, encoder.places),
+        recourse=product.recourse,
     )
 
 
 def _reasons(
-    declared: Mapping[str, str | Words], train: TrainingRows, boosted: BoostedModel, threshold: float
+    declared: Mapping[str, str | Words], accepted: NDArray[np.float32], encoder: Encoder
 ) -> dict[str, str | ReasonWords]:
     """The declared words, with the median of each number over the training rows that the model accepts."""
-    accepted = train.matrix[boosted.predict(train.matrix) < threshold]
-    places = {feature: place for place, feature in enumerate(train.sources)}
     return {
-        feature: words if isinstance(words, str) else _with_median(words, accepted[:, places[feature]])
+        feature: words if isinstance(words, str) else _with_median(words, accepted[:, encoder.places[feature].start])
         for feature, words in declared.items()
     }
 
@@ -160,6 +164,7 @@ def parameters(product: Product, candidates: Candidates) -> dict[str, object]:
     """The parameters of the run in MLflow."""
     return {
         **candidates.boosted.settings,
+        "candidate": candidates.choice.chosen,
         "rounds": candidates.boosted.rounds,
         "seed": product.model.seed,
         "trials": product.model.trials,

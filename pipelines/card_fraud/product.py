@@ -98,6 +98,7 @@ PRODUCT = Product(
         scale="probability of fraud",
         max_refused=0.05,
     ),
+    recourse=None,  # what would let a stopped card through is nobody's to know
     gates=GatePolicy(
         min_auc=0.75, max_auc=0.995, max_calibration_error=0.02, min_profit_gain=-0.01, max_single_feature_auc=0.95
     ),

@@ -9,19 +9,25 @@ from pathlib import Path
 
 from assets.product import (
     AllOf,
+    Change,
     Compare,
     DatabaseTable,
     DecisionPolicy,
+    FairnessPolicy,
     Files,
     GatePolicy,
     HttpEndpoint,
     IsNull,
+    Jurisdiction,
     Label,
+    Limit,
     ModelSpec,
     MonitoringPolicy,
     Product,
     Profit,
     Protected,
+    ProxyLimit,
+    Recourse,
     Rule,
     Spine,
     StreamTopic,
@@ -189,11 +195,41 @@ PRODUCT = Product(
             mode="shadow",
         ),
     ),
+    recourse=Recourse(
+        {
+            "amount": Change("fall", low=1_000, step=100),
+            "term_months": Change("either", low=12, high=84, step=12),
+            "existing_debt": Change("fall", low=0, step=100),
+            "channel": Change("either"),
+            # A person states these as they are: advice to state them otherwise would be advice to mislead.
+            "income_monthly": Change("never"),
+            "employment_years": Change("never"),
+            "dependents": Change("never"),
+            "purpose": Change("never"),
+            "employment": Change("never"),
+            "housing": Change("never"),
+        }
+    ),
     gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62),
     monitoring=MonitoringPolicy(judged="batch", slices=("channel", "purpose")),
     protected=(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),
+    ),
+    fairness=FairnessPolicy(
+        jurisdictions=(
+            Jurisdiction(
+                "eu",
+                legal_basis="Directive 2004/113/EC (sex), Directive (EU) 2023/2225 (grounds of the Charter, as age)",
+                limits=(Limit("selection_ratio", 0.8, crossed=False), Limit("calibration_gap", 0.1, crossed=False)),
+            ),
+        ),
+        accepted_unjudged={
+            f"age={band}": "a test window has few of these applicants; the exact test and the monitoring watch them"
+            for band in ("under 25", "60 and over")
+        },
+        # How long somebody is employed and has had accounts tells age, and tells risk too.
+        proxies=ProxyLimit(max_gap=0.2),
     ),
     request_example={
         "customer_id": "C0013220",

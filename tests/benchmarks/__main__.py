@@ -24,6 +24,7 @@ BENCHMARKS = (
     "bench_monitoring",
     "bench_feast_join",
     "bench_feast_online",
+    "bench_explanations",
 )
 
 

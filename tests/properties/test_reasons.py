@@ -10,7 +10,7 @@ from hypothesis import given
 
 from assets.bundle.bundle import Policy, ReasonWords
 from assets.product import Product, Words
-from assets.serving.reasons import reasons_of
+from assets.serving.reasons import Wording, reasons_of
 from pipelines.products import load_product
 
 POLICY = Policy(
@@ -32,7 +32,7 @@ def test_no_reason_contradicts_its_value(name: str, data: st.DataObject) -> None
     }
     row: dict[str, object] = dict.fromkeys(product.features.categories, "car")
     row |= {feature: data.draw(st.one_of(NUMBERS, st.just(medians[feature]))) for feature in names}
-    told = reasons_of(dict.fromkeys(row, 1.0), row, product.features, policy(product, medians))
+    told = reasons_of(Wording(dict.fromkeys(row, 1.0), row, product.features, policy(product, medians)))
     assert len({reason.text for reason in told}) == len(told)
     for reason in told:
         words, value, median = (

@@ -14,6 +14,7 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.released import released_bundle
 from assets.bundle.scorer import Scorer
 from assets.serving.decision import Decision, Reason, reason_record
+from assets.serving.earlier.details import details_of, no_details
 from assets.serving.earlier.recorded import judged_again
 from assets.serving.live.product import LiveProduct
 from assets.serving.log.decision_log import find_decision
@@ -56,7 +57,9 @@ class Explainer:
         return self._scorer(record).bundle
 
     def explain(self, decision_id: str) -> dict[str, Any]:
-        """The whole record of a decision, and its reasons: for an accepted one they are computed from the record.
+        """The whole record of a decision, its reasons, contributions and recourse, computed from the record.
+
+        Reasons are given for an accepted decision too; recourse for one that the model scored and did not accept.
 
         Raises:
             NoDecision: The id has another form, or no decision with it was recorded.
@@ -67,15 +70,18 @@ class Explainer:
         answer: dict[str, Any] = {"decision": record.to_record()}
         answer["decision"].pop("mark", None)
         if record.erased:
-            return answer | _reasons(record.reasons, "recorded", "the data of its subject were erased")
+            remark = "the data of its subject were erased"
+            return answer | _reasons(record.reasons, "recorded", remark) | no_details(remark)
         if record.fallback == "policy":
             remark = "neither model nor scorecard scored it: the outcome is the policy's or a rule's, see problem"
-            return answer | _reasons(record.reasons, "recorded" if record.reasons else "none", remark)
+            origin = "recorded" if record.reasons else "none"
+            return answer | _reasons(record.reasons, origin, remark) | no_details(remark)
         scorer = self._scorer(record)
         again = judged_again(record, scorer.bundle, scorer, explain=True)
         is_same = (again.score, again.outcome) == (record.score, record.outcome)
         remark = "" if is_same else f"computed again it has the score {again.score} and the outcome {again.outcome}"
-        return answer | _reasons(again.reasons, "computed", remark)
+        answer |= _reasons(again.reasons, "computed", remark)
+        return answer | (details_of(record, scorer) if is_same else no_details(remark))
 
     def _scorer(self, record: Decision) -> Scorer:
         """The scorer of the bundle that decided: a live one, one used before, or a fetched one."""

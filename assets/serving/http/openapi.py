@@ -117,9 +117,10 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             | _errors("400", "404", "413", "429", "503", "504"),
         }},
         "/decisions/{decision_id}": {"get": {
-            "summary": "An earlier decision: its whole record, and the reasons of an accepted one too",
+            "summary": "An earlier decision: its record, reasons and contributions, and what would have been accepted",
             "parameters": [by_id],
-            "responses": _answer("record and reasons", {"type": "object"}) | _errors("404", "409", "429", "503", "504"),
+            "responses": _answer("record, reasons, contributions and recourse", _EXPLANATION)
+            | _errors("404", "409", "429", "503", "504"),
         }},
         "/events": {"post": {
             "summary": "Adds an event to the online store",
@@ -239,6 +240,40 @@ _ERROR = {
     "properties": {"error": {"type": "string"}, "problems": {"type": "array", "items": {"type": "string"}}},
     "required": ["error"],
 }
+_EXPLANATION = {
+    "type": "object",
+    "required": ["decision", "reasons", "reasons_are", "remark", "contributions", "recourse", "recourse_remark"],
+    "properties": {
+        "decision": {"type": "object"},
+        "reasons": {"type": "array", "items": {"type": "object"}},
+        "reasons_are": {"enum": ["computed", "recorded", "none"]},
+        "remark": {"type": "string"},
+        "contributions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "feature": {"type": "string"},
+                    "value": {"type": ["number", "string", "null"]},
+                    "contribution": {"type": "number", "description": "in log odds"},
+                    "score_if_usual": {"type": ["number", "null"]},
+                },
+            },
+        },
+        "recourse": {
+            "type": ["object", "null"],
+            "properties": {
+                "allowed_changes": {"type": "integer"},
+                "accepted_changes": {"type": "integer"},
+                "share": {"type": ["number", "null"]},
+                "at_once": {"type": "integer"},
+                "without_recourse": {"type": "boolean"},
+                "counterfactual": {"type": ["object", "null"]},
+            },
+        },
+        "recourse_remark": {"type": "string"},
+    },
+}
 _DECISION = {
     "type": "object",
     "properties": {
@@ -261,6 +296,8 @@ _DECISION = {
         "reasons": {"type": "array", "items": {"type": "object", "properties": {
             "feature": {"type": ["string", "null"]}, "text": {"type": "string"},
             "contribution": {"type": ["number", "null"]}, "rule": {"type": "string"},
+            "score_if_usual": {"type": "number", "description": "the score if this feature were usual"},
+            "together": {"type": "boolean", "description": "the score if all with this mark were"},
         }}},
         "fallback": {"enum": ["scorecard", "policy", None]},
     },

@@ -5,7 +5,6 @@ taken (`choice.py`), the product's own training (`assets.training`), whose param
 
 A training week has about 600 frauds among 67,000 rows. Trees of one booster are then largely luck, so several boosters
 with different seeds are averaged; the forest sees all frauds and few of the other rows, drawn anew for each part.
-XGBoost's own base score starts far from the truth with a class so rare, so it is given.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from assets.product import ModelSpec
-from assets.training.candidates import bin_edges, scorecard_of, scorecard_pipeline
+from assets.training.boosting import THREADS, fixed_parameters, monotone_signs
 from assets.training.rows import TrainingRows
-from assets.training.search import THREADS, fixed_parameters
+from assets.training.scorecards import STRENGTHS, fit_scorecard
 
 Scores = NDArray[np.float64]
 FitAndScore = Callable[[TrainingRows, NDArray[np.float32], ModelSpec], Scores]
@@ -37,7 +36,7 @@ def _boosted(depth: int, rounds: int) -> FitAndScore:
         learn, total = xgb.QuantileDMatrix(train.matrix, train.y, nthread=THREADS), np.zeros(len(matrix))
         for number in range(_BOOSTERS):
             settings = {
-                **fixed_parameters(train, spec), "base_score": 0.5, "max_depth": depth, "learning_rate": 0.12,
+                **fixed_parameters(train, spec), "max_depth": depth, "learning_rate": 0.12,
                 "subsample": 0.7, "colsample_bytree": 0.5, "seed": spec.seed + number,
             }  # fmt: skip
             total += xgb.train(settings, learn, num_boost_round=rounds).inplace_predict(matrix)
@@ -66,8 +65,8 @@ def _histogram_boosting(train: TrainingRows, matrix: NDArray[np.float32], spec: 
 
 
 def _scorecard(train: TrainingRows, matrix: NDArray[np.float32], spec: ModelSpec) -> Scores:
-    edges = bin_edges(train.matrix)
-    return np.asarray(scorecard_of(scorecard_pipeline(train, edges), train, edges).apply(matrix), np.float64)
+    card = fit_scorecard(train, STRENGTHS[0], monotone_signs(train, spec.monotone))
+    return np.asarray(card.apply(matrix), np.float64)
 
 
 MODELS: Mapping[str, FitAndScore] = MappingProxyType(

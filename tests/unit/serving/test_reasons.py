@@ -3,7 +3,7 @@
 import dataclasses
 
 from assets.bundle.bundle import Policy
-from assets.serving.reasons import reasons_of
+from assets.serving.reasons import Wording, reasons_of
 from assets.vocabulary import FeatureSet, Missing, Number
 
 FEATURES = FeatureSet(
@@ -23,7 +23,7 @@ ROW = {"score": 400.0, "debt": 10.0, "income": 5.0, "no_score": 0.0}
 
 
 def texts(totals: dict[str, float], row: dict[str, object], policy: Policy = POLICY) -> list[str]:
-    return [reason.text for reason in reasons_of(totals, row, FEATURES, policy)]
+    return [reason.text for reason in reasons_of(Wording(totals, row, FEATURES, policy))]
 
 
 def test_the_largest_contribution_is_first_and_those_for_the_person_are_left_out() -> None:
