@@ -17,7 +17,9 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.product import Partitions, Product
+from resources.environments import Environment
 from resources.naming import checked_day, is_day
+from resources.people import UNKNOWN, person
 from resources.slots import Hour, Slot, checked_slot, first_hour, last_hour, next_slot
 
 PROGRESS = logging.getLogger("loopline.progress")
@@ -41,10 +43,25 @@ WAITING = "waiting"
 """In the metadata of an observation: why a run left its days of an asset unmade."""
 REASON_TAG = "loopline/reason"
 """Tag of a training that a person started: the reason."""
+USER_TAG = "loopline/user"
+"""Tag of a run that a person started: the person's name, or the account."""
 OVERWRITE_TAG = "loopline/overwrite"
 """Tag of a backfill that may replace newer rows by older ones."""
 _DAYS_TAG = "loopline/days"
 """Tag of what a run made of weeks or months: the first and the last day that it covered."""
+
+
+def started_by(tags: Mapping[str, str]) -> str:
+    """The person, schedule or sensor that started a run; empty where its tags do not say."""
+    if tags.get(USER_TAG, "").strip():
+        return tags[USER_TAG].strip()
+    kinds = (("schedule", "dagster/schedule_name"), ("sensor", "dagster/sensor_name"))
+    return next((f"{kind} {tags[name]}" for kind, name in kinds if name in tags), "")
+
+
+def author_of(tags: Mapping[str, str], environment: Environment) -> str:
+    """Who is the author of what a run makes: who started it. On one machine a run of Dagster's pages is its user's."""
+    return started_by(tags) or (person() if environment.name == "local" else UNKNOWN)
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:

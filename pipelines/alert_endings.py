@@ -35,6 +35,8 @@ def endings(
             reason = _answered(product, instance, state)
         elif kind == "rollout_paused":
             reason = _goes_on(rollout)
+        elif kind == "alias_moved":
+            reason = _acknowledged(state)
         elif kind == "rolled_back":
             reason = _succeeded(rollout, state)
         else:
@@ -76,6 +78,12 @@ def _answered(product: Product, instance: dg.DagsterInstance, state: AlertState)
     return (
         "" if made is None or version == state.alert.subject else "it was answered, or a later version took its place"
     )
+
+
+def _acknowledged(state: AlertState) -> str:
+    """The alias is where it was within the minute: what is left is a person who looks into it."""
+    mark = state.acknowledged
+    return "" if mark is None else f"{mark.by} looked into it: {mark.reason}"
 
 
 def _goes_on(rollout: RolloutManifest | None) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.governance.audit_entries import AuditEntry
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT, raw_name, validated_name
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, REGISTERED_MODEL, ROLLOUT, raw_name, validated_name
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert, AlertKind
@@ -89,6 +90,28 @@ def rollout_held(product: Product, move: Move) -> Alert:
         message=f"{move.by}: {move.reason}",
         remedy=remedy,
         runbook=runbook_of("rollout_paused" if move.action == "pause" else "rolled_back"),
+    )
+
+
+def alias_moved(product: Product, entry: AuditEntry) -> Alert:
+    """The alert for an alias that somebody moved in MLflow and that was taken back.
+
+    Args:
+        entry: The entry of the audit log about it.
+    """
+    return Alert(
+        severity="error",
+        kind="alias_moved",
+        subject=f"alias {entry.details['alias']}",
+        episode=str(entry.number),
+        title=f"the alias {entry.details['alias']} was moved by hand in MLflow",
+        product=product.name,
+        run_id="",
+        asset=REGISTERED_MODEL,
+        message=entry.reason,
+        remedy=f"find out who did it and why; a version gets its alias by loopline rollout {product.name} start "
+        "VERSION --by NAME --reason TEXT",
+        runbook=runbook_of("alias_moved"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.delivery.assets import delivered_scores_asset
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import (
@@ -41,7 +42,7 @@ from assets.monitoring.performance.assets import (
 from assets.monitoring.retraining.assets import retraining_asset
 from assets.monitoring.reviews.assets import review_agreement_asset
 from assets.product import Product
-from assets.registry.assets import registered_model_asset
+from assets.registry.assets import model_documents_asset, registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
@@ -52,6 +53,8 @@ from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
 from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
+from pipelines.products import loaded_products
+from pipelines.registry_sensor import registry_sensor
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
@@ -90,6 +93,7 @@ def build_pipeline(
             alerts_sensor(product, partitions),
             dead_runs_sensor(product),
             rollout_sensor(product, environment),
+            registry_sensor(product),
             online_store_sensor(product, partitions, environment),
         ],
         resources={**connections(product, environment), **(resources or {})},
@@ -108,6 +112,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         group_performance_asset(product, partitions),
         review_queue_asset(product, partitions),
         review_agreement_asset(product, partitions),
+        delivered_scores_asset(product, partitions),
     )
     return [
         *(source_spec(product, source) for source in product.sources),
@@ -122,6 +127,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         deployment_asset(product),
         rollout_asset(product),
         exposed_asset(product),
+        model_documents_asset(product, loaded_products),
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.product import Files, Product
 from pipelines.sandbox_sources import sandbox_of, source_systems
 from resources.alerts.book import open_book
@@ -29,7 +29,7 @@ from resources.tracking import Tracking
 def connections(product: Product, environment: Environment) -> Mapping[str, Any]:
     """Each connection by the name under which assets request it."""
     return {
-        "audit": open_audit(environment.records),
+        "audit": audit_of(environment),
         "environment": environment,
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import dagster as dg
 
 from assets.product import Partition, Product
-from assets.product.names import EXPOSED, ONLINE_STORE, ROLLOUT
+from assets.product.names import EXPOSED, MODEL_DOCUMENTS, ONLINE_STORE, ROLLOUT
 
 if TYPE_CHECKING:  # the return type of `define_asset_job` has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -28,6 +28,7 @@ DATA: tuple[Stage, ...] = ("ingestion", "validation", "features")
 MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
 # The scores, figures and outcomes of a day; they need a champion.
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
+_OF_ROLLOUT = (ROLLOUT, EXPOSED, MODEL_DOCUMENTS)
 _OFTEN: dict[Partition, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
@@ -55,7 +56,7 @@ def rollout_job(product: Product) -> "UnresolvedAssetJobDefinition":
     """One look at the rollout, and the next step if its evidence is there; or what a person asks for."""
     return dg.define_asset_job(
         rollout_name(product),
-        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in (ROLLOUT, EXPOSED))),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in _OF_ROLLOUT)),
         config=_rollout_config(product, {"action": "look"}),
         description="Looks at the rollout and takes the next step. For a step by hand, write action, by and reason.",
         tags={PRODUCT_TAG: product.name},
@@ -66,7 +67,7 @@ def rollback_job(product: Product) -> "UnresolvedAssetJobDefinition":
     """Takes the challenger out, or goes back to the champion before."""
     return dg.define_asset_job(
         f"{product.name}_rollback",
-        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in (ROLLOUT, EXPOSED))),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in _OF_ROLLOUT)),
         config=_rollout_config(product, {"action": "roll_back", "by": "", "reason": ""}),
         description="Takes the challenger out, or goes back to the champion before. Write your name and the reason.",
         tags={PRODUCT_TAG: product.name},

@@ -62,6 +62,18 @@ def load_product(name: str) -> "Product":
     return product
 
 
+def loaded_products() -> "tuple[tuple[Product, ...], dict[str, str]]":
+    """Every product that can be loaded, and by name the reason why another cannot."""
+    found: list[Product] = []
+    unread: dict[str, str] = {}
+    for name in product_names():
+        try:
+            found.append(load_product(name))
+        except LooplineError as error:
+            unread[name] = str(error)
+    return tuple(found), unread
+
+
 def load_definitions(name: str) -> "Definitions":
     """The code location of the product of that name. Raises as `load_product`."""
     definitions: Definitions = _module(load_product(name).name, "definitions").defs

@@ -80,6 +80,8 @@ class Environment(BaseModel):
         alerts: Further targets of alerts, as JSON (`resources.alerts.targets`); empty for none.
         records: The project's own records, shared by all machines: the audit log, and the locks beside an MLflow
             server. A folder, or `postgresql+psycopg2://…`; LOOPLINE_RECORDS, or else the database of Dagster's storage.
+        audit_anchors: Folder or `s3://` prefix where the audit log's heads are noted, best one that the log's writers
+            can add to and not change; empty for none.
         sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
         card_transactions: Folder of the Fraud Detection Handbook's monthly Parquet files, which replace the sandbox's
             invented card payments; if empty, the sandbox invents them.
@@ -108,6 +110,7 @@ class Environment(BaseModel):
     webhook: str
     alerts: str
     records: str
+    audit_anchors: str
     sandbox: bool
     card_transactions: str
     connections: dict[str, str] = {}

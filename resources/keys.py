@@ -105,6 +105,14 @@ class Keys:
         return signing_key(self._environment, self._home, "signing")
 
     @property
+    def importing(self) -> bytes:
+        """Verifies bundles of another environment: that one's signing key (LOOPLINE_IMPORT_KEY), by default ours."""
+        return signing_key(self._environment, self._home, "import") if self._has("import") else self.signing
+
+    def _has(self, name: str) -> bool:
+        return bool(self._environment.get(f"LOOPLINE_{name.upper()}_KEY"))
+
+    @property
     def tokenisation(self) -> bytes:
         """Tokenises personal data (LOOPLINE_TOKENISATION_KEY)."""
         return signing_key(self._environment, self._home, "tokenisation")

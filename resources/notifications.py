@@ -23,7 +23,7 @@ from resources.loopback import is_loopback
 Severity = Literal["info", "warning", "error"]
 AlertKind = Literal[
     "run_failed", "approval_wanted", "rollout_paused", "rolled_back", "drift", "performance", "estimated", "kpi",
-    "data_fault", "retraining",
+    "data_fault", "retraining", "alias_moved",
 ]  # fmt: skip
 """What an alert is about. Each kind has a heading in `infra/prometheus/RUNBOOK.md`."""
 

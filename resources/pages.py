@@ -1,7 +1,7 @@
-"""The pages that are kept of each day: a folder, or an `s3://` prefix.
+"""The pages that are kept of each day and of each model: a folder, or an `s3://` prefix.
 
 Belongs here: keeping a page so that a reader gets it whole, its address, and which days have one. Does not belong here:
-the content of a page (`assets.monitoring.page`).
+the content of a page (`assets.monitoring.page`, `assets.evaluation.report`).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _KIND = {"Content-Type": "text/html; charset=utf-8"}
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages of every product: `<place>/<product>/<day>.html`.
+    """The pages of every product: `<place>/<product>/<day>.html`, and of a model `<place>/<product>/models/<run>.html`.
 
     Attributes:
         place: A folder or an `s3://` prefix.
@@ -34,14 +34,21 @@ class Pages:
         Raises:
             OSError: The place cannot be written.
         """
+        return self._keep(checked_name(product, "product"), day.isoformat(), page)
+
+    def keep_model(self, product: str, run: str, page: str) -> str:
+        """Keeps the report of the model that a run made; arguments and errors as for `keep`."""
+        return self._keep(f"{checked_name(product, 'product')}/models", run, page)
+
+    def _keep(self, within: str, name: str, page: str) -> str:
         files, root = open_place(self.place)
-        folder = f"{root}/{checked_name(product, 'product')}"
-        path = f"{folder}/{day.isoformat()}{_END}"
+        folder = f"{root}/{within}"
+        path = f"{folder}/{name}{_END}"
         if is_s3(self.place):  # an object appears whole or not at all
             _write(files, path, page)
             return f"s3://{path}"
         files.create_dir(folder, recursive=True)
-        beside = f"{folder}/.{day.isoformat()}.{uuid4().hex}"
+        beside = f"{folder}/.{name}.{uuid4().hex}"
         try:
             _write(files, beside, page)
             files.move(beside, path)

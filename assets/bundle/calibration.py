@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
 
-Method = Literal["platt", "piecewise"]
+Method = Literal["platt", "beta", "piecewise"]
 
 # Raw scores are kept this far from 0 and 1, so that their log odds are finite (about ±16).
 _EDGE = 1e-7
+_KNOWN = "write 'platt', 'beta' or 'piecewise'"
 
 
 class CalibrationError(LooplineError):
@@ -28,6 +29,12 @@ def log_odds(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     """ln(p / (1 - p)) of raw scores, which are first clipped to [1e-7, 1 - 1e-7]."""
     bounded = np.clip(raw, _EDGE, 1.0 - _EDGE)
     return np.asarray(np.log(bounded) - np.log1p(-bounded), dtype=np.float64)
+
+
+def log_sides(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """ln(p) and ln(1 - p) of raw scores, which are first clipped as for `log_odds`."""
+    bounded = np.clip(raw, _EDGE, 1.0 - _EDGE)
+    return np.asarray(np.log(bounded), dtype=np.float64), np.asarray(np.log1p(-bounded), dtype=np.float64)
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -41,8 +48,11 @@ class Calibration:
     """A strictly increasing map from raw score to probability, so that two rows keep their order.
 
     Attributes:
-        method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "piecewise" joins `knots`.
-        slope, intercept: For "platt"; 1 and 0 leave the raw score unchanged.
+        method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "beta" is
+            `sigmoid(slope * ln(raw) - fall * ln(1 - raw) + intercept)` (Kull et al. 2017), which bends each end of the
+            scores by itself; "piecewise" joins `knots`.
+        slope, intercept: For "platt" and "beta"; 1 and 0 (and a fall of 1) leave the raw score unchanged.
+        fall: For "beta".
         knots: For "piecewise": (raw, probability) pairs, both strictly increasing; the first raw is 0, the last is 1.
     """
 
@@ -50,6 +60,7 @@ class Calibration:
     slope: float = 1.0
     intercept: float = 0.0
     knots: tuple[tuple[float, float], ...] = ()
+    fall: float = 1.0
 
     def __post_init__(self) -> None:
         if self.method == "platt":
@@ -58,8 +69,15 @@ class Calibration:
                     f"calibration: slope {self.slope} and intercept {self.intercept} must be finite, the slope above 0"
                 )
             return
+        if self.method == "beta":
+            if not (np.all(np.isfinite((self.slope, self.fall, self.intercept))) and min(self.slope, self.fall) > 0):
+                raise CalibrationError(
+                    f"calibration: slope {self.slope}, fall {self.fall} and intercept {self.intercept} must be finite, "
+                    "slope and fall above 0"
+                )
+            return
         if self.method != "piecewise":
-            raise CalibrationError(f"calibration method {self.method!r} is unknown: write 'platt' or 'piecewise'")
+            raise CalibrationError(f"calibration method {self.method!r} is unknown: {_KNOWN}")
         knots = np.asarray(self.knots, dtype=np.float64).reshape(-1, 2)
         rising = len(knots) >= 2 and bool(np.all(np.diff(knots, axis=0) > 0))
         if not rising or knots[0, 0] != 0.0 or knots[-1, 0] != 1.0 or knots[0, 1] < 0.0 or knots[-1, 1] > 1.0:
@@ -79,6 +97,9 @@ class Calibration:
             raise CalibrationError(f"raw score {invalid}: an output of the model must be between 0 and 1")
         if self.method == "platt":
             return sigmoid(self.slope * log_odds(scores) + self.intercept)
+        if self.method == "beta":
+            rise, fall = log_sides(scores)
+            return sigmoid(self.slope * rise - self.fall * fall + self.intercept)
         knots = np.asarray(self.knots, dtype=np.float64)
         return np.asarray(np.interp(scores, knots[:, 0], knots[:, 1]), dtype=np.float64)
 
@@ -86,6 +107,8 @@ class Calibration:
         """A form that `json` writes and reads without loss."""
         if self.method == "platt":
             return {"method": "platt", "slope": self.slope, "intercept": self.intercept}
+        if self.method == "beta":
+            return {"method": "beta", "slope": self.slope, "fall": self.fall, "intercept": self.intercept}
         return {"method": "piecewise", "knots": [list(knot) for knot in self.knots]}
 
     @classmethod
@@ -98,11 +121,14 @@ class Calibration:
         try:
             if data["method"] == "platt":
                 return cls(slope=_number(data["slope"]), intercept=_number(data["intercept"]))
+            if data["method"] == "beta":
+                slope, fall = _number(data["slope"]), _number(data["fall"])
+                return cls(method="beta", slope=slope, fall=fall, intercept=_number(data["intercept"]))
             if data["method"] == "piecewise":
                 return cls(method="piecewise", knots=_pairs(data["knots"]))
         except KeyError as missing:
             raise CalibrationError(f"calibration has no {missing}: it was not written by Calibration.to_dict") from None
-        raise CalibrationError(f"calibration method {data['method']!r} is unknown: write 'platt' or 'piecewise'")
+        raise CalibrationError(f"calibration method {data['method']!r} is unknown: {_KNOWN}")
 
 
 def _number(value: object) -> float:

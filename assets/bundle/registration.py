@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from assets.bundle.bundle import BundleParts
 from resources.errors import LooplineError
@@ -32,7 +32,8 @@ class Registration:
 
     Attributes:
         digest: SHA-256 of the bundle's manifest: the deployed bundle must have it.
-        author: The person or schedule that started the training; may not approve the version.
+        author: The person or schedule that started the training; may not approve the version. `unknown` where Dagster's
+            pages started it, which know no names.
         trained_at: When the model was trained.
         dagster_run: The run that trained it.
         code: Version of the code: a commit, with `+changed` when the tree was not clean.
@@ -159,6 +160,11 @@ class Approval:
         by: Name of the person.
         reason: The reason in the person's words.
         overturns: Why an earlier rejection of the version no longer holds; empty if the answer overturns none.
+        conditions: What the approval depends on, in words; people see to them.
+        max_share: The largest share of the entities for which the version may decide; `None` for no bound.
+        until: When the approval ends; `None` where the product's policy alone says it.
+        account: The person that LOOPLINE_USER named where the answer was given; empty if it named nobody.
+        entry: Hash of the audit log's entry about the answer; empty in what older code wrote.
     """
 
     version: str
@@ -167,12 +173,25 @@ class Approval:
     reason: str
     at: datetime
     overturns: str = ""
+    conditions: tuple[str, ...] = ()
+    max_share: float | None = None
+    until: datetime | None = None
+    account: str = ""
+    entry: str = ""
 
     def __post_init__(self) -> None:
         if not self.by.strip() or not self.reason.strip():
             raise RegistrationError(f"approval of version {self.version}: give --by and --reason; both are recorded")
         if self.answer not in ("approve", "reject"):
             raise RegistrationError(f"approval of version {self.version}: {self.answer!r}; write 'approve' or 'reject'")
+        if self.max_share is not None and not 0.0 < self.max_share <= 1.0:
+            raise RegistrationError(
+                f"approval of version {self.version}: up to the share {self.max_share}; write one above 0, at most 1"
+            )
+        if self.until is not None and (self.until.tzinfo is None or self.until <= self.at):
+            raise RegistrationError(
+                f"approval of version {self.version}: it ends at {self.until.isoformat()}; give a later time, in UTC"
+            )
         if self.at.tzinfo is None:
             raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")
 
@@ -182,7 +201,8 @@ class Approval:
         Args:
             earlier: Number of the answers that the version has already.
         """
-        return {f"{_ANSWER}{earlier + 1}": json.dumps({**asdict(self), "at": self.at.isoformat()}, sort_keys=True)}
+        record = asdict(self) | {"at": self.at.isoformat(), "until": self.until and self.until.isoformat()}
+        return {f"{_ANSWER}{earlier + 1}": json.dumps(record, sort_keys=True)}
 
     @classmethod
     def all_from_tags(cls, tags: Mapping[str, str]) -> "tuple[Approval, ...]":
@@ -197,9 +217,20 @@ class Approval:
         texts += [text for _, text in sorted(numbered)]
         try:
             records = [json.loads(text) for text in texts]
-            return tuple(cls(**{**record, "at": datetime.fromisoformat(record["at"])}) for record in records)
+            return tuple(cls(**_answer_of(record)) for record in records)
         except (KeyError, TypeError, ValueError) as error:
             raise RegistrationError(f"an answer on the version cannot be read: {error!r}") from error
+
+
+def _answer_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of an answer, from its record."""
+    until = record.get("until")
+    return {
+        **record,
+        "at": datetime.fromisoformat(record["at"]),
+        "until": None if until is None else datetime.fromisoformat(until),
+        "conditions": tuple(record.get("conditions", ())),
+    }
 
 
 def _gates(text: str) -> Gates:

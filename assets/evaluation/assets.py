@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle, write_bundle
-from assets.bundle.profile import build_profile
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.gates import evaluate
 from assets.governance.audit import Audit
@@ -31,9 +30,12 @@ from assets.rollout.keeper import Keeper
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 from resources.clock import Clock
+from resources.code_version import code_version
+from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.online_store.opening import OnlineStores
+from resources.pages import Pages
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
@@ -56,7 +58,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         group_name="evaluation",
         description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
-        check_specs=gate_checks(key, product.gates),
+        check_specs=gate_checks(key, product.gates, product.fairness),
     )
     def evaluation(
         context: dg.AssetExecutionContext,
@@ -68,8 +70,12 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         audit: dg.ResourceParam[Audit],
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
+        environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.evaluation.candidate_study import candidate_study
         from assets.evaluation.evaluate import draw, evaluate_model
+        from assets.evaluation.recording import documents, installed_packages, origin_tags, study_metrics
+        from assets.evaluation.report.page import REPORT, model_page
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
         from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
@@ -85,15 +91,18 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 rows, split, boosted_model(bundle.parts), bundle.parts.scorecard,
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
                 champion_scores=_champion_scores(champion, table, rows, split, product),
+                fairness=product.fairness, entities=_entities(product, table, rows, split),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
             latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
+            study = candidate_study(product, table, rows, split, boosted_model(bundle.parts).predict, engine, figures)
+            figures = replace(figures, study=study)
             verdict = evaluate(
                 figures.signals(
                     first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
                     latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
                 ),
-                product.gates,
+                product.gates, figures.assessment.gates if figures.assessment else (),
             )  # fmt: skip
             report = {
                 **figures.to_dict(),
@@ -109,15 +118,26 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
         pictures = draw(figures)
-        run.metrics({"test_auc": figures.test.auc, "test_average_precision": figures.test.average_precision})
+        run.metrics(study_metrics(study))
         run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
         run.plots(pictures)
-        run.documents({"evaluation": report})
+        packages = installed_packages()
+        run.documents({"evaluation": report, **documents(product, study, packages)})
+        run.tags(
+            origin_tags(
+                code=code_version(), packages=packages, dagster_run=context.run.run_id,
+                dagster_url=environment.dagster_url,
+            )
+        )  # fmt: skip
+        page = model_page(product, bundle.parts, figures, study, verdict, made=clock.now())
+        run.html(REPORT, page)
+        address = Pages(environment.pages).keep_model(product.name, run.run_id, page)
         yield watch.result(
             rows=len(split.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
             verdict=verdict.action, reasons=list(verdict.reasons), auc=figures.test.auc,
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
+            report=dg.MetadataValue.url(address if "://" in address else f"file://{address}"),
             **pictures,
         )  # fmt: skip
 
@@ -141,19 +161,22 @@ def _champion_scores(
     return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
 
 
+def _entities(product: Product, table: pa.Table, rows: TrainingRows, split: Split) -> NDArray[np.generic] | None:
+    """Whose row each test row is, by the first key of the features; `None` where features have no key."""
+    keys = [name for name in product.features.key_columns if name in table.column_names]
+    if not keys:
+        return None
+    return np.asarray(_in_order(table, rows.row_ids[split.test], product.spine.row_id)[keys[0]].to_numpy())
+
+
 def _reference(
     product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
     """The profile of the test rows, the reference for live rows."""
-    from assets.serving.engine import Engine
+    from assets.evaluation.reference_profile import reference_profile
 
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
-    features = product.features
-    profile = build_profile(
-        test, Engine(bundle, None).score(test), features.numeric, features.categories,
-        positive_rate=float(rows.y[split.test].mean()), auc=auc,
-    )  # fmt: skip
-    return profile.to_dict()
+    return reference_profile(product, test, bundle, positive_rate=float(rows.y[split.test].mean()), auc=auc)
 
 
 def _recourse(

@@ -7,21 +7,19 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.evaluation.fairness.gate_names import fairness_gate_names
 from assets.evaluation.gates import GateSignals, GateVerdict, evaluate
-from assets.product import GatePolicy
+from assets.product import FairnessPolicy, GatePolicy
 
 
-def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckSpec]:
+def gate_checks(
+    key: dg.AssetKey, policy: GatePolicy, fairness: FairnessPolicy | None = None
+) -> Sequence[dg.AssetCheckSpec]:
     """A blocking check for each gate; a model that fails one goes no further."""
-    no_signals = GateSignals()
+    known = [(gate.name, gate.comparison, gate.threshold) for gate in evaluate(GateSignals(), policy).results]
     return [
-        dg.AssetCheckSpec(
-            gate.name,
-            asset=key,
-            blocking=True,
-            description=f"{gate.comparison.replace('_', ' ')} {gate.threshold:g}",
-        )
-        for gate in evaluate(no_signals, policy).results
+        dg.AssetCheckSpec(name, asset=key, blocking=True, description=f"{comparison.replace('_', ' ')} {threshold:g}")
+        for name, comparison, threshold in (*known, *fairness_gate_names(fairness))
     ]
 
 

@@ -14,13 +14,16 @@ from assets.bundle.scorecard import Scorecard
 from assets.evaluation import dependence_plot, importance_plot, lime, plots
 from assets.evaluation.compare import Comparison, compare
 from assets.evaluation.explain import Explanation, explain
-from assets.evaluation.fairness import FairnessReport, assess
+from assets.evaluation.fairness.assessment import FairnessAssessment, assess_fairness
+from assets.evaluation.fairness.figures import FairnessReport, assess
+from assets.evaluation.fairness.pictures import intervals
 from assets.evaluation.gates import GateSignals
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
+from assets.evaluation.study.study import Study
 from assets.metrics.profit import ThresholdChoice, profit_curve
 from assets.metrics.ranking import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
 from assets.metrics.review import OPEN, at_answers, choose_answers
-from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
+from assets.product import DecisionPolicy, FairnessPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
@@ -62,6 +65,8 @@ class Evaluation:
         comparison: Comparison with the champion on the test rows; `None` for a first model.
         profit: The product's earnings and losses of a decision.
         scored: The arrays behind the figures.
+        study: What lies behind them; `None` until it is made.
+        assessment: Fairness by the product's policy, on the test rows; `None` for a product without one.
     """
 
     windows: Mapping[str, object]
@@ -81,6 +86,8 @@ class Evaluation:
     comparison: Comparison | None
     profit: Profit
     scored: Scored
+    study: Study | None = None
+    assessment: FairnessAssessment | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Every figure, ready for JSON; no rows."""
@@ -103,6 +110,8 @@ class Evaluation:
                 **self.second_opinion.to_dict(),
             },
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
+            **({} if self.study is None else {"study": self.study.to_dict()}),
+            **({} if self.assessment is None else {"fairness_policy": self.assessment.to_dict()}),
         }
 
     def signals(
@@ -115,9 +124,10 @@ class Evaluation:
     ) -> GateSignals:
         """The signals of the gates: those of the figures, and those that the caller gives.
 
-        A model that is not the first and was not compared has no `champion_loss`, so its gate refuses the model.
+        A model that is not the first and was not compared has no `champion_loss`, so its gate refuses the model; so do
+        the gates of the study without one.
         """
-        return GateSignals(
+        signals = GateSignals(
             auc=self.test.auc,
             calibration_error=self.test.calibration_error,
             profit_gain=self.tested.gain,
@@ -134,6 +144,7 @@ class Evaluation:
             no_protected=not self.fairness,
             single_feature=self.single_feature.feature,
         )
+        return signals if self.study is None else self.study.told_to(signals)
 
 
 def evaluate_model(
@@ -147,6 +158,8 @@ def evaluate_model(
     gates: GatePolicy,
     seed: int,
     champion_scores: NDArray[np.float64] | None = None,
+    fairness: FairnessPolicy | None = None,
+    entities: NDArray[np.generic] | None = None,
 ) -> Evaluation:
     """Evaluates the boosted model on the test rows, at the thresholds chosen on the calibration rows.
 
@@ -163,6 +176,8 @@ def evaluate_model(
         gates: The policy whose `min_group_rows` decides which groups are judged.
         seed: Seed of every bootstrap and sample.
         champion_scores: float64 [test rows], the champion's scores in the order of `split.test`.
+        fairness: The policy of fairness; `None` measures the groups alone.
+        entities: Whose row each is [test rows]; `None` where each row is of another.
 
     Raises:
         EvaluationError: A protected attribute or a champion's score is missing, or a part has rows of one class only.
@@ -210,7 +225,12 @@ def evaluate_model(
         comparison=_compared(test.y, champion_scores, scores, seed),
         profit=decision.profit,
         scored=Scored(test.y, scores, scorecard_scores, test.stake, train_scores),
-    )
+        assessment=assess_fairness(
+            fairness, protected, train, test, model,
+            scores=scores, threshold=chosen.refer_from, min_group_rows=gates.min_group_rows, seed=seed,
+            entities=entities,
+        ),
+    )  # fmt: skip
 
 
 def draw(evaluation: Evaluation) -> dict[str, bytes]:
@@ -229,6 +249,8 @@ def draw(evaluation: Evaluation) -> dict[str, bytes]:
     }
     if evaluation.fairness:
         pictures["fairness"] = plots.fairness(evaluation.fairness)
+    if evaluation.assessment is not None:
+        pictures["fairness_intervals"] = intervals(evaluation.assessment)
     return pictures
 
 

@@ -31,9 +31,15 @@ class GateSignals:
         future_features: How many features do not follow from the events known at the decision.
         latency_ms: 99th percentile of one decision's processor time.
         bundle_mb: Size of the bundle.
+        overfit: Lower end of the 95% interval of (AUC on the training rows - AUC on the test rows).
+        explanation_agreement: Rank correlation of importances between random halves of the test rows.
+        noise_flips: Share of decisions that noise of 1% changes.
+        unseen_share: Share of test rows such as hardly occur among the training rows.
+        serving_skew: Share of test rows to which the bundle, as it is served, gives another probability.
         first_model: Whether there is no champion to compare with.
         no_protected: Whether the product declares no protected attribute.
         single_feature: The name of the feature that ranks best alone, for the reason.
+        few_features: Whether there are too few features, or rows, to compare explanations.
     """
 
     auc: float | None = None
@@ -48,9 +54,15 @@ class GateSignals:
     future_features: float | None = None
     latency_ms: float | None = None
     bundle_mb: float | None = None
+    overfit: float | None = None
+    explanation_agreement: float | None = None
+    noise_flips: float | None = None
+    unseen_share: float | None = None
+    serving_skew: float | None = None
     first_model: bool = False
     no_protected: bool = False
     single_feature: str = ""
+    few_features: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,9 +115,9 @@ class _Gate:
     hint: str = ""
 
 
-def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
-    """Judges every gate, in a fixed order, even after another gate failed."""
-    results = tuple(_judge(gate, signals) for gate in _gates(signals, policy))
+def evaluate(signals: GateSignals, policy: GatePolicy, more: tuple[GateResult, ...] = ()) -> GateVerdict:
+    """Judges every gate, in a fixed order, even after another gate failed; `more` are results of a product's own."""
+    results = (*(_judge(gate, signals) for gate in _gates(signals, policy)), *more)
     failed = tuple(result.reason for result in results if result.passed is False)
     if failed:
         return GateVerdict("refuse", failed, results)
@@ -187,6 +199,48 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
             policy.max_latency_ms,
         ),
         _Gate("bundle_mb", "size of the bundle, MB", signals.bundle_mb, "at_most", policy.max_bundle_mb),
+        *_of_study(signals, policy),
+    )
+
+
+def _of_study(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
+    return (
+        _Gate(
+            "overfit",
+            "AUC on the training rows above that on the test rows (lower end of the 95% interval)",
+            signals.overfit,
+            "at_most",
+            policy.max_overfit,
+            "the model has learned rows by heart",
+        ),
+        _Gate(
+            "explanation_stability",
+            "rank correlation of importances between halves of the test rows",
+            signals.explanation_agreement,
+            "at_least",
+            policy.min_explanation_agreement,
+        ),
+        _Gate(
+            "noise_flips",
+            "share of decisions that noise of 1% changes",
+            signals.noise_flips,
+            "at_most",
+            policy.max_noise_flips,
+        ),
+        _Gate(
+            "unseen_rows",
+            "share of test rows such as hardly occur among the training rows",
+            signals.unseen_share,
+            "at_most",
+            policy.max_unseen_share,
+        ),
+        _Gate(
+            "serving_skew",
+            "share of test rows to which the served bundle gives another probability than the trained model",
+            signals.serving_skew,
+            "at_most",
+            policy.max_serving_skew,
+        ),
     )
 
 
@@ -215,4 +269,6 @@ def _nothing_to_judge(name: str, signals: GateSignals) -> str:
         return "this is the first model, so there is no champion to compare with"
     if name in _OF_GROUPS and signals.no_protected:
         return "no protected attribute is declared, so there are no groups to compare"
+    if name == "explanation_stability" and signals.few_features:
+        return "there are fewer than three features, or twenty rows, whose importance could be compared"
     return ""

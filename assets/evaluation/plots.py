@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from assets.bundle.calibration import log_odds
-from assets.evaluation.fairness import FairnessReport
+from assets.evaluation.fairness.figures import FairnessReport
 from assets.metrics.calibration import calibration_error, reliability, wilson_interval
 from assets.metrics.plot_style import DASHED, HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
 from assets.metrics.profit import ProfitCurve, ThresholdChoice

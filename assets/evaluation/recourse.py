@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from assets.bundle.answers import ACCEPT
-from assets.evaluation.fairness import group_members
 from assets.features.kernel.rows import Value
+from assets.metrics.groups import group_members
 from assets.product import Product
 from assets.product.recourse import Recourse
 from assets.serving.earlier.recourse import RecourseFound, recourse_of

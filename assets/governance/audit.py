@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from assets.governance.anchors import note_head
 from assets.governance.audit_entries import START, AuditEntry, LastEntry, checked_texts, verified
 
 
@@ -26,7 +27,9 @@ class Audit(ABC):
         at: datetime,
         details: Mapping[str, Any] | None = None,
     ) -> AuditEntry:
-        """Writes an entry; it is durable when this returns.
+        """Writes an entry; it is durable when this returns. Its hash is noted among the anchors too.
+
+        An anchor that cannot be written is told in the log `loopline.audit`: the next entry's covers both.
 
         Raises:
             AuditLogError: A name or the reason is empty, the time has no time zone, a detail is no JSON value, or the
@@ -34,12 +37,18 @@ class Audit(ABC):
             AuditLogDamaged: The last entry does not match its hash.
         """
         texts = checked_texts(actor=actor, action=action, product=product, version=version, reason=reason, at=at)
-        return self._append(texts, at, dict(details or {}))
+        entry = self._append(texts, at, dict(details or {}))
+        note_head(self.anchors, entry)
+        return entry
 
     def head(self) -> str:
         """Hash of the last entry, which covers all entries; zeros for an empty log. Note it outside the log."""
         last = self._last()
         return last.hash if last else START
+
+    def last(self) -> AuditEntry | None:
+        """The last complete entry; `None` for an empty log."""
+        return self._last()
 
     def verify(self, *, known: str | None = None) -> int:
         """Verifies the whole log and returns its number of entries.
@@ -51,6 +60,11 @@ class Audit(ABC):
             AuditLogDamaged: An entry was altered, or the known head is gone: the end was cut off.
         """
         return verified(self.entries(), known, self._where)
+
+    @property
+    @abstractmethod
+    def anchors(self) -> str:
+        """Folder or `s3://` prefix where heads are noted; empty for none."""
 
     @abstractmethod
     def entries(self, *, last: LastEntry = "whole") -> Iterator[AuditEntry]:

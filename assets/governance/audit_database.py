@@ -9,7 +9,7 @@ remove a row; the chain shows it where somebody did so with the owner's rights.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditEntry, AuditLogError, LastEntry, in_order, line_after, read_line
 from assets.governance.audit_log import AuditLog
+from resources.environments import Environment
 from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _LOCK = 7_026_815_331
@@ -33,13 +34,21 @@ _MAKE = (
 )
 
 
-def open_audit(records: str) -> Audit:
+def audit_of(environment: Environment) -> Audit:
+    """The audit log of an environment, whose heads are noted at its anchors."""
+    return open_audit(environment.records, environment.audit_anchors)
+
+
+def open_audit(records: str, anchors: str = "") -> Audit:
     """The audit log among the records of an environment; nothing is opened before its first use.
 
     Args:
         records: `Environment.records`: a folder, `postgresql+psycopg2://…`, or empty where neither is set.
+        anchors: `Environment.audit_anchors`; empty for none.
     """
-    return AuditLog(Path(records) / "log.jsonl") if records and "://" not in records else DatabaseAuditLog(records)
+    if records and "://" not in records:
+        return AuditLog(Path(records) / "log.jsonl", anchors)
+    return DatabaseAuditLog(records, anchors)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class DatabaseAuditLog(Audit):
     """One log, one table; any number of processes on any machines may append."""
 
     address: str
+    anchors: str = field(default="", compare=False)
 
     def _append(self, texts: Mapping[str, str], at: datetime, details: Mapping[str, Any]) -> AuditEntry:
         with self._connected() as connection, connection.begin():

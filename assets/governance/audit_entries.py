@@ -114,6 +114,8 @@ def read_line(line: bytes, where: str) -> AuditEntry:
     del hashed["hash"]
     if _hash(hashed) != entry.hash:
         raise AuditLogDamaged(f"{where}: its content does not match its hash; it was changed")
+    if _canonical({**hashed, "hash": entry.hash}) + b"\n" != line:
+        raise AuditLogDamaged(f"{where}: it says the same in other bytes than were written; it was changed")
     return entry
 
 

@@ -10,7 +10,7 @@ and pass it to `verify`.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -41,6 +41,7 @@ class AuditLog(Audit):
     """One log, one file; any number of processes may append."""
 
     path: Path
+    anchors: str = field(default="", compare=False)
 
     def _append(self, texts: Mapping[str, str], at: datetime, details: Mapping[str, Any]) -> AuditEntry:
         """See `Audit._append`.

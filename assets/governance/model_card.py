@@ -11,6 +11,7 @@ from typing import Any
 
 from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
+from assets.governance.fairness_section import fairness_blocks
 from assets.governance.recourse_words import recourse_words
 from assets.product import Product
 from resources.errors import LooplineError
@@ -42,13 +43,14 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
     sections = (
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
+        "Record: bundle, product, answers.",
         _purpose(product, parts),
         _rules(parts),
         _data(product, parts),
         _figures(evaluation),
         _profit(evaluation),
         _comparison(evaluation),
-        _fairness(product, evaluation),
+        _fairness(product, evaluation, parts.pins.get("mitigation")),
         _behaviour(evaluation),
         _gates(_get(evaluation, "gates")),
         _limits(product, evaluation),
@@ -62,7 +64,9 @@ def _lead(product: Product, parts: BundleParts, approval: Approval | None) -> st
     passed = _get(_get(parts.metrics, "gates"), "action") == "promote"
     gates = "The gates passed it." if passed else "The gates refused it."
     if approval is None:
-        answer = "Nobody has approved or rejected it yet." if product.impact == "high" else "It needs no approver."
+        answer = (
+            "Nobody has approved or rejected it yet." if product.terms.sign_off.approvers else "It needs no approver."
+        )
     else:
         verb = "Approved" if approval.answer == "approve" else "Rejected"
         answer = f"{verb} by {_text(approval.by)} on {approval.at.date().isoformat()}: {_text(approval.reason)}."
@@ -171,13 +175,14 @@ def _comparison(evaluation: Mapping[str, Any]) -> str:
     return _section(title, f"On the same test rows, against version {champion}.", _table(("", ""), rows))
 
 
-def _fairness(product: Product, evaluation: Mapping[str, Any]) -> str:
+def _fairness(product: Product, evaluation: Mapping[str, Any], mitigation: Mapping[str, Any] | None) -> str:
     reports = _get(evaluation, "fairness")
     if not reports:
         return _section("Fairness", "The product declares no protected attribute.")
     bases = {attribute.column: attribute.legal_basis for attribute in product.protected}
     blocks = [block for report in reports for block in _groups(report, bases.get(_get(report, "attribute"), ""))]
-    return _section("Fairness", "Protected attributes are never given to the model.", *blocks)
+    policy = fairness_blocks(evaluation.get("fairness_policy"), mitigation)
+    return _section("Fairness", "Protected attributes are never given to the model.", *blocks, *policy)
 
 
 def _groups(report: Mapping[str, Any], legal_basis: str) -> tuple[str, str]:
@@ -250,7 +255,7 @@ def _origin(parts: BundleParts, digest: str) -> str:
 
 
 def _section(title: str, *blocks: str) -> str:
-    return "\n\n".join((f"## {title}", *blocks))
+    return "\n\n".join((f"## {title}", *blocks, "Record: bundle, product."))
 
 
 def _side_by_side(columns: Mapping[str, Mapping[str, Any]]) -> str:

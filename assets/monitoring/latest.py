@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.evaluation.fairness import group_members
+from assets.metrics.groups import group_members
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
 from assets.product import Posted, Product
 from assets.product.names import (

@@ -9,6 +9,9 @@ from assets.product.accepted import AcceptedChange
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
+from assets.product.delivery_policy import Delivery
+from assets.product.fairness_policy import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
+from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
@@ -26,12 +29,13 @@ from assets.product.policies import (
     Words,
 )
 from assets.product.problem import Label, LabelKind, Spine
-from assets.product.product import Impact, Product
+from assets.product.product import Product
 from assets.product.recourse import Change, Recourse
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
+from assets.product.training_policy import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.verdict import Verdict
 from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
@@ -42,6 +46,7 @@ __all__ = [
     "AllOf",
     "AnyOf",
     "BusinessFigure",
+    "CandidateName",
     "Change",
     "Column",
     "ColumnType",
@@ -53,23 +58,32 @@ __all__ = [
     "ContractError",
     "DatabaseTable",
     "DecisionPolicy",
+    "Delivery",
     "DeliveryCalendar",
+    "Device",
     "Direction",
+    "FairnessPolicy",
     "Files",
     "Freshness",
     "GatePolicy",
+    "Governance",
     "Guard",
     "HttpEndpoint",
     "IcebergTable",
+    "Imbalance",
     "Impact",
     "IsNull",
+    "Jurisdiction",
     "Label",
     "LabelKind",
     "LakeTable",
+    "Limit",
+    "Mitigation",
     "ModelSpec",
     "MonitoringPolicy",
     "Not",
     "OneOf",
+    "OwnCandidate",
     "Partition",
     "Partitions",
     "Posted",
@@ -79,15 +93,21 @@ __all__ = [
     "ProductError",
     "Profit",
     "Protected",
+    "ProxyLimit",
     "Recourse",
     "RetrainPolicy",
     "ReviewPolicy",
+    "RiskTier",
     "Rollout",
     "Rule",
+    "SearchPolicy",
+    "SignOff",
     "Source",
     "Spine",
+    "Statements",
     "Step",
     "StreamTopic",
+    "Terms",
     "Verdict",
     "WhenStale",
     "Words",

@@ -14,6 +14,7 @@ DEPLOYMENT = "deployment"
 ROLLOUT = "rollout"
 EXPOSED = "exposed"
 SCORES = "scores"
+DELIVERED_SCORES = "delivered_scores"
 DECISIONS = "decisions"
 OUTCOMES = "outcomes"
 BATCH_OUTCOMES = "batch_outcomes"
@@ -37,6 +38,7 @@ RETRAINING = "retraining"
 MONITORING_PAGE = "monitoring_page"
 REVIEW_QUEUE = "review_queue"
 REVIEW_AGREEMENT = "review_agreement"
+MODEL_DOCUMENTS = "model_documents"
 
 
 def source_name(source: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
+from assets.product.training_policy import CandidateName, Device, OwnCandidate, SearchPolicy, training_fault
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
@@ -136,12 +137,17 @@ class ModelSpec:
         train_days: Length of the training window; `None` for every mature row before the purge gap. The gap before the
             test window is the label's maturity, so that every training label was known before the first test row.
         test_days: Length of the test window, at the end of the mature rows.
-        calibrate_share: Share of the training window, at its end, for early stopping, calibration and the threshold.
+        calibrate_share: Share of the training window, at its end, for the choice between candidates, calibration and
+            the threshold.
         monotone: By feature name, the direction in which a rising feature may move the score.
         split: By `time`: the model is tested on later rows than it learned from. By `random`, a fifth of the rows is
             tested, by a hash of the row id: for rows without time, where no figure can say how the model will age.
-        trials: How many settings the search tries.
+        trials: How many settings the search tries at most.
         seed: Seeds everything random.
+        candidates: What competes to be the bundle's model. The candidate with the lowest loss on later rows wins; a
+            simpler one wins where its loss is within one standard error. The scorecard is always fitted, as fallback.
+        device: Where XGBoost learns; `cuda` is refused where it finds no GPU. A bundle decides on the CPU.
+        search: How long settings are searched for, and what else is chosen on the folds.
     """
 
     train_days: int | None
@@ -151,6 +157,14 @@ class ModelSpec:
     split: SplitBy = "time"
     trials: int = 12
     seed: int = 7
+    candidates: tuple[CandidateName | OwnCandidate, ...] = ("scorecard", "histogram", "xgboost")
+    device: Device = "cpu"
+    search: SearchPolicy = field(default_factory=SearchPolicy)
+
+    def __post_init__(self) -> None:
+        fault = training_fault(self.candidates, self.device, self.search)
+        if fault is not None:
+            raise ProductError(f"model: {fault}")
 
 
 @dataclass(frozen=True)
@@ -190,6 +204,13 @@ class GatePolicy:
         audited_rows: How many training rows are recomputed by brute force before a model is trained on them.
         max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
+        max_overfit: Lower end of the 95% interval of (AUC on the training rows - AUC on the test rows).
+        min_explanation_agreement: Rank correlation of the importances of features between random halves of the test
+            rows: explanations that depend on the rows explain nothing.
+        max_noise_flips: Share of decisions that change when each number gets noise of 1% of its standard deviation.
+        max_unseen_share: Share of test rows such as hardly occur among the training rows, by a classifier between both.
+        max_serving_skew: Share of test rows to which the bundle, as it is served, gives another probability (by more
+            than 0.0001) than the model that was evaluated.
         min_group_rows: Groups smaller than this are reported, not judged.
     """
 
@@ -208,6 +229,11 @@ class GatePolicy:
     audited_rows: int = 64
     max_latency_ms: float = 10.0
     max_bundle_mb: float = 50.0
+    max_overfit: float = 0.15
+    min_explanation_agreement: float = 0.5
+    max_noise_flips: float = 0.1
+    max_unseen_share: float = 0.5
+    max_serving_skew: float = 0.001
     min_group_rows: int = 100
 
 

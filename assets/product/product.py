@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
 
 from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
+from assets.product.delivery_policy import Delivery
+from assets.product.fairness_policy import FairnessPolicy, check_fairness
+from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import PARTITIONS, Partition, longest
@@ -39,8 +41,6 @@ from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
 from resources.naming import checked_name
-
-Impact = Literal["high", "standard"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,13 @@ class Product:
         alerting: How long people may leave an alert before it is repeated and escalated.
         reviewing: Which cases people are asked about.
         rollout: How a new model reaches the customers.
+        governance: The risk tier, who must approve a version, and what people state about the models. `None`: one
+            approver where `impact` is `high`, whose approval holds for ever, and none elsewhere.
         rules: Conditions beside the model that refuse or refer a row whatever its score.
+        delivery: Where batch scores are written for their readers; `None` for nowhere but the lake.
         recourse: What a person whose request was not accepted can change; `None` where nobody is to be told.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
+        fairness: The limits of fairness by jurisdiction, and its mitigation; `None` for the gates' own bounds alone.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
             folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
@@ -103,9 +107,12 @@ class Product:
     alerting: AlertPolicy = field(default_factory=AlertPolicy)
     reviewing: ReviewPolicy = field(default_factory=ReviewPolicy)
     rollout: Rollout = field(default_factory=Rollout)
+    governance: Governance | None = None
     rules: tuple[Rule, ...] = ()
+    delivery: Delivery | None = None
     recourse: Recourse | None = None
     protected: tuple[Protected, ...] = ()
+    fairness: FairnessPolicy | None = None
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
     partition: Partition = "day"
@@ -114,6 +121,7 @@ class Product:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        check_governance(self.name, self.governance, self.impact)
         if self.end is not None and self.end < self.start:
             raise ProductError(
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
@@ -151,6 +159,9 @@ class Product:
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
+        if self.delivery is not None:
+            self.delivery.check(self.name, (*self.spine.passthrough, *filter(None, [self.label.spine_column])))
+        check_fairness(self.name, self.fairness, self.protected)
         self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
@@ -202,6 +213,11 @@ class Product:
         return replace(contract, entity_keys=stored)
 
     @property
+    def terms(self) -> Terms:
+        """What is asked of the approvals of a version."""
+        return terms_of(self.governance, self.impact)
+
+    @property
     def max_age(self) -> timedelta:
         """The longest time from a watermark to a decision: as declared, or one partition and two days."""
         return self.freshness.max_age or longest(self.partition) + timedelta(days=2)
@@ -220,7 +236,8 @@ class Product:
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
-        for name in (*self.connections, *(source.connection for source in self.connected)):
+        delivered = () if self.delivery is None else (self.delivery.connection,)
+        for name in (*self.connections, *(source.connection for source in self.connected), *delivered):
             checked_name(name, "connection")
             if name.endswith("_token"):
                 raise ProductError(

@@ -4,11 +4,11 @@ Belongs here: the pure decisions about approvals and rejections. Does not belong
 (`assets.bundle.registration`), recording it (`pipelines.operations.approve`), the promotion (`promotion.py`).
 """
 
-import unicodedata
 from collections.abc import Sequence
 
 from assets.bundle.registration import Approval
-from assets.product import Impact
+from assets.governance.approvals import NOT_AUDITED, is_author, roles_of
+from assets.product import Terms
 
 
 def standing_rejection(answers: Sequence[Approval], author: str) -> Approval | None:
@@ -23,23 +23,23 @@ def standing_rejection(answers: Sequence[Approval], author: str) -> Approval | N
     for answer in answers:
         if answer.answer == "reject":
             standing = answer
-        elif answer.overturns.strip() and not same_person(answer.by, author):
+        elif answer.overturns.strip() and not is_author(answer, author) and answer.entry != NOT_AUDITED:
             standing = None
     return standing
 
 
-def fault_of(answer: Approval, earlier: Sequence[Approval], *, author: str, impact: Impact) -> str:
+def fault_of(answer: Approval, earlier: Sequence[Approval], *, author: str, terms: Terms) -> str:
     """Why an answer may not be recorded; empty if it may.
 
     Args:
         earlier: The answers that the version has already, the oldest first.
         author: Who trained the version.
-        impact: Impact of the product.
+        terms: What the product asks of approvals.
     """
     if answer.answer == "reject":
         return ""
     rejection = standing_rejection(earlier, author)
-    by_author = same_person(answer.by, author)
+    by_author = is_author(answer, author)
     if rejection is not None:
         told = f"{rejection.by} rejected it on {rejection.at.date().isoformat()}: {rejection.reason}. "
         if by_author:
@@ -48,15 +48,10 @@ def fault_of(answer: Approval, earlier: Sequence[Approval], *, author: str, impa
             return f"{told}The rejection stands until it is said why it no longer holds: add --overturn TEXT"
     elif answer.overturns.strip():
         return "no rejection stands; approve it without --overturn"
-    if by_author and impact == "high":
+    if by_author and terms.sign_off.approvers:
         return f"{answer.by} trained it and may not approve it; ask another person"
+    roles = terms.sign_off.roles
+    if roles and not roles_of(answer.by, terms) & set(roles):
+        people = "; ".join(f"{role}: {', '.join(terms.people[role])}" for role in roles)
+        return f"{answer.by} holds none of the roles that approve a product of tier '{terms.tier}' ({people})"
     return ""
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are the same, whatever their case, spacing and Unicode form."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()

@@ -5,6 +5,7 @@ deployment (`deploying.py`), the steward (`steward.py`), the moves (`moves.py`),
 (`assets.serving.live.watcher`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,7 +21,6 @@ from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
 from assets.rollout.deploying import (
-    answers_on,
     kept_page,
     policy_in,
     refusal,
@@ -32,6 +32,7 @@ from assets.rollout.deploying import (
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, last_begun, where
 from assets.rollout.outcomes.results import Results, brief, late_of, results_of
+from assets.rollout.permits import Approvals, Permit, first_share
 from assets.rollout.promotion import PromotionAction
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
@@ -89,8 +90,12 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
             if before != version:
                 release = keeper.release(product.name, version)
                 keeper.published(product.name, release)
-                answers = answers_on(product, tracking, audit, environment, version)
-                verdict = verdict_on(product, tracking, release, answers, before, clock.now())
+                answers = Approvals(product, tracking, audit, environment).of(version)
+                share = first_share(policy_in(product, environment), before)
+                verdict = verdict_on(
+                    product, tracking, release, answers, before, clock.now(), share=share,
+                    moment=environment.clock.now(),
+                )  # fmt: skip
                 if verdict.action == "promote":
                     who = Who(f"dagster run {context.run.run_id}", "; ".join(verdict.reasons), environment.clock.now())
                     verdict = (
@@ -145,16 +150,17 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         watch, now = Stopwatch(name), environment.clock.now()
         keeper = Keeper(tracking, rollout, audit, keys.signing)
+        permit = Approvals(product, tracking, audit, environment).permit(now)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":
                 state = keeper.state(product.name)
                 late, results = late_of(lake, product, state), results_of(lake, product, state)
-                found = stewarded(keeper, product.name, now, late=late, values=brief(results.values))
-                _reallocate(keeper, product, results, now)
+                found = stewarded(keeper, product.name, now, late=late, values=brief(results.values), permit=permit)
+                _reallocate(keeper, product, results, now, permit)
             else:
                 asked(
                     keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
-                    version=config.version, policy=policy_in(product, environment),
+                    version=config.version, policy=policy_in(product, environment), permit=permit,
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)
@@ -164,12 +170,17 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
     return rollout
 
 
-def _reallocate(keeper: Keeper, product: Product, results: Results, now: datetime) -> None:
-    """Moves the shares of a bandit, where its results say so."""
+def _reallocate(keeper: Keeper, product: Product, results: Results, now: datetime, permit: Permit) -> None:
+    """Moves the shares of a bandit, where its results say so and people's approvals permit it."""
     allocation = results.allocation
-    if allocation is not None and allocation.action == "move":
+    if allocation is not None and allocation.action == "move" and not _forbidden(allocation.shares, permit):
         who = Who(BY, "; ".join(allocation.reasons), now)
         follow_results(keeper, product.name, allocation.shares, who, details={"values": brief(results.values)})
+
+
+def _forbidden(shares: Mapping[str, float], permit: Permit) -> bool:
+    """Whether an approval forbids a version its share."""
+    return any(permit(version, share) for version, share in shares.items())
 
 
 def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake, environment: Environment) -> dict[str, Any]:

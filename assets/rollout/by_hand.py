@@ -12,7 +12,19 @@ from assets.bundle.released import released_bundle
 from assets.product.rollout_policy import Rollout
 from assets.rollout.answers import standing_rejection
 from assets.rollout.keeper import Keeper
-from assets.rollout.moves import NoSuchMove, Who, advanced, begun, frozen, paused, promoted, resumed, rolled_back
+from assets.rollout.moves import (
+    NoSuchMove,
+    Who,
+    advanced,
+    begun,
+    frozen,
+    paused,
+    policy_of,
+    promoted,
+    resumed,
+    rolled_back,
+)
+from assets.rollout.permits import Permit, first_share, next_share
 from resources.errors import LooplineError
 from resources.rollout_store.manifest import Release, RolloutManifest
 
@@ -33,6 +45,7 @@ def asked(
     at: datetime,
     version: str | None = None,
     policy: Rollout,
+    permit: Permit | None = None,
 ) -> RolloutManifest:
     """Does what a person asks for; returns the new state. Registry and audit log follow by `Keeper.follow`.
 
@@ -40,6 +53,7 @@ def asked(
         version: The version to start (several with commas, for an A/B test or a bandit), or to go back to; by default
             that of the rollout, or the champion before.
         policy: The product's policy, for a rollout that begins.
+        permit: Whether people's approvals let a version decide for a share; `None` where nobody has to approve.
 
     Raises:
         MoveRefused: The name or the reason is empty, or the version may not be rolled out.
@@ -54,10 +68,33 @@ def asked(
         raise NoSuchMove(f"no version of {product} was deployed yet: loopline run {product}")
     who = Who(by.strip(), reason.strip(), at)
     moved = _moved(keeper, state, action, version, policy, who)
+    _check_permitted(state, moved, action, policy, permit)
     if moved.champion != state.champion:
         released_bundle(product, moved.champion, keeper.rollout, keeper.key)
     keeper.apply(moved)
     return moved
+
+
+def _check_permitted(
+    state: RolloutManifest, moved: RolloutManifest, action: HandAction, policy: Rollout, permit: Permit | None
+) -> None:
+    """Refuses a step for which the approvals of its version do not hold; what takes traffic away needs none.
+
+    Raises:
+        MoveRefused: They do not; the message names the approval.
+    """
+    if permit is None or action not in ("start", "advance", "promote"):
+        return
+    if action == "start":
+        versions = [release.version for role, release in moved.roles if role != "champion"]
+        share = first_share(policy, state.champion.version, len(versions))
+    else:
+        versions = [state.candidate.version] if state.candidate else []
+        share = 1.0 if action == "promote" else next_share(state, policy_of(state))
+    for version in versions:
+        why = permit(version, share)
+        if why:
+            raise MoveRefused(f"{state.product} version {version} may not decide for a share of {share:.0%}: {why}")
 
 
 def _moved(

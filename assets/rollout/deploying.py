@@ -8,7 +8,6 @@ from datetime import datetime
 
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration
-from assets.governance.audit import Audit
 from assets.product import Product, Rollout, Verdict
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove, Who, begun, promoted
@@ -60,8 +59,17 @@ def verdict_on(
     answers: tuple[Approval, ...],
     champion: str | None,
     now: datetime,
+    *,
+    share: float,
+    moment: datetime,
 ) -> Verdict[PromotionAction]:
-    """The verdict on a release whose published bundle was verified."""
+    """The verdict on a release whose published bundle was verified.
+
+    Args:
+        now: By the product's clock.
+        share: The share for which it would decide first.
+        moment: By the machine's clock, which dates approvals.
+    """
     signals = PromotionSignals(
         version=release.version,
         registration=Registration.from_tags(tracking.version(product.name, release.version).tags),
@@ -69,22 +77,11 @@ def verdict_on(
         impact=product.impact,
         answers=answers,
         champion=champion,
+        governance=product.governance,
+        share=share,
+        moment=moment,
     )
     return promotion_verdict(signals, now)
-
-
-def answers_on(
-    product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
-) -> tuple[Approval, ...]:
-    """The version's answers. A product of the sandbox has no approver: it is approved under the name `sandbox`."""
-    recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
-    if recorded or not (environment.sandbox and product.sandbox) or product.impact != "high":
-        return recorded
-    reason, at = "the sandbox has no risk officer; elsewhere a person approves", environment.clock.now()
-    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)
-    audit.append(actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at)
-    tracking.annotate(product.name, version, automatic.to_tags(earlier=0))
-    return (automatic,)
 
 
 def waiting_for(

@@ -20,11 +20,13 @@ from assets.bundle.files import MANIFEST, SIGNATURE, load_bundle
 from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
 from assets.bundle.signing import SignatureError, verify
+from assets.governance.anchors import head_tag
 from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditEntry
-from resources.rollout_store.manifest import ACTIONS, Move, Release, RolloutError, RolloutManifest, RolloutUnavailable
+from assets.rollout.aliases import last_champion, moves_of, record_by_hand
+from resources.rollout_store.manifest import Move, Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import Alias, Tracking, TrackingError
+from resources.tracking import Alias, MovedByHand, Tracking, TrackingError
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,13 @@ class Keeper:
         state = self.state(product)
         if state is None:
             return ()
-        recorded = self.record(state)
+        recorded, by_hand = self.record(state), self.tracking.moved_by_hand(product)
+        told = tuple(record_by_hand(self.audit, product, one, self._holders(product)()) for one in by_hand)
         moved = self.tracking.follow(product, self._holders(product))
-        return (*(f"the alias {alias} was moved" for alias in moved), *recorded)
+        if recorded or moved or by_hand:
+            self._note_head(product)
+        behind = [alias for alias in moved if alias not in {one.alias for one in by_hand}]
+        return (*told, *(f"the alias {alias} was moved" for alias in behind), *recorded)
 
     def record(self, state: RolloutManifest) -> tuple[str, ...]:
         """Completes the audit log by the changes of a state that it lacks; returns what had to be done."""
@@ -128,7 +134,8 @@ class Keeper:
     def repair(self, product: str, *, at: datetime) -> tuple[str, ...]:
         """Completes what a crash or damage left undone; returns what was repaired, nothing where all was whole.
 
-        A lost state is written again: the champion of the registry is the version that decided last.
+        A lost state is written again: the audit log says which version decided last. The registry's alias does not:
+        anybody can move it.
 
         Raises:
             BundleError: The bundle that decides is damaged in the rollout store and in the registry.
@@ -138,15 +145,15 @@ class Keeper:
         done: list[str] = []
         state = self.state(product)
         if state is None:
-            champion = self.tracking.champion(product)
+            champion = last_champion(self.audit, product)
             if champion is None:
-                return ()
-            release = self.release(product, champion.version)
+                return self._without_champion(product)
+            release = self.release(product, champion)
             if self.published(product, release)[1]:
-                done.append(f"the bundle of version {champion.version} was published again from the registry")
-            reason = "the rollout state was lost; the registry's champion decides again"
+                done.append(f"the bundle of version {champion} was published again from the registry")
+            reason = "the rollout state was lost; the champion of the audit log decides again"
             self.begin(product, release, by="loopline repair", reason=reason, at=at)
-            done.append(f"the lost rollout state was written again: version {champion.version} decides")
+            done.append(f"the lost rollout state was written again: version {champion} decides")
         elif self.published(product, state.champion)[1]:
             done.append(f"the bundle of version {state.champion.version} was published again from the registry")
         return (*done, *self.follow(product))
@@ -206,10 +213,25 @@ class Keeper:
 
         return holders
 
+    def _without_champion(self, product: str) -> tuple[str, ...]:
+        """Of a product that was never deployed no version is the champion, whatever alias somebody gave it."""
+        champion = self.tracking.champion(product)
+        if champion is None:
+            return ()
+        none: Mapping[Alias, str | None] = {"champion": None, "challenger": None}
+        told = record_by_hand(self.audit, product, MovedByHand("champion", champion.version, None), none)
+        self.tracking.follow(product, lambda: none)
+        return (told,)
+
+    def _note_head(self, product: str) -> None:
+        """Notes the audit log's last entry with the product's model: another place that the log's writer must forge."""
+        last = self.audit.last()
+        if last is not None:
+            self.tracking.annotate_model(product, head_tag(last))
+
     def _last_generation(self, product: str) -> int:
         """The generation of the last move that the audit log has; 0 for none."""
-        entries = self.audit.entries(last="skipped")
-        moves = [entry for entry in entries if entry.product == product and entry.action in ACTIONS]
+        moves = moves_of(self.audit, product)
         return max((int(entry.details.get("generation", 1)) for entry in moves), default=0)
 
 

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Literal
 
 from assets.bundle.registration import Approval, Registration
-from assets.product import Impact, Verdict
-from assets.rollout.answers import same_person, standing_rejection
+from assets.governance.approvals import counting, objection
+from assets.product import Governance, Impact, Verdict
+from assets.product.governance import terms_of
+from assets.rollout.answers import standing_rejection
 
 PromotionAction = Literal["promote", "wait", "evaluate_again", "refuse"]
 
@@ -25,6 +27,9 @@ class PromotionSignals:
         impact: Impact of the product; `high` needs an approver.
         answers: Every approval and rejection of the version, the oldest first.
         champion: The version that decides now; `None` for none.
+        governance: The product's; `None` where it declares none.
+        share: The share for which it would decide first: 1 for a champion at once, 0 for a shadow.
+        moment: The machine's time, by which approvals are dated; `None` for the time of the verdict.
     """
 
     version: str
@@ -33,13 +38,17 @@ class PromotionSignals:
     impact: Impact
     answers: tuple[Approval, ...]
     champion: str | None
+    governance: Governance | None = None
+    share: float = 1.0
+    moment: datetime | None = None
 
 
 def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[PromotionAction]:
     """Promote, wait for a person, evaluate against the new champion, or refuse.
 
-    A missing signal refuses. A rejection that stands refuses, whatever the product's impact. For a high-impact product
-    a named person who is not the author must have approved the version.
+    A missing signal refuses. A rejection that stands refuses, whatever the product's impact. The people whom the
+    product's tier asks for (for a product of high impact one at least, never the author) must have approved the
+    version; a stale approval, or one for a smaller share, waits for another.
     """
     record = signals.registration
     if record is None:
@@ -50,7 +59,7 @@ def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[Promo
     if (signals.champion or "") != record.compared_with:
         compared, current = record.compared_with or "no champion", signals.champion or "none"
         return Verdict("evaluate_again", (f"it was compared with {compared}, but the champion now is {current}",))
-    return _by_approval(signals, record)
+    return _by_approval(signals, record, signals.moment or now)
 
 
 def _faults(signals: PromotionSignals, record: Registration, now: datetime) -> tuple[str, ...]:
@@ -69,19 +78,26 @@ def _faults(signals: PromotionSignals, record: Registration, now: datetime) -> t
     return tuple(faults)
 
 
-def _by_approval(signals: PromotionSignals, record: Registration) -> Verdict[PromotionAction]:
+def _by_approval(signals: PromotionSignals, record: Registration, now: datetime) -> Verdict[PromotionAction]:
     passed = "; ".join(record.gate_reasons) or "gates passed"
-    if signals.impact != "high":
-        return Verdict("promote", (f"{passed}; a product of standard impact needs no approver",))
-    approvals = [answer for answer in signals.answers if answer.answer == "approve"]
-    if not approvals:
-        return Verdict(
-            "wait", (f"{passed}; a product of high impact waits for an approver other than {record.author}",)
-        )
-    valid = [a for a in approvals if a.version == signals.version and not same_person(a.by, record.author)]
-    if valid:
-        return Verdict("promote", (f"{passed}; approved by {valid[-1].by}: {valid[-1].reason}",))
-    last = approvals[-1]
-    if last.version != signals.version:
-        return Verdict("wait", (f"{last.by} approved version {last.version}, not {signals.version}",))
-    return Verdict("wait", (f"{last.by} trained it and may not approve it; ask another person",))
+    terms = terms_of(signals.governance, signals.impact)
+    if not terms.sign_off.approvers:
+        standard = "a product of standard impact" if signals.governance is None else f"a product of tier '{terms.tier}'"
+        return Verdict("promote", (f"{passed}; {standard} needs no approver",))
+    if not [answer for answer in signals.answers if answer.answer == "approve"]:
+        which = "of high impact" if signals.governance is None else f"of tier '{terms.tier}'"
+        people = "an approver" if terms.sign_off.approvers == 1 else f"{terms.sign_off.approvers} approvers"
+        return Verdict("wait", (f"{passed}; a product {which} waits for {people} other than {record.author}",))
+    version, author = signals.version, record.author
+    why = objection(signals.answers, version=version, author=author, terms=terms, share=signals.share, now=now)
+    if why:
+        return Verdict("wait", (why,))
+    valid = counting(signals.answers, version=version, author=author, terms=terms, now=now)
+    given = [f"approved by {one.by}: {one.reason}{_conditions(one)}" for one in valid]
+    return Verdict("promote", (f"{passed}; {'; '.join(given)}",))
+
+
+def _conditions(answer: Approval) -> str:
+    bound = [] if answer.max_share is None else [f"up to a share of {answer.max_share:.0%}"]
+    told = [*bound, *answer.conditions]
+    return f" (on condition: {'; '.join(told)})" if told else ""

@@ -15,6 +15,7 @@ from assets.product import Verdict
 from assets.rollout.evidence.wealth import Evidence, Needed
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
+from assets.rollout.permits import Permit, next_share
 from assets.rollout.steps import Signals, StepAction, next_step
 from assets.rollout.trial import read_together, trials_of
 from resources.rollout_store.manifest import LostRace, RolloutManifest
@@ -95,18 +96,21 @@ def stewarded(
     by: str = BY,
     late: Late | None = None,
     values: Sequence[Mapping[str, Any]] = (),
+    permit: Permit | None = None,
 ) -> Look:
     """Looks, and makes the move that follows; the registry and the audit log follow the state in any case.
 
     Args:
         values: What each arm is worth by propensities, to be recorded with the move.
+        permit: Whether people's approvals let the version go further; a step that they do not permit is a pause, which
+            asks a person. `None` where nobody has to approve.
 
     Raises:
         BundleError: The challenger is to be the champion, and its bundle is whole nowhere.
         RolloutError: The state cannot be read.
         TrackingError: The registry does not have the version that decides.
     """
-    found = look(keeper.rollout, product, now, late=late)
+    found = _permitted(look(keeper.rollout, product, now, late=late), permit)
     if found.state is not None and found.verdict.action != "hold":
         state = _after(found.state, found, values, Who(by, "; ".join(found.verdict.reasons), now))
         try:
@@ -159,6 +163,15 @@ def reading_of(evidence: Evidence, needed: Needed | None = None) -> dict[str, An
         "threshold": round(evidence.threshold, 3),
         "missing": evidence.missing,
     }
+
+
+def _permitted(found: Look, permit: Permit | None) -> Look:
+    """The look, with a pause in place of a step for which the approvals of its version do not hold."""
+    if permit is None or found.state is None or found.verdict.action not in ("advance", "promote"):
+        return found
+    share = 1.0 if found.verdict.action == "promote" else next_share(found.state, policy_of(found.state))
+    why = permit(found.version, share)
+    return replace(found, verdict=Verdict("pause", (why,))) if why else found
 
 
 def _after(state: RolloutManifest, found: Look, values: Sequence[Mapping[str, Any]], who: Who) -> RolloutManifest:

@@ -8,6 +8,7 @@ Libraries that take seconds to load are imported by the asset that needs them: m
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,23 +19,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.files import write_bundle
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent, same_columns
+from assets.materialising import Stopwatch, asset_key, asset_of, author_of, permanent, same_columns
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
 from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
+from assets.training.recipe import recipe_of
 from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
 from resources.clock import Clock
+from resources.environments import Environment
 from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.partitioning import slot_columns
 from resources.slots import day_of, end_of
 from resources.tracking import Tracking
-from resources.tracking.tracking import DAGSTER_TAG
+from resources.tracking.tracking import AUTHOR_TAG, DAGSTER_TAG
 
 
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
@@ -96,7 +99,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         name,
         ins={"training_set": dg.AssetIn(key=asset_key(product, TRAINING_SET))},
         group_name="training",
-        description="A boosted model and its scorecard, calibrated, with the threshold that earns the most.",
+        description="The best candidate and the scorecard, calibrated, with the threshold that earns the most.",
         kinds={"xgboost", "scikitlearn", "mlflow"},
     )
     def model(
@@ -106,37 +109,52 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
+        from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.candidates import train_candidates
-        from assets.training.search import TrainingError
+        from assets.training.folds import TrainingError
+        from assets.training.mitigation.mitigate import mitigated
+        from assets.training.record import record_training
+        from assets.training.search_journal import journal_of, remove_journal
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
-        with permanent(LakeError, RowsError, SplitError, TrainingError):
+        with permanent(LakeError, RowsError, SplitError, TrainingError, EvaluationError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
-            candidates = train_candidates(rows, split, product.model)
+            journal = journal_of(environment.home / "searches", product.name, rows, split, product.model)
+            candidates = train_candidates(rows, split, product.model, journal=journal)
+            fair = mitigated(product, rows, split, candidates.boosted)
+            candidates = replace(candidates, boosted=fair.model)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
-            product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={DAGSTER_TAG: context.run.run_id}
+            product.name,
+            f"{product.name} {clock.now():%Y-%m-%d}",
+            tags={DAGSTER_TAG: context.run.run_id, AUTHOR_TAG: author_of(context.run.tags, environment)},
         ) as run:
             run.params(parameters(product, candidates))
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
-            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
+            run.plots(fair.pictures)
+            run.documents(fair.record)
+            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id, **fair.record}
+            pins |= {"recipe": recipe_of(product).to_dict(), "table": lake.identity(source)}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
+            record = record_training(run, candidates)
+        remove_journal(journal)
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             split=split.to_dict(), settings=dict(candidates.boosted.settings),
-            rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
-            trained_at=clock.now().isoformat(),
+            rounds=candidates.boosted.rounds, chosen=candidates.choice.chosen, why_chosen=candidates.choice.reason,
+            training=record, trained_at=clock.now().isoformat(), **fair.shown,
         )  # fmt: skip
 
     return model

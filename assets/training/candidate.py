@@ -82,7 +82,8 @@ def candidate_parts(
 ) -> BundleParts:
     """The candidate as a bundle's parts; its reference profile and metrics are still empty.
 
-    The thresholds are chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
+    The model is the winner of the contest. The thresholds are chosen on the calibration rows. The ONNX form is checked
+    against the booster on training rows.
     """
     boosted, calibrate = candidates.boosted, rows.take(split.calibrate)
     decision = product.decision
@@ -163,6 +164,7 @@ def parameters(product: Product, candidates: Candidates) -> dict[str, object]:
     """The parameters of the run in MLflow."""
     return {
         **candidates.boosted.settings,
+        "candidate": candidates.choice.chosen,
         "rounds": candidates.boosted.rounds,
         "seed": product.model.seed,
         "trials": product.model.trials,

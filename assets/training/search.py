@@ -1,182 +1,193 @@
 """The search for a booster's settings.
 
-Belongs here: the space, the time-ordered validation inside the training rows, and the seeded search. Does not belong
-here: calibration and test rows (the search never sees them), the final fit (`candidates.py`).
+Belongs here: the seeded search over time-ordered folds, its budget and pruning, and going on after a crash.
+Does not belong here: calibration and test rows (the search never sees them), the space (`search_space.py`), one fit
+(`boosting.py`), the file that keeps the trials (`search_journal.py`), the choice between candidates (`contest`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import optuna
-import xgboost as xgb
-from numpy.typing import NDArray
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from assets.product import Direction, ModelSpec
+from assets.product import ModelSpec
+from assets.training.boosting import FoldMatrices, Settings, check_device, fixed_parameters
+from assets.training.folds import NO_GAP, Fold, TrainingError, time_folds
 from assets.training.rows import TrainingRows
-from resources.errors import LooplineError
+from assets.training.search_journal import open_storage
+from assets.training.search_space import STARTS, suggest
 
-# One thread: the order of sums is then the same on every machine, and on a busy machine two threads that wait for each
-# other at every tree level are far slower (measured on 49,000 rows beside other work: 75 s against 5 s).
-THREADS = 1
-MOST_ROUNDS = 400
-PATIENCE = 20
-# With few rows the loss on a single validation fold is mostly luck; with many, one fold is enough and a second is slow.
-_FEW_ROWS = 12_000
-_FOLDS_OF_FEW = 2
+# So many trials are drawn at random or run whole before others are drawn or measured by them.
+_FIRST_TRIALS = 4
+# A fold is a noisy judge: a trial that is worse on it than two thirds of the others ends, not every one below average.
+_KEPT_PERCENT = 66.0
+_OVER = (TrialState.COMPLETE, TrialState.PRUNED)
 
-Settings = Mapping[str, float | int]
-
-
-class TrainingError(LooplineError):
-    """A model cannot be trained on these rows with this spec; the message names the column or the counts."""
+EndedBy = Literal["trials", "minutes"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried: its mean validation log loss, and the rounds until early stopping."""
+    """One setting that was tried.
+
+    Attributes:
+        settings: The setting.
+        losses: The judged log loss of each fold that it ran on.
+        rounds: The median over these folds of the rounds until early stopping.
+        curves: For each of these folds the judged loss after each round.
+        pruned: Whether it ended before the last fold.
+    """
 
     settings: Settings
-    loss: float
+    losses: tuple[float, ...]
     rounds: int
+    curves: tuple[tuple[float, ...], ...]
+    pruned: bool
+
+    @property
+    def loss(self) -> float:
+        """The mean of the judged losses."""
+        return float(np.mean(self.losses))
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Every trial, in order, and the best (lowest loss; of equal losses the earliest)."""
+    """Every trial, in order, and the best.
+
+    Attributes:
+        trials: All that ended, those before a crash included.
+        best: The trial of lowest loss among those that ran on every fold; of equal ones the earliest.
+        ended_by: Whether all trials ran, or the time was over.
+        gaps_days: For each fold its purge gap in days; zero where the rows before it do not allow one.
+    """
 
     trials: tuple[Trial, ...]
     best: Trial
+    ended_by: EndedBy
+    gaps_days: tuple[float, ...]
 
 
-def search_settings(rows: TrainingRows, spec: ModelSpec) -> SearchResult:
-    """The best of `spec.trials` settings, by log loss on rows later than those of the fit.
+def search_settings(
+    rows: TrainingRows, spec: ModelSpec, *, gap: np.timedelta64 = NO_GAP, journal: Path | None = None
+) -> SearchResult:
+    """The best of at most `spec.trials` settings, by log loss on rows later than those of the fit.
 
-    The first trial is a sound default; the others are drawn by a seeded TPE sampler, kept in memory.
+    The first trials are sound settings; the others are drawn by TPE, each from its own seed and the trials before it.
+    So a search that a crash ended goes on with the trials of its journal, and finds what it would have found.
 
     Args:
         rows: Training rows, in any order.
-        spec: Trials, seed and monotone constraints.
+        spec: Trials, minutes, pruning, seed, device and monotone constraints.
+        gap: The label's maturity, for the purge gap of folds.
+        journal: The file that keeps the trials of these rows and this spec; `None` keeps them in memory.
 
     Raises:
-        TrainingError: A monotone constraint does not fit, a fold has one class only, or `trials` is below 1.
+        TrainingError: A monotone constraint does not fit, a fold has one class only, `trials` is below 1, or the device
+            is not there.
+        LockTimeout: Another process searches for the product.
     """
     if spec.trials < 1:
         raise TrainingError(f"trials {spec.trials}: the search must try at least one setting")
+    check_device(spec.device)
     fixed = fixed_parameters(rows, spec)
-    folds = [_Fold.of(rows, learn, judge) for learn, judge in time_folds(rows.as_of)]
-    trials: list[Trial] = []
-
-    def objective(trial: optuna.Trial) -> float:
-        settings = _suggest(trial)
-        losses, rounds = zip(*(fold.run({**fixed, **settings}) for fold in folds), strict=True)
-        trials.append(Trial(settings, float(np.mean(losses)), int(np.median(rounds))))
-        return trials[-1].loss
-
-    with _quiet_optuna():
-        study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=spec.seed))
-        study.enqueue_trial(DEFAULTS)
-        study.optimize(objective, n_trials=spec.trials)
-    return SearchResult(trials=tuple(trials), best=min(trials, key=lambda trial: trial.loss))
+    folds = [fold.checked(rows) for fold in time_folds(rows.as_of, gap)]
+    matrices = [FoldMatrices.of(rows, fold) for fold in folds]
+    with _quiet_optuna(), open_storage(journal) as storage:
+        study = _study(storage, spec, 0)
+        _give_up_unfinished(study)
+        while (ended_by := _ended(study, spec)) is None:
+            _run_trial(_study(storage, spec, len(_over(study))), fixed, matrices)
+        trials = tuple(_trial(frozen) for frozen in _over(study))
+    whole = [trial for trial in trials if not trial.pruned]
+    return SearchResult(trials, min(whole, key=lambda trial: trial.loss), ended_by, _days(folds))
 
 
-def time_folds(as_of: NDArray[np.datetime64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of positions (learn, judge): the rows to judge are always later than the rows to learn from.
+def _study(storage: BaseStorage, spec: ModelSpec, number: int) -> optuna.Study:
+    """The study of the storage, ready to draw the trial of this number.
 
-    Many rows have one fold, which judges the last quarter; few rows have two folds that walk forward.
+    A sampler's state is not in the journal: each trial has a sampler of its own, whose seed is of the trial's number.
     """
-    order = np.argsort(as_of, kind="stable").astype(np.int64)
-    count = 1 if len(order) > _FEW_ROWS else _FOLDS_OF_FEW
-    borders = np.linspace(0.75 if count == 1 else 0.5, 1.0, count + 1) * len(order)
-    cuts = np.rint(borders).astype(np.int64)
-    return [(order[:first], order[first:last]) for first, last in pairwise(cuts)]
+    seed = np.random.SeedSequence((spec.seed, number)).generate_state(1).item()
+    return optuna.create_study(
+        storage=storage,
+        study_name="settings",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_TRIALS),
+        pruner=_pruner(spec),
+    )
 
 
-def fixed_parameters(rows: TrainingRows, spec: ModelSpec) -> dict[str, object]:
-    """The parameters that no trial changes.
-
-    Rare positives are not weighted up (no `scale_pos_weight`): weights hardly change the ranking but distort the
-    probabilities, on which the threshold is chosen.
-    """
-    return {
-        "objective": "binary:logistic",
-        "eval_metric": "logloss",
-        "tree_method": "hist",
-        "nthread": THREADS,
-        "seed": spec.seed,
-        "monotone_constraints": "(" + ",".join(str(sign) for sign in monotone_signs(rows, spec.monotone)) + ")",
-    }
-
-
-def monotone_signs(rows: TrainingRows, monotone: Mapping[str, Direction]) -> tuple[int, ...]:
-    """1, -1 or 0 for each encoded column, from the directions declared for features.
-
-    Raises:
-        TrainingError: A feature has no column, or is a category (its columns have no order).
-    """
-    unknown = sorted(set(monotone) - set(rows.sources))
-    if unknown:
-        raise TrainingError(f"monotone {unknown}: no such feature among {sorted(set(rows.sources))}")
-    for column, source in zip(rows.columns, rows.sources, strict=True):
-        if source in monotone and column != source:
-            raise TrainingError(f"monotone '{source}': it is a category ({column}), which has no direction; remove it")
-    sign = {"increasing": 1, "decreasing": -1}
-    return tuple(sign[monotone[source]] if source in monotone else 0 for source in rows.sources)
+def _run_trial(study: optuna.Study, fixed: Mapping[str, object], matrices: Sequence[FoldMatrices]) -> None:
+    """Runs the next trial on one fold after the other, and ends it early where it is not promising."""
+    number = len(_over(study))
+    if number < len(STARTS):
+        study.enqueue_trial(dict(STARTS[number]))
+    trial = study.ask()
+    settings = suggest(trial)
+    losses: list[float] = []
+    rounds: list[int] = []
+    curves: list[Sequence[float]] = []
+    for step, fold in enumerate(matrices):
+        judged = fold.fit({**fixed, **settings})
+        losses.append(min(judged.curve))
+        rounds.append(judged.rounds)
+        curves.append(judged.curve)
+        trial.report(float(np.mean(losses)), step)
+        if step < len(matrices) - 1 and trial.should_prune():
+            break
+    trial.set_user_attr("result", {"losses": losses, "rounds": rounds, "curves": curves})
+    if len(losses) < len(matrices):
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, float(np.mean(losses)))
 
 
-DEFAULTS: dict[str, float | int] = {
-    "max_depth": 4,
-    "learning_rate": 0.1,
-    "min_child_weight": 2.0,
-    "subsample": 0.9,
-    "colsample_bytree": 0.8,
-    "reg_lambda": 2.0,
-}
+def _pruner(spec: ModelSpec) -> optuna.pruners.BasePruner:
+    if not spec.search.pruning:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.PercentilePruner(_KEPT_PERCENT, n_startup_trials=_FIRST_TRIALS)
 
 
-def _suggest(trial: optuna.Trial) -> dict[str, float | int]:
-    return {
-        "max_depth": trial.suggest_int("max_depth", 2, 6),
-        "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.3, log=True),
-        "min_child_weight": trial.suggest_float("min_child_weight", 0.1, 20.0, log=True),
-        "subsample": trial.suggest_float("subsample", 0.6, 1.0),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.4, 1.0),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.3, 30.0, log=True),
-    }
+def _ended(study: optuna.Study, spec: ModelSpec) -> EndedBy | None:
+    """Why the search is over; `None` while it is not. One trial runs in any case."""
+    over = _over(study)
+    if len(over) >= spec.trials:
+        return "trials"
+    spent = sum(frozen.duration.total_seconds() for frozen in over if frozen.duration is not None)
+    limit = spec.search.minutes
+    return "minutes" if over and limit is not None and spent >= 60 * limit else None
 
 
-@dataclass(frozen=True, eq=False)
-class _Fold:
-    """A training and a validation matrix, binned once for all trials."""
+def _give_up_unfinished(study: optuna.Study) -> None:
+    """A trial that a crash ended is not gone on with; its number among the finished trials is given again."""
+    for frozen in study.get_trials(deepcopy=False):
+        if not frozen.state.is_finished():
+            study.tell(frozen.number, state=TrialState.FAIL)
 
-    learn: xgb.QuantileDMatrix
-    judge: xgb.QuantileDMatrix
 
-    @classmethod
-    def of(cls, rows: TrainingRows, learn: NDArray[np.int64], judge: NDArray[np.int64]) -> "_Fold":
-        for name, part in (("learned", learn), ("judged", judge)):
-            positives = int(rows.y[part].sum())
-            if positives in (0, len(part)):
-                raise TrainingError(
-                    f"the search's {name} rows are {len(part)}, {positives} of them positive; it needs both classes: "
-                    "give the training window more days"
-                )
-        matrix = xgb.QuantileDMatrix(rows.matrix[learn], rows.y[learn], nthread=THREADS)
-        return cls(matrix, xgb.QuantileDMatrix(rows.matrix[judge], rows.y[judge], ref=matrix, nthread=THREADS))
+def _over(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=_OVER)
 
-    def run(self, parameters: Mapping[str, object]) -> tuple[float, int]:
-        """The lowest validation log loss and the number of rounds that reached it."""
-        booster = xgb.train(
-            dict(parameters),
-            self.learn,
-            num_boost_round=MOST_ROUNDS,
-            evals=[(self.judge, "judge")],
-            early_stopping_rounds=PATIENCE,
-            verbose_eval=False,
-        )
-        return float(booster.best_score), int(booster.best_iteration) + 1
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    result: Mapping[str, Any] = frozen.user_attrs["result"]
+    return Trial(
+        settings=dict(frozen.params),
+        losses=tuple(result["losses"]),
+        rounds=int(np.median(result["rounds"])),
+        curves=tuple(tuple(curve) for curve in result["curves"]),
+        pruned=frozen.state == TrialState.PRUNED,
+    )
+
+
+def _days(folds: Sequence[Fold]) -> tuple[float, ...]:
+    return tuple(float(fold.gap / np.timedelta64(1, "D")) for fold in folds)
 
 
 @contextmanager

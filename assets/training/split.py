@@ -54,6 +54,11 @@ class Split:
     calibrate_window: Window
     test_window: Window
 
+    @property
+    def gap(self) -> np.timedelta64:
+        """The purge gap before the test window: the label's maturity; zero where rows have no time."""
+        return max(self.test_window.first - self.calibrate_window.end, np.timedelta64(0, "us"))
+
     def to_dict(self) -> dict[str, object]:
         """Windows and row counts, ready for JSON."""
         return {

@@ -6,8 +6,8 @@ include the transaction to be decided; a terminal's windows cover the labels tha
 label becomes known seven days after its transaction.
 """
 
-from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
-from pipelines.shared.card import SPENDING
+from assets.vocabulary import Difference, Events, FeatureSet, Night, Number, Ratio, Weekend, days
+from pipelines.shared.card import SPENDING, USUAL_AMOUNTS
 
 terminal = Events("fraud_labels", key="terminal_id", time="known_at")
 
@@ -16,6 +16,9 @@ FEATURES = FeatureSet(
     request=(Number("amount", unit="EUR", description="Amount of the transaction"),),
     history=(
         *SPENDING,
+        *USUAL_AMOUNTS,
+        terminal.streak(days(30), is_fraud=1, name="terminal_fraud_streak"),
+        terminal.where(is_fraud=1).time_since_first(days(30), name="terminal_first_fraud_days"),
         terminal.count(days(1), name="terminal_count_1d"),
         terminal.share(days(1), is_fraud=1, name="terminal_risk_1d", empty=0),
         terminal.count(days(7), name="terminal_count_7d"),
@@ -26,5 +29,10 @@ FEATURES = FeatureSet(
     derived=(
         Weekend("is_weekend"),
         Night("is_night"),
+        Ratio("amount_to_mean_30d", numerator="amount", denominator="card_mean_amount_30d"),
+        Ratio("amount_to_usual_mean", numerator="amount", denominator="card_usual_mean"),
+        Ratio("amount_to_usual_max", numerator="amount", denominator="card_usual_max"),
+        Difference("amount_less_usual_mean", left="amount", right="card_usual_mean", unit="EUR"),
+        Ratio("amount_deviation", numerator="amount_less_usual_mean", denominator="card_usual_std"),
     ),
 )

@@ -18,15 +18,22 @@ import typer
 from pipelines.cli import (
     alerts,
     approvals,
+    audit,
     backtest,
+    benchmark,
+    bundles,
+    compare,
     console,
     explain,
+    fairness,
     gameday,
+    governance,
     inspect,
     keys,
     loop,
     products,
     quarantine,
+    reproduce,
     rollout,
     services,
     serving,
@@ -58,11 +65,14 @@ for command in (
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
+    bundles.export_model,
     rollout.rollout,
     rollout.rollback,
     approvals.approve,
     approvals.reject,
     approvals.repair,
+    governance.document,
+    governance.inventory,
     gameday.gameday,
     alerts.alerts,
     alerts.silence,
@@ -75,12 +85,19 @@ for command in (
     inspect.features,
     inspect.replay,
     backtest.backtest,
+    reproduce.trace,
+    reproduce.rebuild,
+    compare.compare,
+    fairness.fairness,
     inspect.tables,
     upkeep.vacuum,
     upkeep.erase,
 ):
     app.command()(command)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(keys.app, name="keys")
+app.add_typer(bundles.app, name="bundle")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ Belongs here: their arguments, output and exit status. Does not belong here: rec
 version (`pipelines.operations.approve`), the repair (`pipelines.operations.rollout`).
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from resources.environments import load_environment
 
 if TYPE_CHECKING:
     from assets.bundle.registration import Answer
+    from pipelines.operations.approve import Conditions
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version number in the registry.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
@@ -23,11 +25,33 @@ Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 Overturn = Annotated[str, typer.Option(help="Why a rejection of the version no longer holds; it is recorded.")]
 
 
+Condition = Annotated[
+    list[str] | None, typer.Option("--condition", help="What the approval depends on, in words; once for each.")
+]
+MaxShare = Annotated[
+    float | None, typer.Option(help="It holds up to this share of the entities (0.25); a larger step is refused.")
+]
+Days = Annotated[int | None, typer.Option(min=1, help="It holds for so many days, at most as the product says.")]
+
+
 def approve(
-    product: ProductName, version: Version, by: By, reason: Reason, overturn: Overturn = "", json_: Json = False
+    product: ProductName,
+    version: Version,
+    by: By,
+    reason: Reason,
+    overturn: Overturn = "",
+    condition: Condition = None,
+    max_share: MaxShare = None,
+    days: Days = None,
+    json_: Json = False,
 ) -> None:
-    """Approve a version of a high-impact product: its rollout begins. A rejection stands without --overturn."""
-    _answer(product, version, "approve", by, reason, json_, overturn)
+    """Approve a version: its rollout begins once all approvers have. A rejection stands without --overturn."""
+    from pipelines.operations.approve import Conditions
+
+    holds = None if days is None else timedelta(days=days)
+    _answer(
+        product, version, "approve", by, reason, json_, overturn, Conditions(tuple(condition or ()), max_share, holds)
+    )
 
 
 def reject(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
@@ -50,11 +74,19 @@ def repair(product: ProductName, json_: Json = False) -> None:
 
 
 def _answer(
-    product: str, version: str, answer: "Answer", by: str, reason: str, json_: bool, overturns: str = ""
+    product: str,
+    version: str,
+    answer: "Answer",
+    by: str,
+    reason: str,
+    json_: bool,
+    overturns: str = "",
+    on: "Conditions | None" = None,
 ) -> None:
-    from pipelines.operations.approve import answer_version
+    from pipelines.operations.approve import Conditions, answer_version
 
-    answer_version(load_environment(), product, version, answer, by=by, reason=reason, overturns=overturns)
+    terms = on or Conditions()
+    answer_version(load_environment(), product, version, answer, by=by, reason=reason, overturns=overturns, on=terms)
     console.say(f"{product} version {version}: {answer} by {by}", console.results(json_))
     if json_:
         console.print_json({"product": product, "version": version, "answer": answer, "by": by, "reason": reason})

@@ -13,16 +13,20 @@ from assets.product import (
     Compare,
     DatabaseTable,
     DecisionPolicy,
+    FairnessPolicy,
     Files,
     GatePolicy,
     HttpEndpoint,
     IsNull,
+    Jurisdiction,
     Label,
+    Limit,
     ModelSpec,
     MonitoringPolicy,
     Product,
     Profit,
     Protected,
+    ProxyLimit,
     Recourse,
     Rule,
     Spine,
@@ -211,6 +215,21 @@ PRODUCT = Product(
     protected=(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),
+    ),
+    fairness=FairnessPolicy(
+        jurisdictions=(
+            Jurisdiction(
+                "eu",
+                legal_basis="Directive 2004/113/EC (sex), Directive (EU) 2023/2225 (grounds of the Charter, as age)",
+                limits=(Limit("selection_ratio", 0.8, crossed=False), Limit("calibration_gap", 0.1, crossed=False)),
+            ),
+        ),
+        accepted_unjudged={
+            f"age={band}": "a test window has few of these applicants; the exact test and the monitoring watch them"
+            for band in ("under 25", "60 and over")
+        },
+        # How long somebody is employed and has had accounts tells age, and tells risk too.
+        proxies=ProxyLimit(max_gap=0.2),
     ),
     request_example={
         "customer_id": "C0013220",

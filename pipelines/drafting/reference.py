@@ -38,7 +38,10 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ),
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent, Volume, NewestEvent, Reference, Distribution)),
     ("Features over events", (vocabulary.Events, Options)),
-    ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
+    (
+        "Model and decision",
+        (product.ModelSpec, product.SearchPolicy, product.DecisionPolicy, product.Profit, product.Words),
+    ),
     (
         "Rules beside the model",
         (
@@ -52,8 +55,20 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
         ),
     ),
     ("What a declined person can change", (product.Recourse, product.Change)),
-    ("Gates and fairness", (product.GatePolicy, product.Protected)),
+    (
+        "Gates and fairness",
+        (
+            product.GatePolicy,
+            product.Protected,
+            product.FairnessPolicy,
+            product.Jurisdiction,
+            product.Limit,
+            product.ProxyLimit,
+            product.Mitigation,
+        ),
+    ),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
+    ("Governance", (product.Governance, product.SignOff, product.Statements)),
     ("How a new model reaches the customers", (product.Rollout, product.Step, product.Guard)),
     (
         "In production",
@@ -64,6 +79,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.RetrainPolicy,
             product.ReviewPolicy,
             product.AlertPolicy,
+            product.Delivery,
         ),
     ),
 )

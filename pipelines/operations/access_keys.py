@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.serving.access.keys import AccessKey, KeyList, new_key
 from assets.serving.access.rates import rate
 from resources.dependencies import require
@@ -83,7 +83,7 @@ def _changing(environment: Environment) -> Iterator[tuple[RolloutStore, bytes | 
 
 def _record(environment: Environment, action: str, key: AccessKey, *, by: str, reason: str, now: datetime) -> None:
     """Writes the audit line, before the change is made: a key that nobody recorded never becomes valid."""
-    open_audit(environment.records).append(
+    audit_of(environment).append(
         actor=by, action=action, product=_EVERY, version="", reason=reason, at=now,
         details={"key": key.id, "name": key.name, "roles": list(key.roles), "limit": key.limit},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from pipelines.connections import alert_desk
 from pipelines.products import load_product
 from resources.alerts.life import AlertState, Mark, acknowledged, silenced
@@ -56,7 +56,7 @@ def mark_alert(
     standing = desk.find(case)
     silenced(standing, mark, now) if action == "silence" else acknowledged(standing, mark)  # refuses what is not valid
     details = {"case": case} | ({} if until is None else {"until": until.isoformat()})
-    open_audit(environment.records).append(
+    audit_of(environment).append(
         actor=by, action=action, product=product.name, version="", reason=reason, at=now, details=details
     )
     return desk.silence(case, mark) if action == "silence" else desk.acknowledge(case, mark)

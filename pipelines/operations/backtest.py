@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.bundle.bundle import Bundle
-from assets.bundle.registration import Registration
-from assets.bundle.released import champion_bundle, released_bundle
+from assets.bundle.released import champion_bundle
 from assets.monitoring.backtest.alternative import (
     Alternative,
     BadAlternative,
@@ -24,14 +23,13 @@ from assets.monitoring.backtest.comparison import Difference, difference, differ
 from assets.monitoring.backtest.rows import Past, past_rows
 from assets.product import Product
 from pipelines.connections import clock_of
+from pipelines.operations.versions import bundle_of_version
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -102,32 +100,18 @@ def backtest(name: str, environment: Environment, days: tuple[date, date], tried
     champion = champion_bundle(name, rollout, key)
     if champion is None:
         raise BadAlternative(f"{name} has no champion yet: loopline run {name}")
-    other = _alternative(product, environment, lake, rollout, champion, tried)
+    other = _alternative(product, environment, lake, champion, tried)
     past = past_rows(product, lake, champion, other, days, clock_of(product, environment).now())
     total = difference(past.judged, other.decision)
     return BacktestReport(name, other.words, past, total, differences_by_group(past.judged, other.decision))
 
 
-def _alternative(
-    product: Product, environment: Environment, lake: Lake, rollout: RolloutStore, champion: Bundle, tried: Tried
-) -> Alternative:
+def _alternative(product: Product, environment: Environment, lake: Lake, champion: Bundle, tried: Tried) -> Alternative:
     if tried.threshold is not None:
         return other_threshold(product, champion, tried.threshold)
     if tried.rules is not None:
         return other_rules(product, champion, tried.rules)
     if tried.policy is not None:
         return other_policy(product, champion, lake, tried.policy)
-    bundle = champion if tried.version is None else _version(product, environment, rollout, tried.version)
+    bundle = champion if tried.version is None else bundle_of_version(product.name, environment, tried.version)
     return Alternative(f"version {bundle.version} with its own threshold and rules", bundle, product.decision)
-
-
-def _version(product: Product, environment: Environment, rollout: RolloutStore, version: str) -> Bundle:
-    """The bundle of a version: one that the rollout knows needs no registry."""
-    state = rollout.read_manifest(product.name)
-    known = [] if state is None else [*(release for _, release in state.roles), *state.former]
-    release = next((one for one in known if one.version == version), None)
-    if release is None:
-        require(environment, "MLflow", "MLflow's files")
-        tags = Tracking.of(environment).version(product.name, version).tags
-        release = Release(version=version, digest=Registration.from_tags(tags).digest)
-    return released_bundle(product.name, release, rollout, Keys.of(environment.home).signing)

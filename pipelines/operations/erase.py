@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from assets.feedback.erasure import erase_decisions, erase_exposed, erase_posted_tables
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.privacy.tokens import is_token, tokenise
 from assets.product import Product
 from assets.serving.log.decision_log import erase
@@ -89,7 +89,7 @@ def erase_subject(name: str, environment: Environment, column: str, key: str, *,
     days = erase_decisions(lake, product, log, subject)
     found = Erasure(name, events, decisions, posted, exposed, dict(rows), days)
     # The key itself would keep the person in the audit log for ever.
-    open_audit(environment.records).append(
+    audit_of(environment).append(
         actor=by.strip(), action="erase", product=name, version="", reason=reason.strip(), at=datetime.now(UTC),
         details={"column": column, "events": events, "decisions": decisions, "posted": posted, "exposed": exposed},
     )  # fmt: skip

@@ -15,21 +15,30 @@ class NoPage(LooplineError):
 
 
 def write_text_page(file: Path, kinds: Mapping[str, Callable[[], str]]) -> None:
+    """Writes a page; arguments and errors as for `write_page`, with text in UTF-8."""
+    write_page(file, {end: _encoded(make) for end, make in kinds.items()})
+
+
+def write_page(file: Path, kinds: Mapping[str, Callable[[], bytes]]) -> None:
     """Writes a page. The file appears complete or not at all.
 
     Args:
-        kinds: By the end of the file's name, what makes the text of that kind.
+        kinds: By the end of the file's name, what makes the content of that kind.
 
     Raises:
         NoPage: The file's name has another end, or its folder does not exist.
     """
     if file.suffix not in kinds:
-        raise NoPage(f"--page {file}: unknown kind of page; write a name that ends in {' or '.join(kinds)}")
+        raise NoPage(f"{file}: unknown kind of page; write a name that ends in {' or '.join(kinds)}")
     if not file.parent.is_dir():
-        raise NoPage(f"--page {file}: there is no folder {file.parent}; create it first")
+        raise NoPage(f"{file}: there is no folder {file.parent}; create it first")
     unfinished = file.with_name(f".{file.name}.new")
     try:
-        unfinished.write_text(kinds[file.suffix](), encoding="utf-8")
+        unfinished.write_bytes(kinds[file.suffix]())
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _encoded(make: Callable[[], str]) -> Callable[[], bytes]:
+    return lambda: make().encode("utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.product import Product
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name
 from assets.validation.rules.reasons import reason_of
@@ -143,7 +143,7 @@ def readmit(
     if not days:
         raise NothingToReadmit(f"{product.name}: no row of {source} is quarantined on these days; nothing was run")
     before = _rows(_entries(lake, product, source, days[0], days[-1]))
-    log = open_audit(environment.records)
+    log = audit_of(environment)
     details = {"source": source, "days": [str(day) for day in days], "quarantined": before, "reread": reread}
     log.append(
         actor=by, action="readmit", product=product.name, version="", reason=reason, at=datetime.now(UTC),

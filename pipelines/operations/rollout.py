@@ -11,16 +11,21 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.bundle.registration import Approval
-from assets.governance.audit_database import open_audit
+from assets.bundle.registration import Approval, Registration
+from assets.governance.approvals import objection
+from assets.governance.audit_database import audit_of
+from assets.product import Product
 from assets.product.names import DEPLOYMENT
+from assets.rollout.answers import standing_rejection
 from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.deploying import policy_in
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove
 from assets.rollout.outcomes.results import Results, late_of, results_of
 from assets.rollout.page import to_html
+from assets.rollout.permits import Approvals, Permit, first_share, with_entries
 from assets.rollout.steward import Look, look
+from pipelines.operations.documents import refresh_documents
 from pipelines.operations.pages import NoPage, write_text_page
 from pipelines.products import load_product
 from resources.dependencies import DependencyDown, require
@@ -51,7 +56,7 @@ def keeper_of(environment: Environment) -> Keeper:
     return Keeper(
         tracking=Tracking.of(environment),
         rollout=RolloutStore.open(environment.rollout, environment.home / "fetched"),
-        audit=open_audit(environment.records),
+        audit=audit_of(environment),
         key=Keys.of(environment.home).signing,
     )
 
@@ -84,16 +89,29 @@ def waiting_version(instance: dg.DagsterInstance, name: str) -> Mapping[str, str
     return None if waiting is None else waiting.value  # type: ignore[return-value]
 
 
+def _permit(product: Product, keeper: Keeper, environment: Environment) -> Permit:
+    return Approvals(product, keeper.tracking, keeper.audit, environment).permit(environment.clock.now())
+
+
 def unanswered(name: str, environment: Environment, waiting: Mapping[str, str] | None) -> bool:
-    """Whether the version that the last deployment waited for still has no answer.
+    """Whether the version that the last deployment waited for still waits for people's answers.
 
     Raises:
         TrackingError: The registry does not have the version.
     """
     if waiting is None:
         return False
-    version = Tracking.of(environment).version(name, waiting["version"])
-    return not Approval.all_from_tags(version.tags)
+    product, version = load_product(name), Tracking.of(environment).version(name, waiting["version"])
+    record = Registration.from_tags(version.tags)
+    answers = with_entries(audit_of(environment), product, Approval.all_from_tags(version.tags))
+    if not answers or standing_rejection(answers, record.author) is not None:
+        return not answers
+    now, share = environment.clock.now(), first_share(policy_in(product, environment), "another")
+    return bool(
+        objection(
+            answers, version=version.version, author=record.author, terms=product.terms, share=share, now=now
+        )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,7 @@ def write_rollout_page(report: RolloutReport, file: Path) -> None:
 def move_rollout(
     name: str, environment: Environment, action: HandAction, *, by: str, reason: str, version: str | None = None
 ) -> RolloutReport:
-    """Does what a person asks of a rollout. Only a start needs MLflow; the registry follows when it is there.
+    """Does what a person asks of a rollout. Only a start, and a step that needs people's approvals, need MLflow.
 
     Raises:
         MoveRefused: The name or the reason is empty, or the version may not be rolled out.
@@ -169,13 +187,14 @@ def move_rollout(
         DependencyDown: The store of bundles or the records do not answer; nothing was moved.
     """
     product = load_product(name)
-    needed = ("MLflow", "MLflow's files") if action == "start" else ()
+    asks = action in ("advance", "promote") and product.terms.sign_off.approvers > 0
+    needed = ("MLflow", "MLflow's files") if action == "start" or asks else ()
     require(environment, "bundles", "records", *needed)
     keeper = keeper_of(environment)
     with keeper.tracking.alone(product.name):
         state = asked(
             keeper, product.name, action, by=by, reason=reason, at=datetime.now(UTC), version=version,
-            policy=policy_in(product, environment),
+            policy=policy_in(product, environment), permit=_permit(product, keeper, environment),
         )  # fmt: skip
         recorded, behind = keeper.record(state), ""
         try:
@@ -183,4 +202,6 @@ def move_rollout(
             recorded = (*recorded, *keeper.follow(product.name))
         except (DependencyDown, TrackingError) as error:
             behind = f"the registry's aliases follow later, or with loopline repair {name}: {error}"
+        if not behind:
+            behind = refresh_documents(product, keeper, environment)
     return RolloutReport(name, state, look(keeper.rollout, product.name, datetime.now(UTC)), recorded, behind)

@@ -1,10 +1,11 @@
 """The features of a card, for every product that decides its transactions.
 
 Belongs here: groups of features over the history of a card. Does not belong here: the features of one product (its
-`features.py`). The windows include the transaction to be decided.
+`features.py`). Windows include the transaction to be decided, but for those that end two weeks before it: a thief's
+payments of these weeks do not count as usual.
 """
 
-from assets.vocabulary import Events, FeatureGroup, days
+from assets.vocabulary import Events, FeatureGroup, days, last_events
 
 transactions = Events("card_transactions", key="card_id", includes_request=True)
 
@@ -19,5 +20,18 @@ SPENDING = FeatureGroup(
         transactions.mean("amount", days(7), name="card_mean_amount_7d", unit="EUR"),
         transactions.count(days(30), name="card_count_30d"),
         transactions.mean("amount", days(30), name="card_mean_amount_30d", unit="EUR"),
+    ),
+)
+
+USUAL_AMOUNTS = FeatureGroup(
+    "card_usual_amounts",
+    owner="fraud-modelling",
+    description="The amounts that are usual for a card: its latest, and those from before the last two weeks",
+    features=(
+        transactions.mean("amount", last_events(5), name="card_mean_of_last_5", unit="EUR"),
+        transactions.max("amount", last_events(20), name="card_max_of_last_20", unit="EUR"),
+        transactions.mean("amount", days(60), lag=days(14), name="card_usual_mean", unit="EUR"),
+        transactions.std("amount", days(60), lag=days(14), name="card_usual_std", unit="EUR"),
+        transactions.max("amount", days(60), lag=days(14), name="card_usual_max", unit="EUR"),
     ),
 )

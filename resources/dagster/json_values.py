@@ -54,6 +54,11 @@ class JsonValues(dg.ConfigurableIOManager):
             f"asset {context.asset_key.to_user_string()} has no value in {self.folder}; materialise it first"
         )
 
+    def begin(self, key: dg.AssetKey, value: Any) -> None:
+        """Gives an asset that was never materialised here a value, from which the assets after it can be made."""
+        if self._read(_name(key)) is None:
+            self._replace(_name(key), json.dumps(value, indent=2, sort_keys=True).encode())
+
     def _read(self, place: str) -> bytes | None:
         files, root = open_place(self.folder)
         path = f"{root}/{place}.json"

@@ -65,6 +65,23 @@ def source_origins(lake: Lake, table: str) -> dict[Slot, Mapping[str, Any]]:
     return {day: origin for day, origin in found.items() if origin is not None}
 
 
+def versions_read(lake: Lake, table: str, version: int) -> dict[str, tuple[int, ...]]:
+    """For each other table, the versions of it from which the content of a version of a table was made, ascending.
+
+    Of each day the commit counts that made its content; days whose commits are no longer in the log are left out.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    makers = set(content_since(lake, table, version).values())
+    found: dict[str, set[int]] = {}
+    for commit in lake.history(table):
+        if commit["version"] in makers:
+            for other, (read, _) in json.loads(commit.get(_READ, "{}")).items():
+                found.setdefault(other, set()).add(int(read))
+    return {other: tuple(sorted(versions)) for other, versions in found.items()}
+
+
 def recorded_origin(lake: Lake, table: str, day: Slot) -> dict[str, str]:
     """What the last commit of a day recorded of its origin, for a commit that only takes rows out of the day.
 

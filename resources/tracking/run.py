@@ -42,6 +42,11 @@ class TrackedRun:
         experiment = self.client.get_run(self.run_id).info.experiment_id
         return f"{address.rstrip('/')}/#/experiments/{experiment}/runs/{self.run_id}"
 
+    def tag(self, name: str) -> str | None:
+        """A tag of the run; `None` where it has none of that name."""
+        value = self.client.get_run(self.run_id).data.tags.get(name)
+        return None if value is None else str(value)
+
     def params(self, values: Mapping[str, object]) -> None:
         """Records parameters as text: a text as it is, every other value as JSON."""
         from mlflow.entities import Param

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment
 from resources.locks import exclusive
+from resources.tracking.aliases import ALIASES_TAG, MovedByHand, holder, moved_by_hand, note, noted
 from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, prepare_store, unless
 from resources.tracking.run import TrackedRun
 from resources.tracking.versions import (
@@ -27,9 +28,13 @@ from resources.tracking.versions import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
 
 DAGSTER_TAG = "dagster_run"
 """Tag of a run in MLflow: the id of the Dagster run that it belongs to."""
+
+AUTHOR_TAG = "mlflow.user"
+"""Tag of a run in MLflow: who started it."""
 
 _BUNDLE = "bundle"
 
@@ -128,6 +133,28 @@ class Tracking:
         with exclusive(self.lock, f"mlflow/{product}"):
             return self._reserved(product, run_id).version
 
+    def reserve(self, product: str, run_id: str, version: str, tags: Mapping[str, str]) -> RegisteredVersion:
+        """Reserves a number that another registry gave; the numbers before it that are free stay without a bundle.
+
+        A number that was reserved before with the same tags, by a call that was interrupted, is returned with its run.
+
+        Raises:
+            TrackingError: The number was given here, or a later one was.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            with unless(PRESENT):
+                self._client.create_registered_model(product)
+            known = self.versions(product)
+            last = int(known[-1].version) if known else 0
+            same = [one for one in known if one.version == version and tags.items() <= one.tags.items()]
+            if same and not same[0].ready:
+                return same[0]
+            if int(version) <= last:
+                raise TrackingError(f"{product}: version {version} cannot be taken over, {last} was given here already")
+            for _ in range(last + 1, int(version)):
+                self._made(product, run_id, {})
+            return self._made(product, run_id, {RUN_TAG: run_id, **tags})
+
     def register(self, product: str, run_id: str, bundle: Path, tags: Mapping[str, str]) -> RegisteredVersion:
         """Copies a bundle to its run and registers it as the run's version of the product's model.
 
@@ -175,7 +202,7 @@ class Tracking:
 
     def champion(self, product: str) -> RegisteredVersion | None:
         """The version with the alias champion; `None` for none. Which version decides, the rollout state says."""
-        version = self._alias(product, "champion")
+        version = holder(self._model(product), "champion")
         return None if version is None else self.version(product, version)
 
     def follow(self, product: str, holders: Callable[[], Mapping[Alias, str | None]]) -> tuple[str, ...]:
@@ -192,15 +219,37 @@ class Tracking:
             TrackingError: The version does not exist or has no bundle.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
-            wanted = holders()
-            moved = [alias for alias, version in wanted.items() if self._alias(product, alias) != version]
+            wanted, model = holders(), self._model(product)
+            at = {alias: holder(model, alias) for alias in wanted}
+            moved = [alias for alias, version in wanted.items() if at[alias] != version]
+            ready = {version: self._ready(product, version) for version in (wanted[one] for one in moved) if version}
+            before = noted(model)
+            if moved:
+                self._note(product, {**before, **{alias: [at[alias], wanted[alias]] for alias in moved}})
             for alias in moved:
                 version = wanted[alias]
                 if version is None:
                     self._client.delete_registered_model_alias(product, alias)
                 else:
-                    self._client.set_registered_model_alias(product, alias, self._ready(product, version).version)
+                    self._client.set_registered_model_alias(product, alias, ready[version].version)
+            after = {**before, **{alias: [version] for alias, version in wanted.items()}}
+            if model is not None and (moved or after != before):
+                self._note(product, after)
             return tuple(moved)
+
+    def moved_by_hand(self, product: str) -> tuple[MovedByHand, ...]:
+        """The aliases that somebody else has moved since Loopline moved them last."""
+        return moved_by_hand(self._model(product))
+
+    def model_tags(self, product: str) -> Mapping[str, str]:
+        """The tags of the product's model, which belong to no version; empty if it was never registered."""
+        model = self._model(product)
+        return {} if model is None else {str(name): str(value) for name, value in model.tags.items()}
+
+    def annotate_model(self, product: str, tags: Mapping[str, str]) -> None:
+        """Writes tags of the product's model, which belong to no version."""
+        for name, value in tags.items():
+            self._client.set_registered_model_tag(product, name, value)
 
     @contextmanager
     def alone(self, product: str) -> Iterator[None]:
@@ -255,15 +304,24 @@ class Tracking:
         for known in self.versions(product):
             if known.tags.get(RUN_TAG) == run_id:
                 return known
+        return self._made(product, run_id, {RUN_TAG: run_id})
+
+    def _made(self, product: str, run_id: str, tags: Mapping[str, str]) -> RegisteredVersion:
+        """The next version, without a bundle."""
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
         made = self._client.create_model_version(
-            product, source=source, run_id=run_id, tags={RUN_TAG: run_id}, await_creation_for=0
+            product, source=source, run_id=run_id, tags=dict(tags), await_creation_for=0
         )
         return registered_version(made)
 
-    def _alias(self, product: str, alias: Alias) -> str | None:
-        """The version with the alias, or `None`; MLflow's own lookup reports a missing alias as a wrong argument."""
-        aliases: Mapping[str, object] = {}
+    def _note(self, product: str, places: Mapping[Alias, list[str | None]]) -> None:
+        self._client.set_registered_model_tag(product, ALIASES_TAG, note(places))
+
+    def _model(self, product: str) -> "RegisteredModel | None":
+        """The product's model, with aliases and tags in one answer; `None` if it was never registered.
+
+        MLflow's own lookup of an alias reports a missing one as a wrong argument.
+        """
         with unless(ABSENT):
-            aliases = self._client.get_registered_model(product).aliases
-        return str(aliases[alias]) if alias in aliases else None
+            return self._client.get_registered_model(product)
+        return None

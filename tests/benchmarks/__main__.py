@@ -5,13 +5,10 @@ python -m tests.benchmarks [NAME ...]
 
 import importlib
 import json
-import os
-import platform
 import sys
-from pathlib import Path
 from typing import Any
 
-import psutil
+from pipelines.operations.benchmark.machine import describe_machine
 
 BENCHMARKS = (
     "bench_demo",
@@ -31,21 +28,9 @@ BENCHMARKS = (
 )
 
 
-def machine() -> dict[str, Any]:
-    """Describes the machine that was measured."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(": ")[2] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30),
-        "python": platform.python_version(),
-        "load_before": round(os.getloadavg()[0], 2),
-    }
-
-
 def main(names: list[str]) -> None:
     """Runs the named benchmarks, or all; prints each result on standard error at once, and all results at the end."""
-    found: dict[str, Any] = {"machine": machine()}
+    found: dict[str, Any] = {"machine": describe_machine()}
     for name in names or BENCHMARKS:
         print(f"==> {name}", file=sys.stderr, flush=True)
         found[name] = importlib.import_module(f"tests.benchmarks.{name}").measure()

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.bench_overload [--seconds 5] [--times 5]
 
-Prints one JSON object. The capacity is what 32 connections get that ask again as soon as they are answered. Then more
-connections ask at fixed times, whether or not earlier requests were answered; the client is a process of its own.
+Prints one JSON object. The capacity is what 8 connections get that ask again as soon as they are answered: none of them
+is refused. Then more connections ask at fixed times, whether or not earlier requests were answered; the client is a
+process of its own.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tests.benchmarks.bench_decisions import summary
 from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import CUSTOMERS, PRODUCT, REQUEST, sample_parts
 
-_CLOSED = 32
+_CLOSED = 8
 _OPEN = 384
 _WARM_UP_SECONDS = 1.0
 

@@ -22,9 +22,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from assets.monitoring.performance.verdicts import PerformanceSignals, performance_verdict
 from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
 from assets.monitoring.verdicts import Cause, cause_key
-from assets.training.candidates import BoostedModel, fit_boosted
+from assets.training.candidates import BoostedModel, fit_model
+from assets.training.contest.recipes import BoosterRecipe
 from assets.training.rows import TrainingRows
-from assets.training.search import search_settings
+from assets.training.search import Trial, search_settings
 from pipelines.products import load_product
 from tests.integration.demo_home import picture
 from tests.support.published_cards import days_since_first, feature_matrix
@@ -75,7 +76,7 @@ def stream() -> Stream:
     return Stream(rows, days_since_first(frame), frame.CUSTOMER_ID.to_numpy())
 
 
-def trained_at(stream: Stream, day: int, settings: dict[str, float | int]) -> Trained:
+def trained_at(stream: Stream, day: int, settings: Trial) -> Trained:
     """A model of the labels that are known on a day: four weeks, a week to calibrate, and a week to say how good."""
     known = day - DELAY
     train, calibrate, test = (
@@ -84,7 +85,7 @@ def trained_at(stream: Stream, day: int, settings: dict[str, float | int]) -> Tr
             (known - 2 * WEEK - TRAIN_DAYS, known - 2 * WEEK), (known - 2 * WEEK, known - WEEK), (known - WEEK, known),
         )
     )  # fmt: skip
-    model = fit_boosted(train, calibrate, PRODUCT.model, settings)
+    model = fit_model(BoosterRecipe(PRODUCT.model, settings.settings, settings.rounds), train, calibrate)
     return Trained(model, day, roc_auc_score(test.y, model.predict(test.matrix)))
 
 
@@ -107,7 +108,7 @@ def asks_for_retraining(stream: Stream, live: Trained, day: int, trainings: tupl
 
 
 def weeks(
-    stream: Stream, settings: dict[str, float | int], again: Callable[[Trained, int, tuple[int, ...]], bool]
+    stream: Stream, settings: Trial, again: Callable[[Trained, int, tuple[int, ...]], bool]
 ) -> Iterator[dict[str, float]]:
     """The figures of each week under a policy that says when to train again."""
     live, trainings, found = trained_at(stream, BEGINS, settings), (BEGINS,), set[int]()
@@ -162,7 +163,7 @@ def test_the_loop_loses_nothing_beside_training_monthly_and_never(stream: Stream
     known = BEGINS - DELAY
     settings = search_settings(
         stream.rows.take(stream.within(known - 2 * WEEK - TRAIN_DAYS, known - 2 * WEEK)), PRODUCT.model
-    ).best.settings
+    ).best
     policies: dict[str, Callable[[Trained, int, tuple[int, ...]], bool]] = {
         "the loop": lambda live, day, trainings: asks_for_retraining(stream, live, day, trainings),
         "every four weeks": lambda live, day, trainings: day - live.day >= MONTH,

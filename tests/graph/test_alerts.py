@@ -177,7 +177,7 @@ def test_a_version_that_waits_for_an_approver_is_an_alert_with_its_card_and_the_
     card = "http://127.0.0.1:4701/#/experiments/1/runs/f00d/artifacts/documents/model_card.md"
     terms = f"{PRODUCT.name} 4 --by NAME --reason TEXT"
     waiting = {
-        "version": "4", "reason": "all 13 gates passed; waits for an approver other than risk", "model_card": card,
+        "version": "4", "reason": "all 18 gates passed; waits for an approver other than risk", "model_card": card,
         "approve": f"loopline approve {terms}", "reject": f"loopline reject {terms}",
     }  # fmt: skip
     sensor = approval_alert(PRODUCT)

@@ -12,7 +12,7 @@ from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
-from assets.evaluation.fairness import FairnessReport, GroupFigures
+from assets.evaluation.fairness.figures import FairnessReport, GroupFigures
 from assets.evaluation.gates import GateSignals, evaluate
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import ThresholdChoice
@@ -68,6 +68,7 @@ def evaluation() -> dict[str, Any]:
     signals = GateSignals(
         auc=0.7812, calibration_error=0.012, profit_gain=0.37, champion_loss=None, slice_auc=0.75, selection_ratio=0.97,
         odds_gap=0.03, score_psi=0.04, single_feature_auc=0.66, future_features=0.0, latency_ms=None, bundle_mb=1.2,
+        overfit=0.03, explanation_agreement=0.97, noise_flips=0.01, unseen_share=0.02, serving_skew=0.0,
         first_model=True,
     )  # fmt: skip
     window = {"first": "2025-01-01T00:00:00Z", "end": "2025-06-01T00:00:00Z", "rows": 4000}

@@ -7,11 +7,12 @@ not belong here: assertions.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from assets.bundle.files import write_bundle
 from assets.bundle.registration import Approval, Registration
@@ -60,14 +61,17 @@ class RegisteredHome:
     def values(self) -> Path:
         return self.home / "rollout" / ".values" / self.product
 
-    def register(self, *, compared_with: str = "", publish: bool = True) -> Release:
-        """The next version, registered and published as the pipeline does it."""
+    def register(
+        self, *, compared_with: str = "", publish: bool = True, pins: Mapping[str, Any] | None = None
+    ) -> Release:
+        """The next version, registered and published as the pipeline does it; with these pins beside its own."""
         keeper, tracking = self.keeper, self.keeper.tracking
         with tracking.run(self.product, "training") as run:
             pass
         version = tracking.next_version(self.product, run.run_id)
         parts = replace(evaluated_parts(), product=self.product, version=version)
-        gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 13 gates passed"]}
+        parts = replace(parts, pins={**parts.pins, **(pins or {})})
+        gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 18 gates passed"]}
         metrics = {**parts.metrics, "champion": compared_with or None, "gates": gates}
         parts = replace(parts, metrics=metrics, model=bytes(range(100)), booster=bytes(range(100)))
         with TemporaryDirectory() as place:
@@ -83,7 +87,11 @@ class RegisteredHome:
         return Release(version=version, digest=digest)
 
     def approve(self, version: str, by: str = "Ada Risk") -> None:
-        answer = Approval(version=version, answer="approve", by=by, reason="reviewed", at=NOW)
+        keeper, reason = self.keeper, "reviewed"
+        entry = keeper.audit.append(
+            actor=by, action="approve", product=self.product, version=version, reason=reason, at=NOW
+        )
+        answer = Approval(version=version, answer="approve", by=by, reason=reason, at=NOW, entry=entry.hash)
         self.keeper.tracking.annotate(self.product, version, answer.to_tags(earlier=0))
 
     def move(self, release: Release) -> None:

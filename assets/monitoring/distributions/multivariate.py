@@ -1,7 +1,7 @@
 """A classifier between rows then and rows now: whether they differ at all, in any combination of features.
 
 Belongs here: the classifier two-sample test. Does not belong here: which rows are compared (`separating.py`), how much
-more often rows like each one come now (`assets.monitoring.density_ratio`).
+more often rows like each one come now (`assets.metrics.density_ratio`).
 
 If no classifier tells the two sets of rows apart, their joint distributions do not differ by more than it could see
 (Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, 2017). The test is the AUC of scores from cross-fitting:

@@ -250,7 +250,7 @@ class Monitored:
     def _segments(self, rows: pa.Table, scores: NDArray[np.float64]) -> list[Sums]:
         if not self.product.protected:
             return []
-        from assets.evaluation.fairness import group_members
+        from assets.metrics.groups import group_members
 
         sums: list[Sums] = []
         for protected in self.product.protected:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.density_ratio import density_ratio
+from assets.metrics.density_ratio import density_ratio
 from assets.monitoring.distributions.multivariate import separation
 from assets.monitoring.distributions.reading import Monitored
 from assets.product.names import FEATURES, TRAINING_SET, table_name

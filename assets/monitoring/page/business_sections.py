@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from assets.monitoring.page.drawing import (
+from assets.monitoring.page.report import MonitoringReport, rows_by_day
+from assets.monitoring.performance.kpis import CONFIDENCE
+from assets.pages.drawing import (
     axes_of,
     band,
     chart,
@@ -19,9 +21,7 @@ from assets.monitoring.page.drawing import (
     line,
     pointers,
 )
-from assets.monitoring.page.report import MonitoringReport, rows_by_day
-from assets.monitoring.page.words import business, percent
-from assets.monitoring.performance.kpis import CONFIDENCE
+from assets.pages.words import business, percent
 from assets.product.names import KPIS
 
 

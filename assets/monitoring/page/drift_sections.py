@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.monitoring.faults.finding import Finding
-from assets.monitoring.page.drawing import data_table, day_ticks, plot_figure, strip
 from assets.monitoring.page.reading import SHOWN_DAYS
 from assets.monitoring.page.report import MonitoringReport
-from assets.monitoring.page.words import number
+from assets.pages.drawing import data_table, day_ticks, plot_figure, strip
+from assets.pages.words import number
 from assets.product.names import DRIFT
 from resources.naming import days_between
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from html import escape
 
 from assets.monitoring.page.budgets import ErrorBudget
-from assets.monitoring.page.drawing import Axes, chart, data_table, dot, moment_ticks, plain_table, plot_figure, steps
 from assets.monitoring.page.report import MonitoringReport, StandingAlert
-from assets.monitoring.page.words import minute, percent
+from assets.pages.drawing import Axes, chart, data_table, dot, moment_ticks, plain_table, plot_figure, steps
+from assets.pages.words import minute, percent
 from resources.objectives import WINDOW_DAYS
 from resources.rollout_store.manifest import Move
 

@@ -13,14 +13,11 @@ from assets.monitoring.page.drift_sections import drift_section, fault_section
 from assets.monitoring.page.history_sections import alert_section, budget_section, rollout_section, training_section
 from assets.monitoring.page.label_sections import calibration_section, groups_section, vintage_section
 from assets.monitoring.page.performance_sections import performance_section
-from assets.monitoring.page.report import Line, LineName, LineState, MonitoringReport
-from assets.monitoring.page.style import STYLE
+from assets.monitoring.page.report import Line, LineName, MonitoringReport
 from assets.monitoring.page.summary import figures_in_words, headline, lines_of, needing, worth_a_look
+from assets.pages.document import document, marked_line, navigation, section
 from resources.notifications import REPOSITORY
 
-_MARKS: Mapping[LineState, tuple[str, str]] = {
-    "good": ("✓", "as it should be"), "look": ("!", "look"), "unknown": ("?", "unknown"),
-}  # fmt: skip
 _SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
     ("alerts", "Alerts", alert_section),
     ("business", "Business", business_section),
@@ -51,19 +48,17 @@ def to_html(report: MonitoringReport, *, before: date | None = None) -> str:
     product, lines = report.product, lines_of(report)
     shown = [entry for entry in _SECTIONS if entry[0] != "groups" or product.protected or product.monitoring.slices]
     titled = f"{product.title}, {report.day}" if report.day else product.title
-    sections = "".join(f'<section id="{key}"><h2>{title}</h2>{draw(report)}</section>\n' for key, title, draw in shown)
+    sections = "".join(section(key, title, draw(report)) for key, title, draw in shown)
     back = f' · <a href="{before}.html">the page of {before}</a>' if before else ""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(titled)}</title><style>{STYLE}</style></head><body>\n"
+    return document(
+        titled,
         f"<header><h1>{escape(product.title)}</h1>"
         f"<p>{escape(_dateline(report))}{back}</p></header>\n"
         f"{_navigation(report, shown)}<main>{_summary(report, lines)}\n{sections}</main>"
         f"<footer>Made of the tables of {escape(product.name)} up to {report.day or 'no day'}; owner "
         f"{escape(product.owner)}. <code>loopline status {escape(product.name)}</code> says the same of this moment; "
         f'what to do about each kind of alert is in <a href="{REPOSITORY}/infra/prometheus/RUNBOOK.md">the runbook</a>.'
-        f"</footer></body></html>\n"
+        f"</footer>",
     )
 
 
@@ -76,10 +71,7 @@ def _dateline(report: MonitoringReport) -> str:
 def _navigation(report: MonitoringReport, shown: list[tuple[str, str, Callable[[MonitoringReport], str]]]) -> str:
     looks = {_PLACES[line.name] for line in lines_of(report) if line.state == "look"}
     looks |= {"alerts"} if needing(report) else set()
-    links = "".join(
-        f'<a href="#{key}"{" class=look" if key in looks else ""}>{title}</a>' for key, title, _ in shown
-    )  # fmt: skip
-    return f'<nav aria-label="Sections">{links}</nav>\n'
+    return navigation([(key, title) for key, title, _ in shown], looks)
 
 
 def _summary(report: MonitoringReport, lines: tuple[Line, ...]) -> str:
@@ -97,8 +89,4 @@ def _summary(report: MonitoringReport, lines: tuple[Line, ...]) -> str:
 
 
 def _line(line: Line) -> str:
-    mark, words = _MARKS[line.state]
-    return (
-        f'<li class="{line.state}"><span class="mark" role="img" aria-label="{words}" title="{words}">{mark}</span>'
-        f'<a href="#{_PLACES[line.name]}">{line.name}</a><span>{escape(line.text)}</span></li>'
-    )
+    return marked_line(line.state, line.name, _PLACES[line.name], line.text)

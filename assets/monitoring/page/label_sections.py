@@ -9,7 +9,10 @@ from datetime import date
 from html import escape
 from typing import Any
 
-from assets.monitoring.page.drawing import (
+from assets.monitoring.page.report import MonitoringReport, rows_by_day
+from assets.monitoring.page.summary import acceptance_ratios, last_rows
+from assets.monitoring.performance.verdicts import auc_error
+from assets.pages.drawing import (
     Axes,
     axes_of,
     band,
@@ -24,10 +27,7 @@ from assets.monitoring.page.drawing import (
     stripes,
     upright,
 )
-from assets.monitoring.page.report import MonitoringReport, rows_by_day
-from assets.monitoring.page.summary import acceptance_ratios, last_rows
-from assets.monitoring.page.words import fixed, number, percent
-from assets.monitoring.performance.verdicts import auc_error
+from assets.pages.words import fixed, number, percent
 from assets.product.names import CALIBRATION, GROUP_PERFORMANCE, VINTAGES
 
 _REACH = 1.959964

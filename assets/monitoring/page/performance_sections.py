@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.page.drawing import (
+from assets.monitoring.page.report import FIGURES, MonitoringReport, rows_by_day
+from assets.monitoring.performance.estimates import WHOLE
+from assets.pages.drawing import (
     axes_of,
     band,
     chart,
@@ -25,9 +27,7 @@ from assets.monitoring.page.drawing import (
     pointers,
     stripes,
 )
-from assets.monitoring.page.report import FIGURES, MonitoringReport, rows_by_day
-from assets.monitoring.page.words import fixed, percent
-from assets.monitoring.performance.estimates import WHOLE
+from assets.pages.words import fixed, percent
 from assets.product.names import ESTIMATED_PERFORMANCE
 from resources.naming import days_between
 

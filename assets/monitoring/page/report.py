@@ -16,6 +16,7 @@ from assets.monitoring.page.budgets import ErrorBudget
 from assets.monitoring.performance.verdicts import KpiAction
 from assets.monitoring.retraining.table import RecordedDay
 from assets.monitoring.verdicts import Cause
+from assets.pages.document import State
 from assets.product import Product, Verdict
 from resources.notifications import Alert, Severity
 from resources.rollout_store.manifest import Move
@@ -23,8 +24,7 @@ from resources.rollout_store.manifest import Move
 FIGURES = "realised"
 """Under this name a report has the table of realised figures by which its product is judged."""
 
-LineState = Literal["good", "look", "unknown"]
-"""As it should be; a person should look; nobody knows, which is not good."""
+LineState = State
 TrainingResult = Literal["registered", "refused or failed", "under way"]
 
 LineName = Literal[

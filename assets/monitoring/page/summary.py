@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.monitoring.page.report import FIGURES, Line, LineName, LineState, MonitoringReport, StandingAlert
-from assets.monitoring.page.words import business, fixed, minute, percent
+from assets.pages.words import business, fixed, minute, percent
 from assets.product.names import CALIBRATION, CONSISTENCY, GROUP_PERFORMANCE, KPIS, VINTAGES
 from resources.notifications import AlertKind
 

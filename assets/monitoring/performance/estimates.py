@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.monitoring.density_ratio import UNSEEN, DensityRatio, density_ratio
+from assets.metrics.density_ratio import UNSEEN, DensityRatio, density_ratio
 from assets.monitoring.performance.expected import (
     Linear,
     alike_of,

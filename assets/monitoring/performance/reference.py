@@ -116,7 +116,7 @@ def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 def groups_of(product: Product, table: pa.Table) -> Mapping[str, NDArray[np.object_]]:
     """The group of each row by each protected attribute and each slice of the policy, object [n] by column."""
-    from assets.evaluation.fairness import group_members
+    from assets.metrics.groups import group_members
 
     found = {}
     for part in (*product.protected, *(Protected(name) for name in product.monitoring.slices)):

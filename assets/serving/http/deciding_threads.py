@@ -11,6 +11,8 @@ milliseconds, the next thread goes on with what waits.
 """
 
 import asyncio
+import contextlib
+import queue
 import threading
 import time
 from collections import deque
@@ -45,11 +47,13 @@ class DecidingThreads:
     def __init__(self, write: Callable[[], None], threads: int = THREADS) -> None:
         self._write = write
         self._loop = asyncio.get_running_loop()
+        # Guards the fields below.
+        self._lock = threading.Lock()
         self._waiting: deque[_Item] = deque()
-        # Guards the fields below, and wakes threads.
-        self._changed = threading.Condition()
         self._deciding, self._watching, self._over = 0, False, False
         self._stepped = 0.0
+        # Each token wakes one thread, which then looks whether it is its turn.
+        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"decide-{number}", daemon=True) for number in range(threads)
         ]
@@ -63,21 +67,26 @@ class DecidingThreads:
             RuntimeError: It was shut down.
         """
         result: asyncio.Future[R] = self._loop.create_future()
-        with self._changed:
+        with self._lock:
             if self._over:
                 raise RuntimeError("no more requests are decided: the threads were shut down")
             self._waiting.append(_Item(decide, copy_context(), result))
-            if not (self._deciding and self._watching):
-                self._changed.notify()
+            is_seen = self._deciding > 0 and self._watching
+        if not is_seen:
+            self._tokens.put(None)
         return result
 
     def shutdown(self) -> None:
         """Returns when everything that waits is decided."""
-        with self._changed:
+        with self._lock:
             self._over = True
-            self._changed.notify_all()
+        self._wake_all()
         for thread in self._threads:
             thread.join()
+
+    def _wake_all(self) -> None:
+        for _ in self._threads:
+            self._tokens.put(None)
 
     def _work(self) -> None:
         while (item := self._first()) is not None:
@@ -90,44 +99,45 @@ class DecidingThreads:
             except BaseException as error:  # noqa: BLE001 - it is raised where the results are awaited
                 ended = [(item, None, error) for item, _, _ in ended]
             self._loop.call_soon_threadsafe(_end, ended)
-            with self._changed:
+            with self._lock:
                 self._deciding -= 1
-                if self._over:
-                    self._changed.notify_all()
+            if self._over:
+                self._wake_all()
 
     def _first(self) -> _Item | None:
         """The next request, when it is this thread's turn; `None` at the end."""
-        with self._changed:
-            while True:
-                if self._waiting:
-                    rest = self._stepped + STUCK_SECONDS - time.perf_counter() if self._deciding else 0.0
-                    if rest <= 0.0:
-                        break
-                    self._wait(rest)
-                elif self._over:
+        while True:
+            with self._lock:
+                if not self._waiting and self._over:
                     return None
-                else:
-                    self._changed.wait()
-            self._deciding += 1
-            self._stepped = time.perf_counter()
-            item = self._waiting.popleft()
-            if self._waiting and not self._watching:
-                self._changed.notify()
-            return item
+                rest = self._stepped + STUCK_SECONDS - time.perf_counter() if self._deciding else 0.0
+                if self._waiting and rest <= 0.0:
+                    self._deciding += 1
+                    self._stepped = time.perf_counter()
+                    item = self._waiting.popleft()
+                    is_seen = self._watching or not self._waiting
+                    break
+                # One thread at a time is woken by time while another one decides, all others by requests.
+                watches = bool(self._waiting) and not self._watching
+                self._watching = self._watching or watches
+            self._wait(rest if watches else None)
+        if not is_seen:
+            self._tokens.put(None)
+        return item
 
-    def _wait(self, seconds: float) -> None:
-        """Waits while another thread decides; one thread at a time is woken by time, all others by requests."""
-        if self._watching:
-            self._changed.wait()
+    def _wait(self, seconds: float | None) -> None:
+        if seconds is None:
+            self._tokens.get()
             return
-        self._watching = True
-        self._changed.wait(seconds)
-        self._watching = False
+        with contextlib.suppress(queue.Empty):
+            self._tokens.get(timeout=seconds)
+        with self._lock:
+            self._watching = False
 
     def _next(self, begun: float) -> _Item | None:
         """One more request for the thread that decides; `None` if it must give its results, or another one decides."""
         now = time.perf_counter()
-        with self._changed:
+        with self._lock:
             self._stepped = now
             if not self._waiting or self._deciding > 1 or now - begun >= TOGETHER_SECONDS:
                 return None

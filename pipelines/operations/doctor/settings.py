@@ -7,7 +7,7 @@ machine (`machine.py`), processes (`running.py`).
 from collections.abc import Mapping
 from pathlib import Path
 
-from assets.governance.audit_database import open_audit
+from assets.governance.audit_database import audit_of
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.doctor.finding import Finding
 from pipelines.products import product_names
@@ -48,7 +48,7 @@ def records(environment: Environment) -> tuple[Finding, ...]:
         detail = f"the folder {environment.records}, which is lost with its container"
         return (Finding("audit log", False, detail, "set LOOPLINE_RECORDS to postgresql+psycopg2://…"),)
     try:
-        entries = open_audit(environment.records).verify()
+        entries = audit_of(environment).verify()
     except (AuditLogError, AuditLogDamaged) as error:
         return (Finding("audit log", False, str(error), "set LOOPLINE_RECORDS, or compare the log with its backup"),)
     return (Finding("audit log", True, f"{entries} entries, the chain is whole"),)

@@ -11,7 +11,7 @@ import dagster as dg
 from assets.materialising import materialised_days
 from assets.monitoring.windows import JUDGED_BY
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, table_name
+from assets.product.names import DEPLOYMENT, MODEL_DOCUMENTS, ONLINE_STORE, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
 from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_definitions
@@ -153,10 +153,11 @@ class ProductJobs:
         Raises:
             RunFailed: The version may not be promoted; the message says why.
         """
-        keys = [key for key in self.keys(MODEL) if key.path[-1] == DEPLOYMENT]
+        wanted = [key for key in self.keys(MODEL) if key.path[-1] in (DEPLOYMENT, MODEL_DOCUMENTS)]
+        keys = [key for key in wanted if key.path[-1] == DEPLOYMENT]
         for key in keys:
             run_job(
-                self._definitions, self._instance, retrain_name(self._product), selection=[key],
+                self._definitions, self._instance, retrain_name(self._product), selection=wanted,
                 config={key: {"version": version}},
             )  # fmt: skip
         return tuple(key.path[-1] for key in keys)

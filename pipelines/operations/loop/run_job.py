@@ -20,6 +20,7 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+from assets.materialising import USER_TAG
 from pipelines.jobs import PRODUCT_TAG
 from pipelines.run_failures import GateTable, first_failure, gate_table
 from pipelines.services.lifecycle import prepare_dagster_home
@@ -27,6 +28,7 @@ from resources.dagster.run_owners import end_dead_runs, owner_tags
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
+from resources.people import person
 from resources.slots import Slot
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -103,6 +105,7 @@ def run_job(
         },
         tags={
             **job.run_tags,
+            USER_TAG: person(),
             **(tags or {}),
             **owner_tags(run_id, datetime.now(UTC)),
             # Who started a command starts it again; the daemon would do so beside them.

@@ -38,9 +38,7 @@ def fill_cards_from_handbook(folder: Path, *, landing: str | Path, progress: Pro
             from another origin.
     """
     target = local_folder(landing, "landing zone")
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise SandboxError(f"{folder} has no *.parquet file; name the folder of the Handbook's monthly files")
+    files = _files(folder)
     digest = _digest(files)
     found = filled_cards(target, origin="handbook", digest=digest)
     if found is not None:
@@ -59,6 +57,22 @@ def fill_cards_from_handbook(folder: Path, *, landing: str | Path, progress: Pro
         settings=None,
         progress=progress,
     )
+
+
+def read_handbook(folder: Path) -> Cards:
+    """The Handbook's payments, in the order of (moment, transaction).
+
+    Raises:
+        SandboxError: The folder has no such files, or a file lacks a column or a value.
+    """
+    return _read(_files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise SandboxError(f"{folder} has no *.parquet file; name the folder of the Handbook's monthly files")
+    return files
 
 
 def _digest(files: list[Path]) -> str:

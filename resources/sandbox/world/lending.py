@@ -35,6 +35,8 @@ _TERMS = np.array([12, 24, 36, 48, 60, 72, 84])
 _TERM_SHARE = np.array([0.14, 0.2, 0.22, 0.16, 0.16, 0.06, 0.06])
 CHANNELS = ("branch", "web", "app")
 YEARLY_RATE = 0.085
+WORTH_WEIGHT = -1.85
+"""The log-odds of default that one standard deviation of creditworthiness adds."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def make_requests(settings: BankSettings, people: People) -> Requests:
     trouble = people.in_trouble(customer, at)
     hidden = rng.normal(0, 0.3, n)
     usual_risk = (
-        -1.85 * people.worth[customer]
+        WORTH_WEIGHT * people.worth[customer]
         + 1.2 * trouble
         + _burden_risk(usual_burden)
         + 0.3 * np.log1p(debt / usual_income / 3)

@@ -9,7 +9,9 @@ only attributes that are correlated with it. Sex does not influence creditworthi
 has a small influence.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,12 @@ _FAMILY = (
     "Maple", "Nettle", "Oakley", "Poplar", "Quince", "Rowan", "Sorrel", "Thistle", "Umber", "Violet", "Willow",
     "Yarrow",
 )  # fmt: skip
+
+
+TRACES: Mapping[str, float] = MappingProxyType(
+    {"gambling": -0.58, "cash": -0.5, "irregular": -0.5, "thrift": 0.74, "shown": 0.76}
+)
+"""For each habit, its correlation with creditworthiness."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +123,7 @@ def make_people(settings: BankSettings) -> People:
         housing=_housing(age, income, rng),
         income=income,
         main=rng.random(n) < 0.6,
-        gambling=_trace(-worth, 0.58, rng),
-        cash=_trace(-worth, 0.5, rng),
-        irregular=_trace(-worth, 0.5, rng),
-        thrift=_trace(worth, 0.74, rng),
-        shown=_trace(worth, 0.76, rng),
+        **{habit: _trace(worth, correlation, rng) for habit, correlation in TRACES.items()},
         trouble_from=trouble_from,
         trouble_until=trouble_until,
         dependents=rng.poisson(np.where((age > 27) & (age < 55), 1.0, 0.15)).clip(0, 5).astype(np.int8),
@@ -177,6 +181,16 @@ def _trouble(settings: BankSettings, rng: np.random.Generator) -> tuple[np.ndarr
     return start, np.where(rng.random(n) < 0.2, start + length, start)
 
 
-def _trace(worth: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A standard normal habit whose correlation with worth is the share."""
-    return np.asarray(share * worth + np.sqrt(1 - share**2) * rng.normal(size=len(worth)))
+def _trace(worth: np.ndarray, correlation: float, rng: np.random.Generator) -> np.ndarray:
+    """A standard normal habit with this correlation with worth."""
+    return np.asarray(correlation * worth + np.sqrt(1 - correlation**2) * rng.normal(size=len(worth)))
+
+
+def worth_by_habits(people: People) -> np.ndarray:
+    """float64 [n]: the creditworthiness that their habits tell of the customers, if the habits were known exactly.
+
+    Its mean given the five habits, which are normal and independent beside it. A model learns of the habits from
+    bookings and reports, which blur them.
+    """
+    told = sum(getattr(people, habit) * r / (1 - r**2) for habit, r in TRACES.items())
+    return np.asarray(told / (1 + sum(r**2 / (1 - r**2) for r in TRACES.values())))

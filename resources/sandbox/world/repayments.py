@@ -46,8 +46,9 @@ class LoanEvents:
 def repayments_feed(settings: BankSettings, people: People, requests: Requests, granted: Granted) -> Feed:
     """The messages of stream `repayments` about the granted loans, in the order of their arrival."""
     rng = settings.rng("repayments")
-    start = requests.at + rng.integers(DAY_US // 12, 2 * DAY_US, len(requests.at))
-    first_missed = _first_missed(settings, requests, granted, start, rng)
+    start, early = _beginning(requests, rng)
+    probability = default_probability(settings, requests, granted, start + early * _STEP_US)
+    first_missed = _first_missed(settings, requests, granted, early, probability, rng)
     events = loan_history(settings, requests, granted.actual, start, first_missed, rng)
     order = np.argsort(events.known, kind="stable")
     ids = identifiers("E", np.arange(1, len(order) + 1), 7)
@@ -75,16 +76,46 @@ def message_rows(
     )
 
 
+def true_probability(settings: BankSettings, requests: Requests, granted: Granted) -> np.ndarray:
+    """float64 [n]: the probability with which the bank's loans were drawn to fall 90 days past due within 180 days.
+
+    It is for judging models, never for one: it knows each person's creditworthiness.
+    """
+    start, early = _beginning(requests, settings.rng("repayments"))
+    return default_probability(settings, requests, granted, start + early * _STEP_US)
+
+
+def default_probability(
+    settings: BankSettings, requests: Requests, granted: Granted, missed_at: np.ndarray
+) -> np.ndarray:
+    """float64 [n]: the probability of an early default, whose first missed instalment would fall due at these moments.
+
+    The mean over the loans that are granted in usual times is `settings.bad_rate`; shocks of these moments add to it.
+    """
+    intercept = intercept_for(requests.usual_risk[granted.usual], settings.bad_rate)
+    return logistic(requests.risk + intercept + shock(settings.incidents, missed_at))
+
+
+def _beginning(requests: Requests, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """When each loan is disbursed, microseconds, and with which instalment an early default would begin: int64 [n]."""
+    n = len(requests.at)
+    start = requests.at + rng.integers(DAY_US // 12, 2 * DAY_US, n)
+    return start, rng.integers(1, _EARLY + 1, n)
+
+
 def _first_missed(
-    settings: BankSettings, requests: Requests, granted: Granted, start: np.ndarray, rng: np.random.Generator
+    settings: BankSettings,
+    requests: Requests,
+    granted: Granted,
+    early: np.ndarray,
+    probability: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """int64 [n]: the number of the instalment with which a loan stops being paid for good; 0 for never."""
-    n = len(start)
-    early = rng.integers(1, _EARLY + 1, n)
-    intercept = intercept_for(requests.usual_risk[granted.usual], settings.bad_rate)
-    added = shock(settings.incidents, start + early * _STEP_US)
-    goes_bad = rng.random(n) < logistic(requests.risk + intercept + added)
+    n = len(early)
+    goes_bad = rng.random(n) < probability
     # A loan that survives the first months may still fail later, with falling frequency; the label does not count it.
+    intercept = intercept_for(requests.usual_risk[granted.usual], settings.bad_rate)
     later = _EARLY + 2 + rng.geometric(0.08, n)
     fails_later = rng.random(n) < 0.8 * logistic(requests.risk + intercept - 0.4)
     return np.where(goes_bad, early, np.where(fails_later, later, 0))

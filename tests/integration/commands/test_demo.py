@@ -8,6 +8,7 @@ import shutil
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -15,7 +16,9 @@ import pytest
 
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
+from resources.code_version import code_version
 from resources.pages import Pages
+from resources.tracking import Tracking
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
 from tests.support.killing import KillableHome, moments
 
@@ -51,6 +54,39 @@ def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
     assert all(isinstance(number, int | float) for number in known)
     assert told["champion"]["version"] == "1"
     assert 0.75 < told["champion"]["auc"] < 0.85, "a good model of this bank, and no better than one can be"
+
+
+def test_its_decision_leads_back_to_what_was_delivered(demo_home: DemoHome) -> None:
+    """`loopline trace` names arm, bundle, training set, tables down to the raw rows, features, code and approval."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+
+    def visit(node: dict[str, Any]) -> None:
+        kinds.setdefault(node["kind"], []).append(node)
+        for child in node["children"]:
+            visit(child)
+
+    visit(demo_home.done("trace", demo_home.demo.told["decision"]["id"]))
+    assert kinds["bundle"][0]["title"].startswith("version 1, trained 2026-10-01")
+    tables = {node["facts"]["table"] for node in kinds["table"]}
+    assert {f"{PRODUCT}/{name}" for name in DATA} <= tables
+    assert all(node["facts"].get("readable") is None for node in kinds["table"])
+    assert len(kinds["feature"]) == len(load_product(PRODUCT).features.names)
+    assert kinds["answer"]
+    assert kinds["code"][0]["facts"]["version"]
+
+
+def test_its_model_is_trained_again_to_the_same_bytes(demo_home: DemoHome) -> None:
+    """`loopline rebuild` of the first version ends with status 0."""
+    told = demo_home.done("rebuild", PRODUCT, "1")
+    assert told["identical"]
+    assert told["rebuilt"]["predictions"]["different"] == 0
+
+
+def test_the_champion_stands_between_chance_and_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
+    told = demo_home.done("benchmark", "sandbox")
+    assert told["auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-6), "the same test rows"
+    assert told["auc"] < told["habits_auc"] < told["best_auc"] < 0.9
+    assert told["share_of_habits"] > 0.85
 
 
 def test_its_decision_is_explained(demo_home: DemoHome) -> None:
@@ -109,6 +145,43 @@ def test_the_newest_day_has_its_page(demo_home: DemoHome) -> None:
     assert budgets["decided_by_the_model"]["left"] is not None, "the demonstration's decisions are counted"
     assert [(one["version"], one["result"]) for one in told["trainings"]] == [("2", "registered"), ("1", "registered")]
     assert "version 2 decides alone" in now.read_text(encoding="utf-8")
+
+
+def test_the_model_has_its_report_and_its_run_says_what_made_it(demo_home: DemoHome) -> None:
+    """Dagster links a file that a person opens, and the MLflow run, which has the same page and links Dagster back."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey([PRODUCT, "evaluation"]))
+    with dagster_instance(demo_home.environment) as instance:
+        records = instance.fetch_materializations(wanted, limit=10).records
+    latest = records[0].asset_materialization
+    assert latest is not None
+    page = Path(str(latest.metadata["report"].value).removeprefix("file://")).read_text(encoding="utf-8")
+    assert "Passed all " in page
+    assert "<script" not in page
+    run_id = str(latest.metadata["mlflow_run"].value).rsplit("/", 1)[-1]
+    run = Tracking.of(demo_home.environment).resumed(run_id)
+    folder = run.download("documents", demo_home.environment.home / "report_of_run")
+    assert (folder / "model_report.html").read_text(encoding="utf-8") == page
+    assert {"configuration.json", "curves.json", "packages.json"} <= {file.name for file in folder.iterdir()}
+    tags = run.client.get_run(run_id).data.tags
+    assert tags["mlflow.source.git.commit"] == code_version()
+    assert len(tags["packages"]) == 64
+    assert records[0].run_id in tags["mlflow.note.content"]
+
+
+def test_two_versions_are_compared(demo_home: DemoHome) -> None:
+    """Both models of the demonstration, on rows that neither learned from; as text, as JSON and as a page."""
+    page = demo_home.environment.home / "compared.html"
+    told = demo_home.done("compare", PRODUCT, "1", "2", "--page", str(page))
+    assert told["versions"] == ["1", "2"]
+    assert told["rows"] > 1_000
+    assert set(told["figures"]) >= {"auc", "average_precision", "brier", "calibration_error", "profit"}
+    assert all({"one", "other", "difference"} == set(pair) for pair in told["figures"].values())
+    assert sum(flip["rows"] for flip in told["flips"]) == round((1 - told["same_answers"]) * told["rows"])
+    assert told["page"] == str(page)
+    assert "version 2 beside version 1" in page.read_text(encoding="utf-8")
+    same = demo_home.loopline("compare", PRODUCT, "1", "1", "--json")
+    assert same.status == 1
+    assert "compared with itself" in same.people
 
 
 def test_a_second_model_reaches_the_customers(demo_home: DemoHome) -> None:

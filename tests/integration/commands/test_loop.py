@@ -30,6 +30,7 @@ from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake
+from resources.people import person
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 from tests.integration.conftest import LAST, SETTINGS
@@ -168,8 +169,8 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
     ):
         home.deploy(product, environment, "2")
     given = {"reason": "the data of May are right after all", "overturns": "May was delivered again"}
-    with pytest.raises(AnswerRefused, match=f"{PRODUCT.owner} trained the version and may not overturn it"):
-        record_answer(environment, product, "2", "approve", by=PRODUCT.owner, **given)
+    with pytest.raises(AnswerRefused, match=f"{person()} trained the version and may not overturn it"):
+        record_answer(environment, product, "2", "approve", by=person(), **given)
     with pytest.raises(AnswerRefused, match="The rejection stands until it is said why it no longer holds"):
         record_answer(environment, product, "2", "approve", by="Bea Chief", reason="fine")
 

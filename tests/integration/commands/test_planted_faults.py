@@ -1,16 +1,19 @@
 """Faults planted in the data are found by the gates, from rows to verdict; a clean model passes all of them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
+from assets.bundle.calibration import Calibration
 from assets.evaluation.evaluate import Evaluation, evaluate_model
 from assets.evaluation.gates import GateVerdict, evaluate
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
 from assets.training.split import Split, split_rows
+from tests.support.studied import with_study
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
@@ -28,9 +31,13 @@ def train(rows: TrainingRows) -> tuple[Split, Candidates]:
 
 
 def judge(
-    rows: TrainingRows, split: Split, candidates: Candidates, champion_scores: np.ndarray | None = None
+    rows: TrainingRows,
+    split: Split,
+    candidates: Candidates,
+    champion_scores: np.ndarray | None = None,
+    served: np.ndarray | None = None,
 ) -> Evaluation:
-    return evaluate_model(
+    figures = evaluate_model(
         rows,
         split,
         candidates.boosted,
@@ -41,6 +48,7 @@ def judge(
         seed=SPEC.seed,
         champion_scores=champion_scores,
     )
+    return with_study(figures, rows, split, candidates.boosted, DECISION, served)
 
 
 def verdict_of(evaluation: Evaluation, *, first_model: bool = True) -> GateVerdict:
@@ -80,8 +88,10 @@ def test_a_retrain_with_the_same_seed_gives_the_same_bits(
 
 
 def test_another_seed_gives_another_model(clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]) -> None:
-    other = train_candidates(clean, honest[0], replace(SPEC, seed=8))
-    assert not np.array_equal(other.boosted.predict(clean.matrix), honest[1].boosted.predict(clean.matrix))
+    one, other = (
+        train_candidates(clean, honest[0], replace(SPEC, seed=seed, candidates=("xgboost",))) for seed in (7, 8)
+    )
+    assert not np.array_equal(other.boosted.predict(clean.matrix), one.boosted.predict(clean.matrix))
 
 
 def test_a_leaked_label_is_caught_and_named(clean: TrainingRows) -> None:
@@ -151,3 +161,66 @@ def test_scores_that_moved_since_training_are_refused(clean: TrainingRows) -> No
     moved = replace(clean, matrix=matrix)
     verdict = verdict_of(judge(moved, split, train_candidates(moved, split, SPEC)))
     assert "score_stability" in closed(verdict)
+
+
+def test_a_model_that_learned_its_rows_by_heart_is_refused(clean: TrainingRows) -> None:
+    """Deep trees without any restraint, on top of noise that tells every training row from the others."""
+    generator = np.random.default_rng(6)
+    noisy = clean
+    for number in range(12):
+        noisy = with_feature(noisy, f"noise_{number}", generator.normal(size=len(clean)))
+    split, candidates = train(noisy)
+    learn = xgb.DMatrix(noisy.matrix[split.train], noisy.y[split.train])
+    booster = xgb.train({"max_depth": 12, "eta": 0.5, "min_child_weight": 0, "objective": "binary:logistic"}, learn, 80)
+    by_heart = replace(candidates, boosted=replace(candidates.boosted, booster=booster, calibration=Calibration()))
+    evaluation = judge(noisy, split, by_heart)
+    assert evaluation.train.auc > 0.999
+    verdict = verdict_of(evaluation)
+    assert "overfit" in closed(verdict)
+    assert any("learned rows by heart" in reason for reason in verdict.reasons)
+
+
+def test_probabilities_that_are_too_high_are_refused(
+    clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]
+) -> None:
+    split, candidates, _ = honest
+    sure = Calibration(method="platt", slope=1.0, intercept=1.0)
+    boosted = candidates.boosted
+    twice = replace(boosted, calibration=Chained(boosted.calibration, sure))  # type: ignore[arg-type]
+    assert closed(verdict_of(judge(clean, split, replace(candidates, boosted=twice)))) == {"calibration_error"}
+
+
+@dataclass(frozen=True)
+class Chained:
+    """One calibration after another."""
+
+    first: Calibration
+    second: Calibration
+
+    def apply(self, raw: np.ndarray) -> np.ndarray:
+        return self.second.apply(self.first.apply(raw))
+
+
+def test_a_model_of_shuffled_labels_is_refused(clean: TrainingRows) -> None:
+    shuffled = replace(clean, y=np.random.default_rng(8).permutation(clean.y))
+    verdict = verdict_of(judge(shuffled, *train(shuffled)))
+    assert verdict.action == "refuse"
+    assert "auc" in closed(verdict)
+
+
+def test_a_bundle_that_serves_another_unit_than_it_was_trained_on_is_refused(
+    clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]
+) -> None:
+    """Incomes reach the model in another unit when it is served; everything else is as it was."""
+    split, candidates, _ = honest
+    matrix = clean.matrix[split.test].copy()
+    matrix[:, 1] *= 12
+    served = candidates.boosted.predict(matrix)
+    verdict = verdict_of(judge(clean, split, candidates, served=served))
+    assert closed(verdict) == {"serving_skew"}
+    assert verdict.reasons[0].startswith("serving_skew: share of test rows to which the served bundle gives another")
+
+
+def test_a_slow_bundle_is_refused_by_its_latency(honest: tuple[Split, Candidates, Evaluation]) -> None:
+    signals = honest[2].signals(first_model=True, future_features=0, latency_ms=12.5, bundle_mb=1.0)
+    assert closed(evaluate(signals, GATES)) == {"latency_ms"}

@@ -164,6 +164,47 @@ def test_the_damaged_bundle_of_the_champion_is_repaired_by_a_command(home: Regis
     assert loopline(home, "repair").told == {"product": PRODUCT, "champion": "2", "repaired": []}
 
 
+def test_documents_inventory_and_audit_log_say_what_was_done(home: RegisteredHome, tmp_path: Path) -> None:
+    """Each command of governance over what the tests before did, and a tail of the log that is cut off."""
+    copy = RegisteredHome(Path(shutil.copytree(home.home, tmp_path / "home")), PRODUCT)
+    variables = {"LOOPLINE_HOME": str(copy.home), "LOOPLINE_PORT_BASE": str(free_ports())}
+
+    def run(*words: str) -> Answer:
+        return answer_of([*words, "--json"], variables)
+
+    newest = copy.register(compared_with=str(copy.decides)).version
+    given = ("--by", "Cem Risk", "--reason", "watched closely", "--condition", "weekly review", "--max-share", "0.25")
+    approved = run("approve", PRODUCT, newest, *given, "--days", "30")
+    listed = run("inventory", "--page", str(tmp_path / "inventory.html"))
+    assert listed.status == 0, listed.people
+    mine = {one["version"]: one for one in listed.told["entries"] if one["product"] == PRODUCT}
+    assert mine[str(copy.decides)]["state"] == "champion"
+    assert any("Cem Risk on" in one and "up to a share of 25%" in one for one in mine[newest]["approvals"])
+    assert "weekly review" in (tmp_path / "inventory.html").read_text()
+    risk = run("document", PRODUCT, newest, "--kind", "risk", "--out", str(tmp_path / "risk.md"))
+    assert risk.status == 0, risk.people
+    assert "max share: 0.25" in (tmp_path / "risk.md").read_text()
+    card = run("document", PRODUCT, newest)
+    assert "watched closely" in card.told["text"], approved.people
+    run_id = copy.keeper.tracking.version(PRODUCT, newest).run_id
+    kept = copy.keeper.tracking.resumed(run_id).download("documents/model_card.md", tmp_path / "kept").read_text()
+    assert "watched closely" in kept, "the card in the registry was made again"
+
+    shown = run("audit", "show", "--product", PRODUCT, "--last", "200")
+    assert [one["number"] for one in shown.told["entries"]] == sorted(one["number"] for one in shown.told["entries"])
+    assert {"approve", "reject", "promote"} <= {one["action"] for one in shown.told["entries"]}
+    whole = run("audit", "verify")
+    assert (whole.status, whole.told["whole"], whole.told["first"]) == (0, True, None), whole.people
+    log = copy.home / "audit" / "log.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:-2]))
+    cut = run("audit", "verify")
+    assert (cut.status, cut.told["whole"], cut.told["first"]) == (1, False, len(lines) - 1)
+    assert f"entries {len(lines) - 1} to {len(lines)} are missing" in cut.people
+    shutil.rmtree(copy.home / "audit_anchors")
+    assert "MLflow, credit_risk" in run("audit", "verify").told["fault"], "the registry has a head of the log too"
+
+
 def test_a_home_that_has_moved_works_at_its_new_place(home: RegisteredHome, tmp_path: Path) -> None:
     there = RegisteredHome(tmp_path / "elsewhere" / "home", PRODUCT)
     there.home.parent.mkdir()

@@ -21,7 +21,7 @@ RECORD = Registration(
     pins={"credit_risk/features": 41, "training_set": 7},
     compared_with="",
     gates="promote",
-    gate_reasons=("all 13 gates passed",),
+    gate_reasons=("all 18 gates passed",),
     metrics={"auc": 0.7812345678901234, "brier": None},
 )
 APPROVAL = Approval(version="4", answer="approve", by="R. Officer", reason="reviewed | signed", at=NOW)

@@ -9,6 +9,7 @@ from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
 from assets.training.split import Split, split_rows
+from tests.support.studied import with_study
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
@@ -32,7 +33,7 @@ def trained() -> Trained:
 
 @pytest.fixture(scope="session")
 def evaluation(trained: Trained) -> Evaluation:
-    return evaluate_model(
+    figures = evaluate_model(
         trained.rows,
         trained.split,
         trained.candidates.boosted,
@@ -42,3 +43,4 @@ def evaluation(trained: Trained) -> Evaluation:
         gates=GATES,
         seed=7,
     )
+    return with_study(figures, trained.rows, trained.split, trained.candidates.boosted, DECISION)

@@ -22,6 +22,11 @@ GOOD = GateSignals(
     future_features=0,
     latency_ms=2.0,
     bundle_mb=1.0,
+    overfit=0.02,
+    explanation_agreement=0.95,
+    noise_flips=0.01,
+    unseen_share=0.01,
+    serving_skew=0.0,
 )
 NAMES = (
     "auc",
@@ -37,8 +42,13 @@ NAMES = (
     "future_features",
     "latency_ms",
     "bundle_mb",
+    "overfit",
+    "explanation_stability",
+    "noise_flips",
+    "unseen_rows",
+    "serving_skew",
 )
-_NO_SIGNALS = ("first_model", "no_protected", "single_feature")
+_NO_SIGNALS = ("first_model", "no_protected", "single_feature", "few_features")
 SIGNALS = [field.name for field in fields(GateSignals) if field.name not in _NO_SIGNALS]
 
 
@@ -49,7 +59,7 @@ def failed(signals: GateSignals) -> set[str]:
 def test_a_good_model_is_promoted_by_every_gate() -> None:
     verdict = evaluate(GOOD, POLICY)
     assert tuple(result.name for result in verdict.results) == NAMES
-    assert (verdict.action, verdict.reasons) == ("promote", ("all 13 gates passed",))
+    assert (verdict.action, verdict.reasons) == ("promote", ("all 18 gates passed",))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,11 @@ def test_a_good_model_is_promoted_by_every_gate() -> None:
         ({"future_features": 1.0}, "future_features"),
         ({"latency_ms": 10.01}, "latency_ms"),
         ({"bundle_mb": 50.01}, "bundle_mb"),
+        ({"overfit": 0.1501}, "overfit"),
+        ({"explanation_agreement": 0.4999}, "explanation_stability"),
+        ({"noise_flips": 0.1001}, "noise_flips"),
+        ({"unseen_share": 0.5001}, "unseen_rows"),
+        ({"serving_skew": 0.0011}, "serving_skew"),
     ],
 )
 def test_one_bad_signal_closes_one_gate_and_refuses(change: dict[str, float], gate: str) -> None:
@@ -95,7 +110,7 @@ def test_nothing_known_closes_every_gate() -> None:
 
 
 def test_a_value_exactly_at_its_threshold_passes() -> None:
-    edge = GateSignals(0.7, 0.05, 0.0, 0.02, 0.6, 0.8, 0.2, 0.25, 0.9, 0.0, 10.0, 50.0)
+    edge = GateSignals(0.7, 0.05, 0.0, 0.02, 0.6, 0.8, 0.2, 0.25, 0.9, 0.0, 10.0, 50.0, 0.15, 0.5, 0.1, 0.5, 0.001)
     assert evaluate(edge, POLICY).action == "promote"
 
 
@@ -107,7 +122,17 @@ def test_a_first_model_has_no_champion_to_lose_to() -> None:
         "champion_comparison: not asked: this is the first model, so there is no champion to compare with"
     )
     verdict = evaluate(first, POLICY)
-    assert (verdict.action, verdict.reasons) == ("promote", ("all 12 gates passed; not asked: champion_comparison",))
+    assert (verdict.action, verdict.reasons) == ("promote", ("all 17 gates passed; not asked: champion_comparison",))
+
+
+def test_two_features_have_no_ranks_to_compare() -> None:
+    few = replace(GOOD, explanation_agreement=None)
+    assert failed(few) == {"explanation_stability"}, "unknown is no pass"
+    result = next(
+        r for r in evaluate(replace(few, few_features=True), POLICY).results if r.name == "explanation_stability"
+    )
+    assert (result.passed, result.value) == (None, None)
+    assert "not asked: there are fewer than three features" in result.reason
 
 
 def test_a_product_without_protected_attributes_has_no_groups_to_judge() -> None:
@@ -118,7 +143,7 @@ def test_a_product_without_protected_attributes_has_no_groups_to_judge() -> None
     assert [(r.passed, r.value) for r in of_groups] == [(None, None)] * 3, "not asked, and not a passed 1.0"
     assert all("not asked: no protected attribute is declared" in r.reason for r in of_groups)
     assert verdict.action == "promote"
-    assert verdict.reasons == ("all 10 gates passed; not asked: slice_auc, selection_ratio, odds_gap",)
+    assert verdict.reasons == ("all 15 gates passed; not asked: slice_auc, selection_ratio, odds_gap",)
 
 
 def test_the_reason_names_the_leaking_feature() -> None:

@@ -127,3 +127,45 @@ def test_the_card_counts_from_where_labels_and_features_are() -> None:
         "| revised | 2 |",
     ):
         assert words in card
+
+
+def test_the_card_shows_fairness_by_the_products_policy() -> None:
+    share = {"value": 0.71, "low": 0.65, "high": 0.76, "rows": 300, "independent": 280.0}
+    group = {
+        "group": "female", "rows": 300, "positives": 40, "accepted": share, "true_positive_rate": share,
+        "false_positive_rate": None, "observed": share, "predicted": 0.135, "calibration_error": 0.01,
+    }  # fmt: skip
+    small = {"groups": ["other"], "missing": "12 of 100 rows", "p_value": 0.4}
+    proxy = {
+        "group": "female", "together": 0.81, "gap": -0.21, "through_proxies": 0.18,
+        "features": [{"feature": "shoe_size", "auc": 0.93, "through": 0.18}],
+    }  # fmt: skip
+    record = {
+        "confidence": 0.95,
+        "jurisdictions": [
+            {"name": "eu", "legal_basis": "the directive", "limits": ["selection_ratio"]},
+            {"name": "us", "legal_basis": "the rule", "limits": []},
+        ],
+        "attributes": [
+            {
+                "attribute": "sex", "crossed": False, "groups": [group],
+                "measures": {"selection_ratio": {"judged": [], "unjudged": small}},
+            }
+        ],
+        "proxies": [{"attribute": "sex", "groups": [proxy]}],
+        "gates": [],
+    }  # fmt: skip
+    parts = evaluated_parts({**evaluation(), "fairness_policy": record})
+    mitigated = replace(parts, pins={**parts.pins, "mitigation": {"words": "penalty of strength 1: less"}})
+    text = model_card(PRODUCT, mitigated)
+    for expected in (
+        "| eu | the directive | selection ratio |",
+        "| us | the rule | none: reported only |",
+        "| female | 300 | 40 | 71.0% (65.0% to 76.0%) | 71.0% (65.0% to 76.0%) | no rows |",
+        "Not judged by selection ratio: other together have 12 of 100 rows.",
+        "| sex | female | 0.810 | shoe_size 0.930 | -21.0% | +18.0% |",
+        "Mitigation: penalty of strength 1: less.",
+    ):
+        assert expected in text
+    assert "Training had no mitigation." in model_card(PRODUCT, parts)
+    assert "jurisdiction" not in model_card(PRODUCT, evaluated_parts())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.keys import MissingKey, signing_key
+from resources.keys import Keys, MissingKey, signing_key
 
 
 def test_a_local_key_is_made_once_and_is_private(tmp_path: Path) -> None:
@@ -53,3 +53,11 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingKey, match="is not a name"):
         signing_key({}, tmp_path, "../signing")
+
+
+def test_a_bundle_of_elsewhere_is_verified_with_its_own_key_or_else_with_ours(tmp_path: Path) -> None:
+    both = {"LOOPLINE_SIGNING_KEY": "0f" * 32, "LOOPLINE_IMPORT_KEY": "1f" * 32}
+    assert Keys(both, tmp_path).importing == b"\x1f" * 32
+    assert Keys({"LOOPLINE_SIGNING_KEY": "0f" * 32}, tmp_path).importing == b"\x0f" * 32
+    assert Keys({}, tmp_path).importing == Keys({}, tmp_path).signing
+    assert os.listdir(tmp_path / "keys") == ["signing.key"]

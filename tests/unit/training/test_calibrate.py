@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import CalibrationError, log_odds, sigmoid
-from assets.training.calibrate import fit_calibration, fit_piecewise, fit_platt
+from assets.training.calibrate import fit_beta, fit_calibration, fit_piecewise, fit_platt
 
 
 def drawn(count: int, odds: NDArray[np.float64], seed: int = 0) -> NDArray[np.int8]:
@@ -37,14 +37,24 @@ def test_a_shape_that_platt_cannot_follow_gets_a_piecewise_map() -> None:
 
 
 def test_few_positives_get_platt_and_one_class_gets_none() -> None:
-    raw = np.random.default_rng(2).random(3000)
-    y = (np.random.default_rng(3).random(3000) < np.where(raw < 0.9, 0.01, 0.9)).astype(np.int8)
+    raw = np.random.default_rng(2).random(1500)
+    y = (np.random.default_rng(3).random(1500) < np.where(raw < 0.9, 0.01, 0.9)).astype(np.int8)
     assert fit_calibration(raw, y).method == "platt"
     with pytest.raises(CalibrationError, match="both classes"):
         fit_calibration(raw, np.zeros_like(y))
 
 
-@pytest.mark.parametrize("fit", [fit_calibration, fit_piecewise])
+def test_a_bend_at_one_end_gets_the_beta_map_and_a_straight_line_does_not() -> None:
+    raw = np.random.default_rng(5).random(40_000)
+    bent = 3.0 * np.log(raw) - 0.3 * np.log1p(-raw) + 0.5
+    fitted = fit_calibration(raw[:20_000], drawn(20_000, bent[:20_000]))
+    assert fitted.method == "beta"
+    np.testing.assert_allclose(fitted.apply(raw[20_000:]), sigmoid(bent[20_000:]), atol=0.02)
+    straight = fit_calibration(raw, drawn(len(raw), 0.7 * log_odds(raw) - 1.0, seed=6))
+    assert straight.method == "platt"
+
+
+@pytest.mark.parametrize("fit", [fit_calibration, fit_piecewise, fit_beta])
 def test_no_two_rows_change_places_and_no_probability_leaves_0_to_1(fit: object) -> None:
     raw = np.sort(np.random.default_rng(4).beta(1, 8, 4000))
     fitted = fit(raw, drawn(4000, log_odds(raw)))  # type: ignore[operator]

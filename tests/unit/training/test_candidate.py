@@ -1,5 +1,6 @@
 """A candidate with categories that are learned and hashed, from its training set to a decision."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import xgboost as xgb
 
 from assets.bundle.bundle import ReasonWords
 from assets.bundle.encoder import Encoder, bucket
 from assets.bundle.files import load_bundle, write_bundle
+from assets.bundle.scorer import Scorer
 from assets.features.kernel.kernel import compile_features
 from assets.product import (
+    CandidateName,
     Compare,
     DecisionPolicy,
     Files,
@@ -27,6 +31,8 @@ from assets.product import (
     Spine,
     Words,
 )
+from assets.replay.decision import replay
+from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.training.candidate import candidate_parts, labelled_rows
 from assets.training.candidates import train_candidates
@@ -196,6 +202,42 @@ def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: 
         assert decision.score == pytest.approx(float(candidates.boosted.predict(encoder.encode(row))[0]), abs=1e-5)
         assert decision.score == engine.score(row)[0]
         assert decision.fallback is None
+
+
+@pytest.mark.parametrize("name", ["scorecard", "histogram", "xgboost"])
+def test_whatever_candidate_won_the_bundle_decides_explains_and_replays(
+    product: Product, tmp_path: Path, name: CandidateName
+) -> None:
+    words = {"amount": Words(high="A high amount", low="A low amount"), "shop": "The shop", "bank": "The bank"}
+    product = replace(
+        product,
+        model=replace(product.model, candidates=(name,)),
+        decision=replace(product.decision, reasons=words),
+    )
+    table = _training_set()
+    rows, split, encoder = labelled_rows(product, table)
+    candidates = train_candidates(rows, split, product.model)
+    assert candidates.choice.chosen == name
+    parts = candidate_parts(product, rows, split, candidates, encoder, pins={}, created_at=NOW)
+    write_bundle(parts, tmp_path / "bundle", KEY)
+    bundle = load_bundle(tmp_path / "bundle", KEY, None)
+    engine, outcomes = Engine(bundle, None), set()
+    for number, row in enumerate(table.slice(0, 200).to_pylist()):
+        request = {"application_id": number, "amount": row["amount"], "shop": row["shop"], "bank": row["bank"]}
+        decision = engine.decide(request, now=NOW, explain=True)
+        assert decision.fallback is None
+        assert replay(Decision.from_record(json.loads(json.dumps(decision.to_record()))), bundle) == ()
+        if row["amount"] > 250:
+            assert (decision.reasons[0].feature, decision.reasons[0].text) == ("amount", "A high amount")
+        outcomes.add(decision.outcome)
+    assert outcomes == {"approve", "decline"}
+    matrix, scorer = rows.matrix[:300], Scorer(bundle)
+    pushes = scorer.contributions(matrix).sum(axis=1)
+    spread = candidates.boosted.booster.predict(xgb.DMatrix(matrix), output_margin=True).astype(np.float64)
+    np.testing.assert_allclose(pushes - pushes[0], spread - spread[0], atol=2e-4)
+    if name == "scorecard":
+        # The model is the fallback too: both rank rows alike.
+        assert np.corrcoef(bundle.parts.scorecard.log_odds(matrix), spread)[0, 1] == pytest.approx(1.0, abs=1e-9)
 
 
 def test_without_training_rows_nothing_is_learned() -> None:

@@ -10,15 +10,19 @@ from sklearn.metrics import roc_auc_score
 from assets.bundle.calibration import sigmoid
 from assets.training.candidates import (
     Candidates,
+    fit_model,
+    train_candidates,
+)
+from assets.training.contest.recipes import BoosterRecipe
+from assets.training.rows import TrainingRows
+from assets.training.scorecards import (
     bin_edges,
-    fit_boosted,
+    calibrated_scorecard,
     fit_scorecard,
     scorecard_of,
     scorecard_pipeline,
-    train_candidates,
 )
-from assets.training.rows import TrainingRows
-from assets.training.search import DEFAULTS
+from assets.training.search_space import DEFAULTS
 from assets.training.split import Split
 from tests.unit.training.conftest import SPEC
 
@@ -66,15 +70,11 @@ def test_contributions_add_up_to_the_score(candidates: Candidates, rows: Trainin
     assert sigmoid(sums) == pytest.approx(model.raw(rows.matrix[:500]), abs=1e-5)
 
 
-def test_early_stopping_cut_the_booster(rows: TrainingRows, split: Split) -> None:
-    hasty = fit_boosted(rows.take(split.train), rows.take(split.calibrate), SPEC, {**DEFAULTS, "learning_rate": 0.3})
-    assert 1 <= hasty.rounds < 100
-
-
 def test_the_seed_reaches_the_trees(rows: TrainingRows, split: Split) -> None:
     train, calibrate = rows.take(split.train), rows.take(split.calibrate)
     one, same, other = (
-        fit_boosted(train, calibrate, replace(SPEC, seed=seed), DEFAULTS).raw(rows.matrix) for seed in (1, 1, 2)
+        fit_model(BoosterRecipe(replace(SPEC, seed=seed), DEFAULTS, 20), train, calibrate).raw(rows.matrix)
+        for seed in (1, 1, 2)
     )
     assert one.tobytes() == same.tobytes() != other.tobytes()
 
@@ -87,7 +87,7 @@ def test_a_matrix_without_rows_has_no_scores(candidates: Candidates, rows: Train
 def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, split: Split) -> None:
     train, test = rows.take(split.train), rows.take(split.test)
     edges = bin_edges(train.matrix)
-    pipeline = scorecard_pipeline(train, edges)
+    pipeline = scorecard_pipeline(train, edges, 0.3)
     card = scorecard_of(pipeline, train, edges)
     unseen = np.vstack([test.matrix, np.full((1, 6), np.nan, dtype=np.float32), np.full((1, 6), 1e9, dtype=np.float32)])
     np.testing.assert_allclose(card.apply(unseen), pipeline.predict_proba(unseen)[:, 1], atol=1e-9, rtol=0)
@@ -95,7 +95,7 @@ def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, spli
 
 def test_scorecard_contributions_are_measured_from_the_mean_training_row(rows: TrainingRows, split: Split) -> None:
     train = rows.take(split.train)
-    card = fit_scorecard(train, rows.take(split.calibrate))
+    card = calibrated_scorecard(fit_scorecard(train, 0.03, (1, 0, 0, 0, 0, 0)), rows.take(split.calibrate))
     pushes = card.contributions(train.matrix)
     np.testing.assert_allclose(pushes.mean(axis=0), 0.0, atol=1e-9)
     spread = card.log_odds(train.matrix) - card.log_odds(train.matrix).mean()

@@ -5,10 +5,11 @@ import onnxruntime
 import pytest
 import xgboost as xgb
 
-from assets.training.candidates import Candidates, fit_boosted
+from assets.training.boosting import fit_booster
+from assets.training.candidates import Candidates
 from assets.training.export import ModelExportError, booster_bytes, check_onnx, export_onnx
 from assets.training.rows import TrainingRows
-from assets.training.search import DEFAULTS
+from assets.training.search_space import DEFAULTS
 from assets.training.split import Split
 from tests.unit.training.conftest import SPEC
 
@@ -27,12 +28,12 @@ def test_the_export_leaves_the_booster_as_it_was(candidates: Candidates, rows: T
 
 
 def test_another_boosters_onnx_is_refused(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
-    other = fit_boosted(rows.take(split.train), rows.take(split.calibrate), SPEC, {**DEFAULTS, "max_depth": 1})
-    model = export_onnx(other.booster, rows.matrix[:50])
+    other = fit_booster(rows.take(split.train), SPEC, {**DEFAULTS, "max_depth": 1}, 20)
+    model = export_onnx(other, rows.matrix[:50])
     with pytest.raises(ModelExportError, match="differ on"):
         check_onnx(model, candidates.boosted.booster, rows.matrix[:50])
     with pytest.raises(ModelExportError, match="no sample rows"):
-        export_onnx(other.booster, rows.matrix[:0])
+        export_onnx(other, rows.matrix[:0])
 
 
 def test_the_boosters_own_bytes_give_the_same_bits(candidates: Candidates, rows: TrainingRows) -> None:

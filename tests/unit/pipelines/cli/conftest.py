@@ -8,7 +8,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cli import app, approvals, console, inspect, loop, quarantine, services, serving, traffic, upkeep
+from pipelines.cli import (
+    app,
+    approvals,
+    bundles,
+    console,
+    inspect,
+    loop,
+    quarantine,
+    reproduce,
+    services,
+    serving,
+    traffic,
+    upkeep,
+)
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 
@@ -32,7 +45,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def use(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes it the environment of every command."""
-    for module in (approvals, inspect, loop, quarantine, services, serving, traffic, upkeep):
+    for module in (
+        approvals, bundles, inspect, loop, quarantine, reproduce, services, serving, traffic, upkeep,
+    ):  # fmt: skip
         monkeypatch.setattr(module, "load_environment", lambda: environment)
 
 

@@ -17,9 +17,10 @@ from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
     "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "explain", "traffic", "contracts",
-    "quarantine", "export", "rollout", "rollback", "approve", "reject", "repair", "gameday", "alerts", "silence",
-    "acknowledge", "up", "down", "status", "doctor", "probe",
-    "features", "replay", "backtest", "tables", "vacuum", "erase", "keys",
+    "quarantine", "export", "export-model", "rollout", "rollback", "approve", "reject", "repair", "document",
+    "inventory", "gameday", "alerts", "silence", "acknowledge", "up", "down", "status", "doctor", "probe",
+    "features", "replay", "backtest", "trace", "rebuild", "compare", "fairness", "tables", "vacuum", "erase",
+    "benchmark", "keys", "bundle", "audit",
 ]  # fmt: skip
 
 

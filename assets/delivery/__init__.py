@@ -1,0 +1,1 @@
+"""Delivery: batch scores where their consumers read them."""

@@ -1,0 +1,74 @@
+"""What MLflow keeps of an evaluation, beside its figures and pictures.
+
+Belongs here: the code, the packages and the configuration by which a candidate was made, its curves, and the way back
+to Dagster. Does not belong here: MLflow itself (`resources.tracking`), the figures (`evaluate.py`).
+"""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+from assets.evaluation.study.study import Study
+from assets.product import Product
+
+NOTE = "mlflow.note.content"
+"""MLflow shows the text of this tag as the description of a run."""
+COMMIT = "mlflow.source.git.commit"
+
+
+def origin_tags(*, code: str, packages: Mapping[str, str], dagster_run: str, dagster_url: str) -> dict[str, str]:
+    """The tags that say what made a run.
+
+    Args:
+        code: Version of the code: a commit, or a wheel's version.
+        packages: As `installed_packages` returns them.
+        dagster_run: The Dagster run.
+        dagster_url: Address of Dagster's pages; empty if it is not known.
+    """
+    page = f"{dagster_url.rstrip('/')}/runs/{dagster_run}" if dagster_url else ""
+    told = f"[{dagster_run}]({page})" if page else f"`{dagster_run}`"
+    return {
+        COMMIT: code,
+        "python": platform.python_version(),
+        "packages": packages_digest(packages),
+        "dagster_run_url": page or "not known",
+        NOTE: f"Made by Dagster run {told}, code `{code}`. The report is `documents/model_report.html`.",
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """The version of each installed package, by name."""
+    found = {package.name: package.version for package in metadata.distributions()}
+    return dict(sorted(found.items()))
+
+
+def packages_digest(packages: Mapping[str, str]) -> str:
+    """SHA-256 of names and versions: two environments with the same digest have the same packages."""
+    text = "\n".join(f"{name}=={version}" for name, version in sorted(packages.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def documents(product: Product, study: Study, packages: Mapping[str, str]) -> dict[str, Any]:
+    """The documents: the configuration, the curves, the packages."""
+    profit = asdict(product.decision.profit)
+    return {
+        "configuration": {
+            "model": asdict(product.model),
+            "gates": asdict(product.gates),
+            "decision": {"profit": profit, "max_refused": product.decision.max_refused},
+            "features": list(product.features.names),
+        },
+        "curves": {name: band.to_dict() for name, band in study.curves.items()},
+        "packages": dict(packages),
+    }
+
+
+def study_metrics(study: Study) -> dict[str, float | None]:
+    """The figures on the test rows with their intervals, as metrics."""
+    found: dict[str, float | None] = {}
+    for name, figure in study.figures.items():
+        found |= {f"test_{name}": figure.value, f"test_{name}_low": figure.low, f"test_{name}_high": figure.high}
+    return found

@@ -1,0 +1,1 @@
+"""Parts of self-contained HTML pages: pictures, tables, numbers in words and the look that all pages share."""

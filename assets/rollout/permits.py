@@ -1,0 +1,81 @@
+"""What people's approvals permit of a version: for which share it may decide.
+
+Belongs here: reading the recorded answers of a version, and the question that every move of a rollout asks before it.
+Does not belong here: which approvals count (`assets.governance.approvals`), the moves (`moves.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from assets.bundle.registration import Approval, Registration
+from assets.governance.approvals import audited, objection
+from assets.governance.audit import Audit
+from assets.product import Product, Rollout
+from resources.environments import Environment
+from resources.rollout_store.manifest import RolloutManifest
+from resources.tracking import Tracking
+
+Permit = Callable[[str, float], str]
+"""Why a version may not decide for a share of the entities; empty if it may."""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The answers of people on the versions of a product."""
+
+    product: Product
+    tracking: Tracking
+    audit: Audit
+    environment: Environment
+
+    def of(self, version: str) -> tuple[Approval, ...]:
+        """The version's answers; an approval that the audit log lacks is marked.
+
+        A product of the sandbox has no approver: it is approved under the name `sandbox`.
+        """
+        product, environment = self.product, self.environment
+        recorded = Approval.all_from_tags(self.tracking.version(product.name, version).tags)
+        asked = product.terms.sign_off.approvers
+        if recorded or not asked or not (environment.sandbox and product.sandbox):
+            return with_entries(self.audit, product, recorded)
+        reason, at = "the sandbox has no risk officer; elsewhere a person approves", environment.clock.now()
+        entry = self.audit.append(
+            actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at
+        )
+        automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at, entry=entry.hash)
+        self.tracking.annotate(product.name, version, automatic.to_tags(earlier=0))
+        return (automatic,)
+
+    def permit(self, now: datetime) -> Permit:
+        """The question that a move asks; it needs the registry only where the product asks for approvers."""
+
+        def why_not(version: str, share: float) -> str:
+            terms = self.product.terms
+            if not terms.sign_off.approvers:
+                return ""
+            answers = self.of(version)
+            record = Registration.from_tags(self.tracking.version(self.product.name, version).tags)
+            return objection(answers, version=version, author=record.author, terms=terms, share=share, now=now)
+
+        return why_not
+
+
+def with_entries(audit: Audit, product: Product, answers: tuple[Approval, ...]) -> tuple[Approval, ...]:
+    """The answers, of which approvals that the audit log lacks are marked; the log is read where it matters."""
+    if not product.terms.sign_off.approvers or not any(one.answer == "approve" for one in answers):
+        return answers
+    return audited(answers, (one for one in audit.entries(last="skipped") if one.product == product.name))
+
+
+def first_share(policy: Rollout, champion: str | None, releases: int = 1) -> float:
+    """The share for which each release of a rollout decides first."""
+    if champion is None or policy.strategy == "direct":
+        return 1.0
+    return policy.steps[0].share if policy.strategy == "canary" else policy.share / releases
+
+
+def next_share(state: RolloutManifest, policy: Rollout) -> float:
+    """The share of a canary's next step; after the last one the challenger is the champion."""
+    step = state.step + 1
+    return policy.steps[step].share if policy.strategy == "canary" and step < len(policy.steps) else 1.0

@@ -1,0 +1,45 @@
+"""The truth about the bank's applicants, for judging models and never for one.
+
+Belongs here: the probability of default with which the bank was drawn, and what exact knowledge of the habits would
+tell of it. Does not belong here: models, figures. No feed has anything of it, so no feature can.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from resources.sandbox.world.bureau_reports import make_reports
+from resources.sandbox.world.lending import WORTH_WEIGHT, granted_by_old_policy, make_requests
+from resources.sandbox.world.people import make_people, worth_by_habits
+from resources.sandbox.world.repayments import true_probability
+from resources.sandbox.world.settings import BankSettings
+
+
+@dataclass(frozen=True, eq=False)
+class ApplicantTruth:
+    """What the bank's generator knows of each application.
+
+    Attributes:
+        ids: The applications.
+        probability: float64 [n], of falling 90 days past due within 180 days. No score ranks better in expectation.
+        by_habits: float64 [n], log-odds (up to a constant) with the person's creditworthiness as the habits tell it,
+            everything else of person and loan known exactly: about the best that data can tell, since
+            creditworthiness itself is in no system.
+    """
+
+    ids: pa.StringArray
+    probability: np.ndarray
+    by_habits: np.ndarray
+
+
+def applicant_truth(settings: BankSettings) -> ApplicantTruth:
+    """The truth about every application of a bank."""
+    people = make_people(settings)
+    requests = make_requests(settings, people)
+    reports = make_reports(settings, people, requests.customer, requests.at)
+    granted = granted_by_old_policy(settings, people, requests, reports.score_at_request)
+    unread = (worth_by_habits(people) - people.worth)[requests.customer]
+    return ApplicantTruth(
+        requests.ids, true_probability(settings, requests, granted), requests.risk + WORTH_WEIGHT * unread
+    )
