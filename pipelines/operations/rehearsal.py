@@ -22,6 +22,7 @@ from pipelines.products import load_definitions
 from pipelines.services.temporary import needed
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
+from resources.processes.spawning import heard_signals
 from resources.rollout_store.store import RolloutStore
 
 RATE = 50.0
@@ -120,13 +121,14 @@ def _step(product: Product, environment: Environment) -> None:
 def _customers(product: Product) -> Iterator[None]:
     """Requests at a bounded rate by a process of their own, as long as the block lasts."""
     command = ["traffic", product.name, "--rate", f"{RATE:g}", "--for", f"{_LONGEST_SECONDS:g}s", "--again", "--json"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", *command],
-        cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as customers:  # fmt: skip
+    with heard_signals():
+        customers = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", *command],
+            cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    with customers:
         try:
             yield
         finally:
-            # SIGINT would be ignored where this process was started in the background.
             customers.terminate()
             customers.wait()

@@ -27,7 +27,7 @@ def spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], fo
     Raises:
         ProcessError: The program cannot be run.
     """
-    with log.open("ab") as output, _heard_signals(), warnings.catch_warnings():
+    with log.open("ab") as output, heard_signals(), warnings.catch_warnings():
         # Python warns when the handle of a running child is dropped. This child is meant to keep running.
         warnings.simplefilter("ignore", ResourceWarning)
         try:
@@ -48,7 +48,7 @@ def spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], fo
 
 
 @contextlib.contextmanager
-def _heard_signals() -> Iterator[None]:
+def heard_signals() -> Iterator[None]:
     """A child that is started within the block does not ignore SIGINT and SIGTERM, even if this process does.
 
     A process that a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well. A child
