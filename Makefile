@@ -57,7 +57,7 @@ $(VENV)/.classes: $(VENV)/.complete resources/spark/class_archive.py
 # Services and sessions of Spark wait for each other: two cores carry three files at a time.
 test: setup $(VENV)/.classes ## every test, three files at a time
 	@echo "==> tests"
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## style, types, import rules, unused code
 	@echo "==> style"
