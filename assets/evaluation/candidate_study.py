@@ -5,7 +5,6 @@ belong here: a figure (`study`), reading tables (`assets.py`).
 """
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assets.evaluation.evaluate import Evaluation
 from assets.evaluation.study.parts import Predict, Studied, feature_groups, row_entities
@@ -18,7 +17,7 @@ from assets.training.split import Split
 
 def candidate_study(
     product: Product,
-    table: pa.Table,
+    tested: pa.Table,
     rows: TrainingRows,
     split: Split,
     predict: Predict,
@@ -28,7 +27,7 @@ def candidate_study(
     """The study of a model that was evaluated.
 
     Args:
-        table: The training set.
+        tested: The test rows of the training set, in the order of the split.
         predict: The model that was evaluated.
         engine: Its bundle, as the decision service runs it.
 
@@ -36,8 +35,6 @@ def candidate_study(
         EvaluationError: A part of the rows has one class only.
         ModelError: The bundle cannot score the rows.
     """
-    ids = table[product.spine.row_id].combine_chunks()
-    tested = table.take(pc.index_in(pa.array(rows.row_ids[split.test], ids.type), value_set=ids))
     studied = Studied(
         train=rows.take(split.train),
         test=rows.take(split.test),

@@ -11,12 +11,38 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
+from assets.evaluation.judged import Judged
 from assets.evaluation.study.study import Study
 from assets.product import Product
+from resources.tracking.run import TrackedRun
 
 NOTE = "mlflow.note.content"
 """MLflow shows the text of this tag as the description of a run."""
 COMMIT = "mlflow.source.git.commit"
+
+
+def record_evaluation(
+    run: TrackedRun,
+    product: Product,
+    judged: Judged,
+    pictures: Mapping[str, bytes],
+    *,
+    code: str,
+    dagster_run: str,
+    dagster_url: str,
+) -> None:
+    """Records an evaluated candidate in its run: figures, gates, pictures, documents, and what made it.
+
+    Args:
+        pictures: PNG bytes by name.
+        code, dagster_run, dagster_url: As for `origin_tags`.
+    """
+    packages, verdict = installed_packages(), judged.verdict
+    run.metrics(study_metrics(judged.study))
+    run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
+    run.plots(pictures)
+    run.documents({"evaluation": judged.report, **documents(product, judged.study, packages)})
+    run.tags(origin_tags(code=code, packages=packages, dagster_run=dagster_run, dagster_url=dagster_url))
 
 
 def origin_tags(*, code: str, packages: Mapping[str, str], dagster_run: str, dagster_url: str) -> dict[str, str]:

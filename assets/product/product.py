@@ -4,14 +4,13 @@ Belongs here: the product and the checks that refuse a wrong description at load
 (`problem.py`, `policies.py`, `contracts`, `assets.vocabulary`), anything that reads data, Dagster.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
-from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
+from assets.product.arrivals import Posted, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
 from assets.product.delivery_policy import Delivery
@@ -19,7 +18,7 @@ from assets.product.fairness_policy import FairnessPolicy, check_fairness
 from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
 from assets.product.monitoring_policy import MonitoringPolicy
-from assets.product.partitions import PARTITIONS, Partition, longest
+from assets.product.partitions import Partition, longest
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
@@ -36,7 +35,15 @@ from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Rollout
 from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.sources import Connected, Source, misfit, row_meaning
+from assets.product.source_agreement import (
+    check_connections,
+    check_partition,
+    check_posted_once,
+    check_read_sources,
+    check_source_names,
+    check_tuples,
+)
+from assets.product.sources import Connected, Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
@@ -127,28 +134,18 @@ class Product:
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
                 "leave end out where new days arrive"
             )
-        self._check_tuples()
-        self._check_partition()
-        self._check_connections()
+        passed = self.spine.passthrough
+        check_tuples(self.name, {"sources": self.sources, "protected": self.protected, "spine.passthrough": passed})
+        check_partition(self.name, self.partition, self.sources)
+        delivered = () if self.delivery is None else (self.delivery.connection,)
+        connections = (*self.connections, *(source.connection for source in self.connected), *delivered)
+        check_connections(self.name, connections)
         names = [source.name for source in self.sources]
-        for name in names:
-            checked_name(name, "source")
-            if "__" in name:
-                raise ProductError(
-                    f"product {self.name}: source '{name}' has two underscores, which the online store keeps for names "
-                    f"that it derives from a source; write '{re.sub('_+', '_', name)}'"
-                )
-        if len(set(names)) != len(names):
-            raise ProductError(f"product {self.name}: a source is named twice in {names}; give each its own name")
-        for role, wanted in (("spine", self.spine.source), ("label", self.label.source)):
-            if wanted not in names:
-                raise ProductError(f"product {self.name}: the {role}'s source '{wanted}' is not one of {names}")
-        for wanted in self.features.sources:
-            if wanted not in names:
-                raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
-        for kind in (PostedOutcomes, PostedReviews):
-            if len(alike := [source.name for source in self.posted if isinstance(source, kind)]) > 1:
-                raise ProductError(f"product {self.name}: {kind.__name__} is declared twice, {alike}; declare one")
+        check_source_names(self.name, names)
+        read = [("the spine reads", self.spine.source), ("the label reads", self.label.source)]
+        read += [("a feature reads", source) for source in self.features.sources]
+        check_read_sources(self.name, read, names)
+        check_posted_once(self.name, self.posted)
         check_spine_columns(self.name, self.spine, self.features)
         check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
@@ -221,38 +218,6 @@ class Product:
     def max_age(self) -> timedelta:
         """The longest time from a watermark to a decision: as declared, or one partition and two days."""
         return self.freshness.max_age or longest(self.partition) + timedelta(days=2)
-
-    def _check_partition(self) -> None:
-        if self.partition not in PARTITIONS:
-            raise ProductError(
-                f"product {self.name}: partition is {self.partition!r}; write one of {', '.join(PARTITIONS)}"
-            )
-        for source in self.sources:
-            why = misfit(source, self.partition)
-            if why:
-                raise ProductError(
-                    f"product {self.name}: partition is '{self.partition}', but source '{source.name}' {why}"
-                )
-
-    def _check_connections(self) -> None:
-        """Checks that the names of connections can be part of a variable's name."""
-        delivered = () if self.delivery is None else (self.delivery.connection,)
-        for name in (*self.connections, *(source.connection for source in self.connected), *delivered):
-            checked_name(name, "connection")
-            if name.endswith("_token"):
-                raise ProductError(
-                    f"product {self.name}: connection '{name}' ends in _token, as variables with secrets do; rename it"
-                )
-
-    def _check_tuples(self) -> None:
-        """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
-        passed = self.spine.passthrough
-        values = {"sources": self.sources, "protected": self.protected, "spine.passthrough": passed}
-        for name, value in values.items():
-            if not isinstance(value, (tuple, list)):
-                raise ProductError(
-                    f"product {self.name}: {name} is {value!r} and not a tuple; write a comma after it: ({value!r},)"
-                )
 
     def check(self) -> None:
         """Checks that features, label and contracts agree: columns, types, values, units, corrections.
