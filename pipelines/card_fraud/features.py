@@ -17,7 +17,6 @@ FEATURES = FeatureSet(
     history=(
         *SPENDING,
         *USUAL_AMOUNTS,
-        terminal.streak(days(30), is_fraud=1, name="terminal_fraud_streak"),
         terminal.where(is_fraud=1).time_since_first(days(30), name="terminal_first_fraud_days"),
         terminal.count(days(1), name="terminal_count_1d"),
         terminal.share(days(1), is_fraud=1, name="terminal_risk_1d", empty=0),

@@ -76,16 +76,15 @@ PRODUCT = Product(
                 high="The card's amounts in the last 30 days were higher than usual",
                 low="The card's amounts in the last 30 days were lower than usual",
             ),
-            "card_mean_of_last_5": Words(
-                high="The card's last amounts were higher than usual",
-                low="The card's last amounts were lower than usual",
+            "card_mean_amount_3d": Words(
+                high="The card's amounts in the last three days were higher than usual",
+                low="The card's amounts in the last three days were lower than usual",
             ),
             "amount_to_mean_30d": Words(high="The amount is higher beside the card's last 30 days than usual"),
             "amount_to_usual_mean": Words(high="The amount is higher beside the card's usual amounts than usual"),
             "amount_to_usual_max": Words(high="The amount is higher beside the card's highest amount than usual"),
             "amount_less_usual_mean": Words(high="The amount exceeds the card's usual amounts by more than usual"),
             "amount_deviation": Words(high="The amount deviates further from the card's usual amounts than usual"),
-            "terminal_fraud_streak": Words(high="More of the latest reports on this terminal were frauds than usual"),
             "terminal_risk_1d": Words(high="More of the last day's reports on this terminal were frauds than usual"),
             "terminal_risk_7d": Words(high="More of the last week's reports on this terminal were frauds than usual"),
             "terminal_risk_30d": Words(

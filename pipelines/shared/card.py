@@ -5,7 +5,7 @@ Belongs here: groups of features over the history of a card. Does not belong her
 payments of these weeks do not count as usual.
 """
 
-from assets.vocabulary import Events, FeatureGroup, days, last_events
+from assets.vocabulary import Events, FeatureGroup, days
 
 transactions = Events("card_transactions", key="card_id", includes_request=True)
 
@@ -26,10 +26,10 @@ SPENDING = FeatureGroup(
 USUAL_AMOUNTS = FeatureGroup(
     "card_usual_amounts",
     owner="fraud-modelling",
-    description="The amounts that are usual for a card: its latest, and those from before the last two weeks",
+    description="A card's latest amounts, and those from before the last two weeks, which no thief has paid",
     features=(
-        transactions.mean("amount", last_events(5), name="card_mean_of_last_5", unit="EUR"),
-        transactions.max("amount", last_events(20), name="card_max_of_last_20", unit="EUR"),
+        transactions.mean("amount", days(3), name="card_mean_amount_3d", unit="EUR"),
+        transactions.max("amount", days(14), name="card_max_amount_14d", unit="EUR"),
         transactions.mean("amount", days(60), lag=days(14), name="card_usual_mean", unit="EUR"),
         transactions.std("amount", days(60), lag=days(14), name="card_usual_std", unit="EUR"),
         transactions.max("amount", days(60), lag=days(14), name="card_usual_max", unit="EUR"),

@@ -72,7 +72,7 @@ def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
     repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
     on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
     on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
-    assert len(on) == 10
+    assert len(on) == 11
     assert set(on.values()) == {"RUNNING"}
 
 

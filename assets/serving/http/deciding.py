@@ -102,6 +102,10 @@ async def _logged_decision(
     def decide() -> None:
         made.append((application.decider.decide(body, mark, writes=True), time.monotonic() + LOG_SECONDS))
 
+    def write() -> None:
+        with application.spans.part("log"):
+            application.decider.write_log()
+
     def look() -> None:
         nonlocal timer
         rest = made[0][1] - time.monotonic() if made else LOG_SECONDS
@@ -110,7 +114,7 @@ async def _logged_decision(
         elif not written.done():
             written.set_exception(TimeoutError())
 
-    written = threads.begin(decide)
+    written = threads.begin(decide, write)
     timer = loop.call_later(LOG_SECONDS, look)
     try:
         await written

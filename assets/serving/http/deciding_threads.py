@@ -33,19 +33,15 @@ R = TypeVar("R")
 @dataclass(frozen=True, eq=False)
 class _Item:
     decide: Callable[[], Any]
+    write: Callable[[], None]
     context: Context
     result: "asyncio.Future[Any]"
 
 
 class DecidingThreads:
-    """Decides requests of one event loop, in their order.
+    """Decides requests of one event loop, in their order."""
 
-    Args:
-        write: Called after one or several requests were decided, before their results are given.
-    """
-
-    def __init__(self, write: Callable[[], None], threads: int = THREADS) -> None:
-        self._write = write
+    def __init__(self, threads: int = THREADS) -> None:
         self._loop = asyncio.get_running_loop()
         # Guards the fields below.
         self._lock = threading.Lock()
@@ -60,8 +56,12 @@ class DecidingThreads:
         for thread in self._threads:
             thread.start()
 
-    def begin(self, decide: Callable[[], R]) -> "asyncio.Future[R]":
-        """The result, once the request was decided in this context and written.
+    def begin(self, decide: Callable[[], R], write: Callable[[], None]) -> "asyncio.Future[R]":
+        """The result, once the request was decided and written.
+
+        Args:
+            decide: Called in this context.
+            write: Called in this context after one or several requests were decided, before any result is given.
 
         Raises:
             RuntimeError: It was shut down.
@@ -70,7 +70,7 @@ class DecidingThreads:
         with self._lock:
             if self._over:
                 raise RuntimeError("no more requests are decided: the threads were shut down")
-            self._waiting.append(_Item(decide, copy_context(), result))
+            self._waiting.append(_Item(decide, write, copy_context(), result))
             is_seen = self._deciding > 0 and self._watching
         if not is_seen:
             self._tokens.put(None)
@@ -94,11 +94,7 @@ class DecidingThreads:
             while item is not None:
                 ended.append((item, *_decided(item)))
                 item = self._next(begun)
-            try:
-                self._write()
-            except BaseException as error:  # noqa: BLE001 - it is raised where the results are awaited
-                ended = [(item, None, error) for item, _, _ in ended]
-            self._loop.call_soon_threadsafe(_end, ended)
+            self._loop.call_soon_threadsafe(_end, [_written(*one) for one in ended])
             with self._lock:
                 self._deciding -= 1
             if self._over:
@@ -149,6 +145,15 @@ def _decided(item: _Item) -> tuple[Any, BaseException | None]:
         return item.context.run(item.decide), None
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
         return None, error
+
+
+def _written(item: _Item, found: Any, error: BaseException | None) -> tuple[_Item, Any, BaseException | None]:
+    """The first of several writes them all."""
+    try:
+        item.context.run(item.write)
+    except BaseException as failure:  # noqa: BLE001 - it is raised where the result is awaited
+        return item, None, error or failure
+    return item, found, error
 
 
 def _end(ended: list[tuple[_Item, Any, BaseException | None]]) -> None:

@@ -77,7 +77,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
-        app.state.deciding = DecidingThreads(application.decider.write_log)
+        app.state.deciding = DecidingThreads()
         app.state.pool = ThreadPoolExecutor(max_workers=_OTHER_THREADS, thread_name_prefix="other")
         app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")

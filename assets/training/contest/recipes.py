@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 import xgboost as xgb
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assets.product import Imbalance, ModelSpec, OwnCandidate
@@ -98,7 +99,8 @@ class HistogramRecipe:
 
     def fit(self, rows: TrainingRows) -> xgb.Booster:
         matrix = masked(rows.matrix, self.ignored)
-        return histogram_booster(_histogram(rows, self.spec, self.chosen, self.rounds).fit(matrix, rows.y), matrix)
+        model = _histogram(rows, self.spec, self.chosen, self.rounds).fit(_with_values(matrix), rows.y)
+        return histogram_booster(model, matrix)
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def find_histogram(
         losses, stages = [], []
         for fold in folds:
             model = _histogram(rows, spec, settings, None).fit(
-                matrix[fold.learn], rows.y[fold.learn], X_val=matrix[fold.judge], y_val=rows.y[fold.judge]
+                _with_values(matrix[fold.learn]), rows.y[fold.learn], X_val=matrix[fold.judge], y_val=rows.y[fold.judge]
             )
             # Scores are the negative losses, the first before any tree.
             curve = -np.asarray(model.validation_score_)
@@ -194,6 +196,11 @@ def find_histogram(
         found.append((float(np.mean(losses)), int(np.median(stages)), settings))
     _, rounds, settings = min(found, key=lambda entry: entry[0])
     return HistogramRecipe(spec, settings, rounds, ignored)
+
+
+def _with_values(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix with zeros in columns without any value: scikit-learn fails to bin those, and asks no constant one."""
+    return masked(matrix, np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist())
 
 
 def _histogram(

@@ -38,7 +38,7 @@ def test_check_names_the_live_bundles_that_a_shared_change_touches(tmp_path: Pat
 
     crown(FRAUD, environment, tmp_path, version="3")
     same = "used by card_fraud; every live bundle computes them as declared"
-    assert checked() == {"shared card_spending": ("passed", same)}
+    assert checked() == {"shared card_spending": ("passed", same), "shared card_usual_amounts": ("passed", same)}
 
     # A product of another checkout, which shares this store of bundles.
     crown(replace(with_a_fortnight(FRAUD), name="card_limits"), environment, tmp_path, version="5")

@@ -109,12 +109,15 @@ def test_the_tests_that_need_no_example_pass(without_examples: Copy) -> None:
 
 @pytest.mark.parametrize("folder", ["assets", "pipelines", "resources", "infra", "pyproject.toml", "Makefile"])
 def test_nothing_knows_an_example_by_its_name(folder: str) -> None:
-    """But for its own folder, its line of the workspace, the demonstration, and the game day with its bank."""
+    """But for its own folder, its line of the workspace, demonstration, benchmark, and the game day with its bank."""
     root = CHECKOUT / folder
     files = [root] if root.is_file() else sorted(root.rglob("*"))
     known = {
         "infra/dagster/workspace.yaml",
+        "pipelines/cli/benchmark.py",
+        "pipelines/cli/render/benchmark.py",
         "pipelines/cli/loop.py",
+        *(f"pipelines/operations/benchmark/{name}.py" for name in ("card_fraud", "published_cards", "sandbox")),
         "pipelines/operations/gameday/scenarios.py",
         *(f"resources/sandbox/planned/{name}.py" for name in ("dates", "incidents")),
         *(f"resources/sandbox/answering/{name}.py" for name in ("bank", "fraud", "loans")),

@@ -101,7 +101,15 @@ def test_the_same_days_again_change_nothing_and_the_plan_says_so_before(environm
     assert rows["raw_card_transactions"] >= rows["validated_card_transactions"] > 0
     assert 0 < (plan.seconds or 0) < 120
     assert plan.stale["features"] == DAYS[2:], "windows of later days have these payments too"
-    assert plan.unmade == ("training_set", "model", "evaluation", "registered_model", "deployment", "monitoring_page")
+    assert plan.unmade == (
+        "training_set",
+        "model",
+        "evaluation",
+        "registered_model",
+        "deployment",
+        "model_documents",
+        "monitoring_page",
+    )
     report = made(environment, Wanted((DAYS[0], DAYS[1])))
     assert [day.state for day in report.days] == ["unchanged", "unchanged"]
     assert report.stale == {}

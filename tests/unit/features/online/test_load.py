@@ -20,7 +20,7 @@ from assets.features.online.load import (
 )
 from assets.vocabulary import FeatureSet
 from assets.vocabulary.windows import LONGEST
-from pipelines.card_fraud.product import PRODUCT
+from pipelines.card_fraud import product as card_fraud
 from resources.lake import Lake, MissingTable
 from resources.lake.partitioning import with_slot
 from resources.online_store.event_blocks import TIMESTAMP
@@ -28,7 +28,9 @@ from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import SourceState, StoreState
 from resources.slots import Slot, checked_slot, day_of, slots_between
+from tests.support.thirty_days import of_thirty_days
 
+PRODUCT = of_thirty_days(card_fraud.PRODUCT)
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)
 NOW = datetime(2026, 3, 10, 2, tzinfo=UTC)

@@ -186,10 +186,13 @@ def test_a_source_with_a_column_of_tiles_is_not_tiled(asked: tuple[History, ...]
     assert [tiling_of(kernel, need) for need in kernel.needs] == [None] * len(kernel.needs)
 
 
-def test_the_features_of_card_fraud_are_all_tiled() -> None:
-    """A terminal that everybody uses costs no more than another. Fails for a feature without tiles."""
+def test_the_features_of_terminals_are_all_tiled() -> None:
+    """A terminal that everybody uses costs no more than another. Fails for a feature without tiles.
+
+    A card has few payments; windows that end two weeks before the decision have none.
+    """
     kernel = compile_features(FRAUD.features, FRAUD.resolutions)
-    assert [untiled(kernel, need) for need in kernel.needs] == [(), ()]
+    assert [untiled(kernel, need) for need in kernel.needs if need.key == "terminal_id"] == [()]
 
 
 def test_a_source_and_a_key_of_any_length_are_loaded_in_tiles(tmp_path: Path) -> None:

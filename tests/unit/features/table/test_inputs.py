@@ -13,8 +13,9 @@ from assets.features.table.inputs import inputs_of
 from assets.product.names import validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
+from tests.support.thirty_days import of_thirty_days
 
-PRODUCT = load_product("card_fraud")
+PRODUCT = of_thirty_days(load_product("card_fraud"))
 SPINE = validated_table(PRODUCT.name, "card_transactions")
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 LAST = date(2026, 6, 30)

@@ -182,3 +182,12 @@ def test_features_of_no_use_are_left_out_with_the_reason_and_change_no_score(row
 def test_a_policy_that_cannot_be_followed_is_refused(fault: dict[str, object], message: str) -> None:
     with pytest.raises(ProductError, match=message):
         replace(SPEC, **fault)  # type: ignore[arg-type]
+
+
+def test_a_column_without_any_value_stops_no_candidate(rows: TrainingRows) -> None:
+    matrix = rows.matrix.copy()
+    matrix[:, 0] = np.nan
+    for name in ("xgboost", "histogram", "scorecard"):
+        spec = replace(LEAN, candidates=(name,), monotone={})
+        _, found = trained(replace(rows, matrix=matrix), spec)
+        assert roc_auc_score(rows.y, found.boosted.predict(matrix)) > 0.6
