@@ -209,6 +209,7 @@ class GatePolicy:
             rows: explanations that depend on the rows explain nothing.
         max_noise_flips: Share of decisions that change when each number gets noise of 1% of its standard deviation.
         max_unseen_share: Share of test rows such as hardly occur among the training rows, by a classifier between both.
+            While a product is younger than its longest window, its rows change with its age: set it lower afterwards.
         max_serving_skew: Share of test rows to which the bundle, as it is served, gives another probability (by more
             than 0.0001) than the model that was evaluated.
         min_group_rows: Groups smaller than this are reported, not judged.
@@ -232,7 +233,7 @@ class GatePolicy:
     max_overfit: float = 0.15
     min_explanation_agreement: float = 0.5
     max_noise_flips: float = 0.1
-    max_unseen_share: float = 0.5
+    max_unseen_share: float = 0.9
     max_serving_skew: float = 0.001
     min_group_rows: int = 100
 

@@ -210,7 +210,7 @@ PRODUCT = Product(
             "housing": Change("never"),
         }
     ),
-    gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62),
+    gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62, max_unseen_share=0.5),
     monitoring=MonitoringPolicy(judged="batch", slices=("channel", "purpose")),
     protected=(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),

@@ -118,7 +118,7 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     bundle = home.bundle("1")
     gates = bundle.parts.metrics["gates"]
     assert gates["action"] == "promote"
-    assert len(gates["results"]) == 13
+    assert len(gates["results"]) == 18
     assert [g["name"] for g in gates["results"] if g["passed"] is not True] == [
         "champion_comparison",
         "slice_auc",
@@ -129,7 +129,7 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     assert (promoted.action, promoted.product) == ("promote", "card_fraud")
     assert promoted.actor.startswith("dagster run ")
     assert promoted.details == {"digest": bundle.digest, "generation": 1}
-    assert "all 9 gates passed; not asked: champion_comparison, slice_auc, selection_ratio, odds_gap" in promoted.reason
+    assert "all 14 gates passed; not asked: champion_comparison, slice_auc, selection_ratio, odds_gap" in promoted.reason
 
 
 def test_the_run_in_mlflow_is_a_link(home: Home) -> None:
@@ -176,7 +176,7 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
 
     home.retrain(product, environment)
     with pytest.raises(
-        StillWaits, match="card_fraud version 3 waits for an approver, and was not deployed: all 10 gates"
+        StillWaits, match="card_fraud version 3 waits for an approver, and was not deployed: all 15 gates"
     ):
         home.deploy(product, environment, "3")
     assert home.instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.SUCCESS, "waiting is no failed run"

@@ -17,6 +17,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> TrainedHome:
     return trained_home(tmp_path_factory.mktemp("trained") / "home")
 
 
+def test_the_exported_model_checks_itself_beside_its_measurements(home: TrainedHome, tmp_path: Path) -> None:
+    answer = run_loopline(["export-model", "card_fraud", "1", str(tmp_path / "model"), "--json"], home.variables)
+    assert answer.status == 0, answer.people
+    found = {one["variant"]: one for one in answer.told["measured"]}
+    assert found["float32"]["rows"] == 4_000
+    assert [found[variant]["pays"] for variant in ("float32", "float16", "int8")] == [True, False, False]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "model" / "score.py", "--check"], check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_rebuild_in_a_new_process_gives_the_same_bundle(home: TrainedHome) -> None:
     answer = run_loopline(["rebuild", "card_fraud", "1", "--json"], home.variables)
     assert answer.status == 0, answer.people
@@ -56,15 +68,3 @@ def test_a_training_set_of_another_place_is_not_taken_for_the_pinned_one(home: T
     assert answer.status == 1
     assert answer.told["rebuilt"] is None
     assert any("is another table than the one of the training" in told for told in answer.told["differences"])
-
-
-def test_the_exported_model_checks_itself_beside_its_measurements(home: TrainedHome, tmp_path: Path) -> None:
-    answer = run_loopline(["export-model", "card_fraud", "1", str(tmp_path / "model"), "--json"], home.variables)
-    assert answer.status == 0, answer.people
-    found = {one["variant"]: one for one in answer.told["measured"]}
-    assert found["float32"]["rows"] == 4_000
-    assert [found[variant]["pays"] for variant in ("float32", "float16", "int8")] == [True, False, False]
-    done = subprocess.run(
-        [sys.executable, tmp_path / "model" / "score.py", "--check"], check=False, capture_output=True
-    )
-    assert done.returncode == 0, done.stdout
