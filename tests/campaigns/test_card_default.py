@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from assets.evaluation.fairness import assess
+from assets.evaluation.fairness.figures import assess
 from assets.training.candidates import train_candidates
 from assets.training.rows import TrainingRows
 from assets.training.split import Split, Window
