@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle, BundleParts
 from assets.evaluation.candidate_study import candidate_study
@@ -100,7 +102,7 @@ def _lacks(product: Product, champion: Bundle) -> bool:
     return not set(champion.parts.kernel.features.names) <= set(product.features.names)
 
 
-def _in_order(table: pa.Table, row_ids: Any, row_id: str) -> pa.Table:
+def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
     """The table's rows with these ids, in the order of the ids."""
     ids = table[row_id].combine_chunks()
     return table.take(pc.index_in(pa.array(row_ids, ids.type), value_set=ids))

@@ -46,7 +46,9 @@ class DecidingThreads:
         # Guards the fields below.
         self._lock = threading.Lock()
         self._waiting: deque[_Item] = deque()
-        self._deciding, self._watching, self._over = 0, False, False
+        self._watching, self._over = False, False
+        # Who decides: another thread takes its place when it is stuck.
+        self._turn: threading.Thread | None = None
         self._stepped = 0.0
         # Each token wakes one thread, which then looks whether it is its turn.
         self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -71,7 +73,7 @@ class DecidingThreads:
             if self._over:
                 raise RuntimeError("no more requests are decided: the threads were shut down")
             self._waiting.append(_Item(decide, write, copy_context(), result))
-            is_seen = self._deciding > 0 and self._watching
+            is_seen = self._turn is not None and self._watching
         if not is_seen:
             self._tokens.put(None)
         return result
@@ -96,7 +98,8 @@ class DecidingThreads:
                 item = self._next(begun)
             self._loop.call_soon_threadsafe(_end, [_written(*one) for one in ended])
             with self._lock:
-                self._deciding -= 1
+                if self._turn is threading.current_thread():
+                    self._turn = None
             if self._over:
                 self._wake_all()
 
@@ -106,10 +109,9 @@ class DecidingThreads:
             with self._lock:
                 if not self._waiting and self._over:
                     return None
-                rest = self._stepped + STUCK_SECONDS - time.perf_counter() if self._deciding else 0.0
+                rest = self._stepped + STUCK_SECONDS - time.perf_counter() if self._turn else 0.0
                 if self._waiting and rest <= 0.0:
-                    self._deciding += 1
-                    self._stepped = time.perf_counter()
+                    self._turn, self._stepped = threading.current_thread(), time.perf_counter()
                     item = self._waiting.popleft()
                     is_seen = self._watching or not self._waiting
                     break
@@ -131,11 +133,13 @@ class DecidingThreads:
             self._watching = False
 
     def _next(self, begun: float) -> _Item | None:
-        """One more request for the thread that decides; `None` if it must give its results, or another one decides."""
+        """One more request for the thread that decides; `None` if it must give its results, or lost its turn."""
         now = time.perf_counter()
         with self._lock:
+            if self._turn is not threading.current_thread():
+                return None
             self._stepped = now
-            if not self._waiting or self._deciding > 1 or now - begun >= TOGETHER_SECONDS:
+            if not self._waiting or now - begun >= TOGETHER_SECONDS:
                 return None
             return self._waiting.popleft()
 

@@ -86,6 +86,23 @@ def test_another_thread_goes_on_while_one_is_stuck() -> None:
     run(test, lambda: None)
 
 
+def test_one_that_is_stuck_slows_no_other() -> None:
+    """Once another thread has its turn, requests are decided one after the other again, and none waits to be seen."""
+    release = threading.Event()
+
+    async def test(threads: Threads) -> None:
+        stuck = threads.decided(release.wait)
+        await threads.decided(lambda: 1)
+        begun = time.perf_counter()
+        await asyncio.gather(*(threads.decided(lambda: 1) for _ in range(2_000)))
+        taken = time.perf_counter() - begun
+        release.set()
+        await stuck
+        assert taken < 2_000 * STUCK_SECONDS / 4
+
+    run(test, lambda: None)
+
+
 def test_what_is_raised_is_raised_where_it_is_awaited() -> None:
     fails = [False]
 
