@@ -19,7 +19,7 @@ from pipelines.sensors import dead_runs_sensor
 from resources.dagster.run_owners import dead_runs_since, end_dead_runs, owner_tags
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.identity import SILENCE, ProcessIdentity
-from tests.support.servers.pool_holder import JOB, POOL, definitions
+from tests.support.servers.pool_holder import JOB, LET_GO, POOL, definitions
 
 Start = Callable[..., subprocess.Popen[str]]
 QUICK = 0.0
@@ -94,11 +94,12 @@ def test_a_run_that_waits_goes_on_when_the_holder_is_killed(environment: Environ
     assert waiting.wait(timeout=20) == 0
 
 
-def test_a_run_that_waits_goes_on_soon_after_the_holder_has_ended(start: Start) -> None:
-    holder = start(6.0)
+def test_a_run_that_waits_goes_on_soon_after_the_holder_has_ended(environment: Environment, start: Start) -> None:
+    holder = start(LONG)
     line_with(holder, "holding")
     waiting = start(QUICK)
     line_with(waiting, "waiting for")
+    (environment.home / LET_GO).touch()
     assert holder.wait(timeout=60) == 0
     ended = time.monotonic()
     line_with(waiting, "holding")

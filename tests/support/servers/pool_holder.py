@@ -1,5 +1,6 @@
 """A process that runs an asset of a pool in a Dagster instance: `python -m tests.support.servers.pool_holder HOME SEC`.
 
+The step ends after so many seconds, or as soon as the file `let_go` (`LET_GO`) is in the home.
 It prints `holding` once its step has the pool's slot, and the progress of its wait before that.
 """
 
@@ -17,15 +18,18 @@ from resources.environments import load_environment
 
 JOB = "card_fraud_daily"
 POOL = "spark"
+LET_GO = "let_go"
 
 
-def definitions(seconds: float, pool: str = POOL) -> dg.Definitions:
-    """One asset that holds the pool for some seconds."""
+def definitions(seconds: float, pool: str = POOL, let_go: Path | None = None) -> dg.Definitions:
+    """One asset that holds the pool for some seconds, or until a file is there."""
 
     @dg.asset(key=dg.AssetKey(["card_fraud", "held"]), pool=pool)
     def held() -> None:
         print("holding", flush=True)
-        time.sleep(seconds)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not (let_go and let_go.exists()):
+            time.sleep(min(0.1, seconds))
 
     job = dg.define_asset_job(JOB, selection=[held], tags={PRODUCT_TAG: "card_fraud"})
     return dg.Definitions(assets=[held], jobs=[job], executor=patient_executor)
@@ -40,7 +44,7 @@ def main() -> None:
     environment = load_environment({"LOOPLINE_HOME": str(home)})
     with dagster_instance(environment) as instance:
         try:
-            run_job(definitions(seconds), instance, JOB)
+            run_job(definitions(seconds, let_go=home / LET_GO), instance, JOB)
         except RunInterrupted as ended:
             print(ended, flush=True)
             sys.exit(1)
