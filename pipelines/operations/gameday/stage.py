@@ -4,8 +4,9 @@ Belongs here: the environment of a game day, the code locations of its products,
 belong here: what happens on it (`play.py`, `day.py`).
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -93,10 +94,22 @@ def staged(
     )  # fmt: skip
     recorder = Recorder(clock)
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
-    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance:
+    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, held_open(instance):
         lake = Lake(environment.lake, KeptFiles(_KEPT_BYTES))
         played = tuple(_played(scenario, name, environment, instance, lake, recorder) for name in scenario.products)
         yield Stage(scenario, environment, clock, bank, instance, lake, played, recorder)
+
+
+@contextmanager
+def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Within the block one more connection to Dagster's runs is open.
+
+    Dagster opens one for each question. Whenever the last one closes, SQLite moves the journal into the database and
+    waits for the disk.
+    """
+    with closing(sqlite3.connect(Path(instance.root_directory) / "history" / "runs.db")) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+        yield
 
 
 def refuse_used(home: Path) -> None:
