@@ -94,7 +94,7 @@ class Operation:
         self._made(one, started)
         self.stage.recorder.moves(one.product, self.stage.rollout)
         if not only:
-            self.stage.recorder.waits(one.product, one.ticker.skipped)
+            self.stage.recorder.waits(one.product, one.ticker.skipped, one.ticker.failed)
         return started
 
     def _made(self, one: Played, started: Sequence[Started]) -> None:

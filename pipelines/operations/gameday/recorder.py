@@ -26,6 +26,8 @@ from resources.sandbox.judge.record import STAKES, DayFigures, Observation, Reco
 _MOVES: Mapping[str, Seen] = {
     "start": "rolled_out", "promote": "promoted", "roll_back": "roll_back", "pause": "pause",
 }  # fmt: skip
+# What a sensor says of what it waits for: files of a day that have not landed, tables or a store that do not answer.
+_WAITING = ("lacks files", "unknown: ")
 
 
 @dataclass
@@ -88,13 +90,21 @@ class Recorder:
         """Notes a model that was refused before anything ran."""
         self._add("refused", product.name, text=words)
 
-    def waits(self, product: Product, skipped: Mapping[str, str]) -> None:
-        """Notes a day that waits for its files, once for each reason."""
-        reason = skipped.get(f"{product.name}_landing_sensor", "")
-        said = reason if "lacks files" in reason else ""
-        if said and said != self._waiting.get(product.name):
-            self._add("waits", product.name, text=said)
-        self._waiting[product.name] = said
+    def waits(self, product: Product, skipped: Mapping[str, str], failed: Mapping[str, str]) -> None:
+        """Notes what the loop waits for, once for each reason: files of a day, or a dependency that does not answer.
+
+        Args:
+            skipped: By sensor, the reason of its last skip.
+            failed: By sensor, why its last tick failed.
+        """
+        said = {name: reason for name, reason in skipped.items() if any(words in reason for words in _WAITING)}
+        for name, reason in {**said, **failed}.items():
+            if reason != self._waiting.get(name):
+                self._add("waits", product.name, about=name, text=reason)
+        own = {name for name in self._waiting if name.startswith(product.name)}
+        for name in own - said.keys() - failed.keys():
+            del self._waiting[name]
+        self._waiting |= said | dict(failed)
 
     def moves(self, product: Product, store: RolloutStore) -> None:
         """Notes the moves of the rollout since the last call."""
