@@ -94,6 +94,8 @@ class Operation:
         self.stage.recorder.ran(one.product, started)
         self._made(one, started)
         self.stage.recorder.moves(one.product, self.stage.rollout)
+        if started:
+            self.stage.recorder.loaded(one.product, self.stage.instance)
         if not only:
             self.stage.recorder.waits(one.product, one.ticker.skipped, one.ticker.failed)
         return started

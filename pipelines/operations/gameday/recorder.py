@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 
+from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import ONLINE_STORE
 from pipelines.jobs import retrain_name
 from pipelines.operations.gameday.callers import Answered
 from pipelines.operations.gameday.ticks import Started
@@ -45,6 +48,7 @@ class Recorder:
     _generations: dict[str, int] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
     _standing: set[str] = field(default_factory=set)
+    _loads: dict[str, str] = field(default_factory=dict)
 
     def send(self, alert: Alert) -> None:
         """Takes an alert; see `resources.notifications.Notifier`. A repeated or ended one is no second one."""
@@ -75,6 +79,17 @@ class Recorder:
                     self._add("refused", product.name, cause=cause, text=run.error)
             elif run.error:
                 self._add("run_failed", product.name, about=run.job, day=day, text=run.error)
+
+    def loaded(self, product: Product, instance: dg.DagsterInstance) -> None:
+        """Notes that the online store was loaded whole, because it was not there or not what it ought to be."""
+        event = instance.get_latest_materialization_event(asset_key(product, ONLINE_STORE))
+        made = None if event is None else event.asset_materialization
+        if event is None or made is None or self._loads.get(product.name) == event.run_id:
+            return
+        self._loads[product.name] = event.run_id
+        said = made.metadata.get("loaded")
+        if said is not None and str(said.value).startswith("everything"):
+            self._add("reloaded", product.name, about=ONLINE_STORE, text=f"online store: {said.value}")
 
     def repaired(self, product: Product, first: date, last: date) -> None:
         """Notes the days that people have made again."""
