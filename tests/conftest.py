@@ -1,13 +1,20 @@
 """Settings of all tests, and which tests may run in parallel."""
 
+import gc
 import os
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# Materialisations of a range are written in batches, as the command line does.
+from resources.processes.collecting import collect_rarely
+from resources.processes.threads import wait_asleep
+
+# As the command line does: materialisations of a range are written in batches, threads wait asleep, and Python seldom
+# looks for objects that only refer to each other.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+wait_asleep()
+collect_rarely()
 
 
 class Files(LoadFileScheduling):
@@ -26,3 +33,9 @@ class Files(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
     """The distribution of tests over several processes."""
     return Files(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """The tests and the libraries stay to the end: Python need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()
