@@ -17,8 +17,12 @@ wait_asleep()
 collect_rarely()
 
 
+_OVER_SPARK = tuple(f"tests/properties/test_{name}.py" for name in ("everywhere", "features_spark", "large_days"))
+
+
 class Files(LoadFileScheduling):
-    """Keeps the tests of a file in one process, and the files that share the one demonstration.
+    """Keeps the tests of a file in one process, the files that share the one demonstration, and those that share a
+    session of Spark.
 
     Only the kernel's properties are spread: they share nothing, and each takes long in a campaign.
     """
@@ -27,6 +31,8 @@ class Files(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file == "tests/properties/test_features.py":
             return nodeid
+        if file in _OVER_SPARK:
+            return "session of Spark"
         return "demonstration" if file.startswith("tests/integration/commands/test_demo") else file
 
 
