@@ -8,8 +8,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from pipelines.operations.gameday.play import Report
 from pipelines.operations.gameday.plots import incidents_over_time, profit_over_time
+from pipelines.operations.gameday.report import Report
 from resources.sandbox.judge.regret import Compared, period_days
 from resources.sandbox.judge.timeline import Judged
 

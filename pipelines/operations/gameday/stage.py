@@ -4,8 +4,9 @@ Belongs here: the environment of a game day, the code locations of its products,
 belong here: what happens on it (`play.py`, `day.py`).
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -27,10 +28,13 @@ from resources.clock import SimulatedClock
 from resources.environments import Environment, load_environment
 from resources.errors import LooplineError
 from resources.lake import Lake
+from resources.lake.kept_files import KeptFiles
 from resources.rollout_store.store import RolloutStore
 from resources.sandbox.answering.bank import AnsweringBank
 from resources.sandbox.answering.places import Places
 from resources.sandbox.planned.incidents import PlannedIncident
+
+_KEPT_BYTES = 1 << 30
 
 
 class UsedHome(LooplineError):
@@ -52,6 +56,7 @@ class Stage:
 
     Attributes:
         environment: Its sources are read from the bank's places.
+        lake: The tables, for every part of this process; nobody else writes to them.
         recorder: Alerts arrive there.
     """
 
@@ -60,13 +65,9 @@ class Stage:
     clock: Hands
     bank: AnsweringBank
     instance: dg.DagsterInstance
+    lake: Lake
     played: tuple[Played, ...]
     recorder: Recorder
-
-    @property
-    def lake(self) -> Lake:
-        """The tables."""
-        return Lake(self.environment.lake)
 
     @property
     def rollout(self) -> RolloutStore:
@@ -83,8 +84,7 @@ def staged(
     Raises:
         UsedHome: The home has content.
     """
-    if home.exists() and any(home.iterdir()):
-        raise UsedHome(f"{home} has content already, and a game day begins from nothing: name an empty folder")
+    refuse_used(home)
     home.mkdir(parents=True, exist_ok=True)
     clock = Hands(SimulatedClock(home / "clock"), datetime.combine(scenario.first, time(), UTC))
     environment = game_environment(home, clock.clock, variables)
@@ -94,9 +94,32 @@ def staged(
     )  # fmt: skip
     recorder = Recorder(clock)
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
-    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance:
-        played = tuple(_played(scenario, name, environment, instance, recorder) for name in scenario.products)
-        yield Stage(scenario, environment, clock, bank, instance, played, recorder)
+    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, held_open(instance):
+        lake = Lake(environment.lake, KeptFiles(_KEPT_BYTES))
+        played = tuple(_played(scenario, name, environment, instance, lake, recorder) for name in scenario.products)
+        yield Stage(scenario, environment, clock, bank, instance, lake, played, recorder)
+
+
+@contextmanager
+def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Within the block one more connection to Dagster's runs is open.
+
+    Dagster opens one for each question. Whenever the last one closes, SQLite moves the journal into the database and
+    waits for the disk.
+    """
+    with closing(sqlite3.connect(Path(instance.root_directory) / "history" / "runs.db")) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+        yield
+
+
+def refuse_used(home: Path) -> None:
+    """Refuses a home that is not empty.
+
+    Raises:
+        UsedHome: It has content.
+    """
+    if home.exists() and any(home.iterdir()):
+        raise UsedHome(f"{home} has content already, and a game day begins from nothing: name an empty folder")
 
 
 def game_environment(home: Path, clock: SimulatedClock, variables: Mapping[str, str]) -> Environment:
@@ -111,9 +134,14 @@ def game_environment(home: Path, clock: SimulatedClock, variables: Mapping[str, 
 
 
 def _played(
-    scenario: Scenario, name: str, environment: Environment, instance: dg.DagsterInstance, recorder: Recorder
+    scenario: Scenario,
+    name: str,
+    environment: Environment,
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    recorder: Recorder,
 ) -> Played:
     product = scenario.played(load_product(name))
     desk = replace(alert_desk(product, environment), targets=lambda: (Target("recorder", recorder),))
-    definitions = build_pipeline(product, environment=environment, resources={"notifier": desk})
+    definitions = build_pipeline(product, environment=environment, resources={"notifier": desk, "lake": lake})
     return Played(product, definitions, Ticker(product, definitions, instance))
