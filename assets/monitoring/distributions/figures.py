@@ -28,7 +28,6 @@ from assets.monitoring.distributions.judged import (
     binned,
     in_parts,
     judged_values,
-    ordered_cells,
     usual_rows,
     volume_of,
     window_sums,
@@ -37,7 +36,6 @@ from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.distributions.statistics import (
     chi_squared,
     jensen_shannon,
-    kolmogorov_smirnov,
     kolmogorov_smirnov_p,
     share,
 )
@@ -193,11 +191,13 @@ def _figures(
     values = judged_values(layout, counts, volume)
     own = limits.day if horizon == "day" else limits.window
     low, high = own.bounds(rows) if own is not None else fixed_bounds(layout, values, rows, policy)
+    if horizon == "day":
+        high[:, layout.of_the_date()] = np.nan
     bins = binned(layout, counts)
     statistic, probability = chi_squared(*bins)
     recorded: dict[str, NDArray[Any]] = {
         "jensen_shannon": jensen_shannon(*bins), "chi_squared": statistic, "chi_squared_p": probability,
-        "p_value": _p_values(layout, counts),
+        "p_value": _p_values(layout, counts, values[:, :-1, STATISTICS.index("ks")]),
     }  # fmt: skip
     at: dict[str, int] = {name: place for place, name in enumerate(STATISTICS)}
     columns = {
@@ -236,16 +236,12 @@ def _volume(rows: int, usual: float, low: NDArray[np.float64], high: NDArray[np.
     }  # fmt: skip
 
 
-def _p_values(layout: Layout, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _p_values(layout: Layout, counts: NDArray[np.int64], ks: NDArray[np.float64]) -> NDArray[np.float64]:
     """The significance of each KS distance, float64 [n, subjects]; the reference has all its rows, not its sample's."""
-    found = np.full((len(counts), len(layout.subjects)), np.nan)
-    numbers = list(layout.numbers())
-    sample, current, starts, _ = ordered_cells(layout, counts)
-    reference = np.array([layout.subjects[place].expected[:-1].sum() for place in numbers])
-    found[:, numbers] = kolmogorov_smirnov_p(
-        kolmogorov_smirnov(sample, current, starts), np.add.reduceat(current, starts, axis=-1), reference
-    )
-    return found
+    missing = in_parts(layout, counts, "missing")
+    rows = score_rows(layout, counts)[:, None] - missing
+    reference = np.array([subject.expected[:-1].sum() for subject in layout.subjects])
+    return np.where(np.isnan(ks), np.nan, kolmogorov_smirnov_p(ks, rows, reference))
 
 
 def _none_if_nan(value: float) -> float | None:

@@ -17,6 +17,7 @@ from assets.bundle.answers import REFUSE
 from assets.monitoring.distributions.cells import OUTCOME, Layout, Part
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.statistics import (
+    distribution_gaps,
     kolmogorov_smirnov,
     psi,
     share,
@@ -48,9 +49,10 @@ def judged_values(layout: Layout, counts: NDArray[np.int64], volume: NDArray[np.
     rows = score_rows(layout, counts)[:, None]
     values[:, :-1, 0] = psi(*binned(layout, counts))
     numbers = list(layout.numbers())
-    ordered = ordered_cells(layout, counts)
-    values[:, numbers, 1] = kolmogorov_smirnov(*ordered[:3])
-    values[:, numbers, 2] = wasserstein(*ordered)
+    sample, current, starts, points = ordered_cells(layout, counts)
+    gaps = distribution_gaps(sample, current, starts)
+    values[:, numbers, 1] = kolmogorov_smirnov(gaps, starts)
+    values[:, numbers, 2] = wasserstein(gaps, starts, points)
     features = [n for n, subject in enumerate(subjects) if subject.kind != "outcome"]
     categories = [n for n, subject in enumerate(subjects) if subject.kind == "category"]
     values[:, features, 3] = share(in_parts(layout, counts, "missing")[:, features], rows)
@@ -132,7 +134,7 @@ def volume_of(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
 
 def window_sums(counts: NDArray[np.int64], window: int) -> NDArray[np.int64]:
     """The sums over the window that ends on each of consecutive days, int64 [n, cells]; earlier days count nothing."""
-    running = np.zeros((len(counts) + 1, counts.shape[1]), dtype=np.int64)
-    np.cumsum(counts, axis=0, out=running[1:])
-    after = np.arange(1, len(counts) + 1)
-    return np.asarray(running[after] - running[np.maximum(after - window, 0)], dtype=np.int64)
+    running = np.cumsum(counts, axis=0, dtype=np.int64)
+    sums = running.copy()
+    sums[window:] -= running[: max(len(counts) - window, 0)]
+    return sums
