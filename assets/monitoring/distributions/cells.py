@@ -46,8 +46,8 @@ class Subject:
         expected: Reference rows in each bin, int64 [bins].
         points: The number that stands for each cell but the last; empty without an order.
         sample: Reference values in each cell but the last, int64; empty without an order. Only the sample is kept.
-        is_of_the_date: Whether the date of a decision gives the value. A day has one value then, and is compared with
-            nothing; windows of days are.
+        is_of_the_date: Whether the date of a decision gives the value. A day has one value then, and a window as many
+            of each as it has such days and rows on them: it is compared with nothing.
     """
 
     name: str

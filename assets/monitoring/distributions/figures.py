@@ -112,6 +112,9 @@ class Drift:
     z_limit: float | None = None
 
 
+_UNLIMITED = {one.name: None for one in fields(Drift) if one.name.endswith(("_limit", "_low", "_high"))}
+
+
 def _field(name: str, kind: str) -> pa.Field:
     types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64(), "datetime.date | None": pa.date32()}
     return pa.field(name, types.get(kind, pa.string()), nullable=kind.endswith("None"))
@@ -135,6 +138,9 @@ def drift_of_days(
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of the last `days` of consecutive days with counts, for both horizons.
 
+    Answered decisions of a window that began before the first of them have no limits: a few days of a window differ
+    from each other by more than as many rows of whole windows, of which the limits are.
+
     Args:
         days: Consecutive days; those before them in `counts` are read for windows and usual rows alone.
         counts: int64 [at least days, cells], the last of which are those of `days`.
@@ -145,10 +151,15 @@ def drift_of_days(
         window = 1 if horizon == "day" else policy.window_days
         sums = window_sums(counts, window)[-len(days) :]
         usual = usual_rows(rows_by_day, window)[-len(days) :]
-        figures = _figures(layout, sums, volume_of(rows_by_day, window)[-len(days) :], usual, limits, horizon, policy)
+        volume = volume_of(rows_by_day, window)[-len(days) :]
+        figures = _figures(layout, sums, volume, usual, limits, horizon, policy)
+        begun = int(np.argmax(rows_by_day > 0)) if population == "answered" else 0
         for place, day in enumerate(days):
+            whole = begun <= len(counts) - len(days) + place - window + 1
+            limited = {} if whole else _UNLIMITED
             found[day] += tuple(
-                Drift(**one[place], horizon=horizon, population=population, limits_from=limits.basis) for one in figures
+                Drift(**one[place] | limited, horizon=horizon, population=population, limits_from=limits.basis)
+                for one in figures
             )
     return found
 
@@ -191,8 +202,7 @@ def _figures(
     values = judged_values(layout, counts, volume)
     own = limits.day if horizon == "day" else limits.window
     low, high = own.bounds(rows) if own is not None else fixed_bounds(layout, values, rows, policy)
-    if horizon == "day":
-        high[:, layout.of_the_date()] = np.nan
+    high[:, layout.of_the_date()] = np.nan
     bins = binned(layout, counts)
     statistic, probability = chi_squared(*bins)
     recorded: dict[str, NDArray[Any]] = {

@@ -107,7 +107,8 @@ def usual_rows(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     """The usual rows of the window that ends on each day: the median over those of up to 8 weeks before; float64 [n].
 
     The weeks are whole ones that end before the window begins, so the weekdays are the same. NaN with fewer than two.
-    Days before the first row are no quiet days: a service that has just begun to answer does not answer too much.
+    Days before the first row are no quiet days, and weeks without a row are none either: a service that has begun to
+    answer does not answer too much, nor does a feed that comes back.
 
     Args:
         rows: Rows of consecutive days, int64 [n]; 0 where there were none.
@@ -120,6 +121,7 @@ def usual_rows(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
         complete = max(len(rows) - lag, 0)
         earlier[len(rows) - complete :, place] = sums[:complete]
         earlier[: min(begun + lag + window - 1, len(rows)), place] = np.nan  # the window began before the first row
+    earlier[earlier == 0] = np.nan
     enough = (~np.isnan(earlier)).sum(axis=1) >= 2
     usual = np.full(len(rows), np.nan)
     usual[enough] = np.nanmedian(earlier[enough], axis=1)

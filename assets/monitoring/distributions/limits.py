@@ -138,7 +138,7 @@ def _quiet(
     layout: Layout, counts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The history with each odd day replaced by the nearest day of its weekday that is not, and which days were odd."""
-    values = _values_of_days(layout, counts, rows)
+    values = _values(layout, counts, volume_of(rows, 1))
     horizon = _horizon(layout, values, rows)
     farthest = np.nan_to_num(_largest(horizon.distances(values, rows)), nan=0.0)
     odd = (farthest > _ODD) | (rows == 0)
@@ -154,7 +154,7 @@ def _quiet(
 
 def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_], a_year: float) -> Horizon:
     every = score_rows(layout, counts)
-    values, rows = _values_of_days(layout, counts, every)[chosen], every[chosen]
+    values, rows = _values(layout, counts, volume_of(every, 1))[chosen], every[chosen]
     distances = np.empty(values.shape)
     folds = np.arange(len(rows)) * _FOLDS // len(rows)
     for fold in range(_FOLDS):
@@ -166,9 +166,9 @@ def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_
     return replace(_horizon(layout, values, rows), level=level)
 
 
-def _values_of_days(layout: Layout, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> Values:
-    """The figures of each day; none of a subject whose value the date gives, as a day is like no other then."""
-    values = judged_values(layout, counts, volume_of(rows, 1))
+def _values(layout: Layout, counts: NDArray[np.int64], volume: Values) -> Values:
+    """The judged figures of days or windows; none of a subject whose value the date gives."""
+    values = judged_values(layout, counts, volume)
     values[:, layout.of_the_date()] = np.nan
     return values
 
@@ -203,7 +203,7 @@ def _levels(distances: Values, *, stretch: int, independent: int, rate: float) -
 def _figures_of_year(layout: Layout, counts: NDArray[np.int64], window: int) -> tuple[Values, NDArray[np.int64]]:
     sums, rows = window_sums(counts, window), score_rows(layout, counts)
     whole = slice(len(counts) - _YEAR, None)
-    return judged_values(layout, sums[whole], volume_of(rows, window)[whole]), score_rows(layout, sums[whole])
+    return _values(layout, sums[whole], volume_of(rows, window)[whole]), score_rows(layout, sums[whole])
 
 
 def _years(days: int, window: int) -> list[NDArray[np.int64]]:
