@@ -39,6 +39,7 @@ FEATURES = FeatureSet(
     ),
     history=(
         pay.count(days(90), name="salaries_90d", description="Salaries paid in 90 days"),
+        pay.time_since_last(days(180), name="days_since_salary"),
         pay.mean("amount", days(365), name="salary_mean_365d", unit="EUR"),
         pay.std("amount", days(365), name="salary_std_365d", unit="EUR"),
         spend.share(days(365), category="gambling", name="gambling_share_365d", empty=0),

@@ -114,7 +114,7 @@ def _pay(settings: BankSettings, people: People, months: _Months, rng: np.random
     weekday = (day + 3) % 7
     day = day - np.where(steady[row], np.maximum(weekday - 4, 0), 0)
     at = day * DAY_US + time_of_day(rng, len(row), hour=5, spread=1) * SECOND_US
-    noise = np.where(work[row] == SELF_EMPLOYED, 0.3, 0.035) * np.exp(0.8 * unsteady[row])
+    noise = np.where(work[row] == SELF_EMPLOYED, 0.15, 0.035) * np.exp(0.8 * unsteady[row])
     euros = (
         people.income[own] / np.where(work[row] == SELF_EMPLOYED, 1.7, 1.0) * np.exp(rng.normal(size=len(row)) * np.minimum(noise, 0.8))
     )
@@ -196,7 +196,7 @@ def _balances(people: People, months: _Months, rng: np.random.Generator) -> np.n
     for month in range(m):
         swing = 0.6 * swing + rng.normal(0, 0.12, n)
         level[:, month] = steady * (swing - 0.45 * trouble[:, month])
-    usual = np.where(people.main, 0.95 + 0.6 * people.thrift, 0.45 + 0.3 * people.thrift)
+    usual = np.where(people.main, 1.1 + 0.75 * people.thrift, 0.5 + 0.4 * people.thrift)
     share = np.maximum(level + usual[:, None], -0.6)
     return np.asarray(np.rint(share * people.income[:, None] * 100), np.int64)
 

@@ -35,7 +35,7 @@ _TERMS = np.array([12, 24, 36, 48, 60, 72, 84])
 _TERM_SHARE = np.array([0.14, 0.2, 0.22, 0.16, 0.16, 0.06, 0.06])
 CHANNELS = ("branch", "web", "app")
 YEARLY_RATE = 0.085
-WORTH_WEIGHT = -1.85
+WORTH_WEIGHT = -2.0
 """The log-odds of default that one standard deviation of creditworthiness adds."""
 _LUCK = 0.15
 """Standard deviation of the log-odds that are a loan's own."""
