@@ -79,7 +79,7 @@ def _observed(
         np.clip(people.age(np.arange(n), np.full(n, settings.start_us)) - 18, 0.5, None) * 12 * rng.beta(2.2, 2, n)
     )
     trouble = people.in_trouble(who, when - _LAG_US)
-    shown = people.shown[who] + rng.normal(0, 0.3, count) - 0.5 * trouble
+    shown = people.shown[who] + rng.normal(0, 0.15, count) - 0.5 * trouble
     score = np.clip(np.rint(665 + 68 * shown), 300, 850).astype(np.int64)
     use = np.clip(credit_use[who] + rng.normal(0, 0.07, count) + 0.15 * trouble, 0, 1.5)
     return {
