@@ -28,7 +28,6 @@ from assets.features.kernel.kernel import Kernel, compile_features
 from assets.metrics.ranking import Metrics, measure
 from assets.product import Product
 from assets.training.candidate import boosted_model, candidate_parts, labelled_rows
-from assets.training.candidates import train_candidates
 from assets.training.recipe import Recipe, differences, recipe_of
 from assets.vocabulary.feature_set import same_computation
 
@@ -132,7 +131,7 @@ def rebuild(product: Product, table: pa.Table, recorded: Bundle, original: Path,
 def _trained(product: Product, table: pa.Table, recorded: BundleParts) -> tuple[BundleParts, Metrics]:
     """The parts of the bundle, trained again, and its figures on the test rows."""
     rows, split, encoder = labelled_rows(product, table)
-    candidates = train_candidates(rows, split, product.model)
+    candidates = train_model(rows, split, product.model)
     trained = candidate_parts(
         product, rows, split, candidates, encoder, pins=recorded.pins, created_at=recorded.created_at
     )

@@ -16,7 +16,8 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import sigmoid
-from assets.product import Device, Direction, Imbalance, ModelSpec
+from assets.metrics.amounts import best_constant
+from assets.product import Binary, Device, Direction, Imbalance, ModelSpec, Target
 from assets.training.folds import Fold, TrainingError
 from assets.training.rows import TrainingRows
 
@@ -61,8 +62,9 @@ class FoldMatrices:
     def of(cls, rows: TrainingRows, fold: Fold, ignored: Sequence[int] = ()) -> "FoldMatrices":
         """The fold's rows; ignored columns are constant, so that no tree asks for them."""
         matrix = masked(rows.matrix, ignored)
-        learn = xgb.QuantileDMatrix(matrix[fold.learn], rows.y[fold.learn], nthread=THREADS)
-        judge = xgb.QuantileDMatrix(matrix[fold.judge], rows.y[fold.judge], ref=learn, nthread=THREADS)
+        learned = rows.learned
+        learn = xgb.QuantileDMatrix(matrix[fold.learn], learned[fold.learn], nthread=THREADS)
+        judge = xgb.QuantileDMatrix(matrix[fold.judge], learned[fold.judge], ref=learn, nthread=THREADS)
         return cls(learn, judge, matrix[fold.judge])
 
     def fit(self, parameters: Mapping[str, object], way: Imbalance = "none") -> Judged:
@@ -97,7 +99,7 @@ def fit_booster(
 ) -> xgb.Booster:
     """A booster of so many rounds over all rows."""
     learning = _learning(way, rows.y)
-    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.y, nthread=THREADS)
+    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.learned, nthread=THREADS)
     parameters = {**fixed_parameters(rows, spec), **settings, **learning.parameters}
     return xgb.train(parameters, matrix, num_boost_round=rounds, obj=learning.objective)
 
@@ -119,15 +121,31 @@ def fixed_parameters(rows: TrainingRows, spec: ModelSpec) -> dict[str, object]:
     rows apart.
     """
     return {
-        "objective": "binary:logistic",
-        "eval_metric": "logloss",
-        "base_score": 0.5,
+        **_objective(rows, spec.target),
         "tree_method": "hist",
         "device": spec.device,
         "nthread": THREADS,
         "seed": spec.seed,
         "monotone_constraints": "(" + ",".join(str(sign) for sign in monotone_signs(rows, spec.monotone)) + ")",
     }
+
+
+def _objective(rows: TrainingRows, target: Target) -> Mapping[str, object]:
+    """What is minimised, by what rows are judged, and from where boosting starts."""
+    if isinstance(target, Binary):
+        return {"objective": "binary:logistic", "eval_metric": "logloss", "base_score": 0.5}
+    start = {"base_score": best_constant(target, rows.amounts)}
+    match target.objective:
+        case "squared_error":
+            return {"objective": "reg:squarederror", "eval_metric": "rmse", **start}
+        case "gamma":
+            return {"objective": "reg:gamma", "eval_metric": "gamma-deviance", **start}
+        case "tweedie":
+            power = {"tweedie_variance_power": target.power}
+            return {"objective": "reg:tweedie", "eval_metric": f"tweedie-nloglik@{target.power}", **power, **start}
+        case "pinball":
+            quantile = {"quantile_alpha": target.quantile}
+            return {"objective": "reg:quantileerror", "eval_metric": "quantile", **quantile, **start}
 
 
 def monotone_signs(rows: TrainingRows, monotone: Mapping[str, Direction]) -> tuple[int, ...]:

@@ -111,7 +111,7 @@ def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec, *, journ
             tuned = tune(train, folds, spec, search.best.settings)
         card = find_scorecard(train, folds, spec)
         recipes = _recipes(train, folds, spec, search, tuned, card)
-        choice = hold_contest(recipes, rows, _contest_folds(rows, split, folds))
+        choice = hold_contest(recipes, rows, contest_folds(rows, split, folds))
         winner = next(recipe for recipe in recipes if recipe.name == choice.chosen)
         return Candidates(
             boosted=fit_model(winner, train, calibrate),
@@ -138,7 +138,7 @@ def fit_model(recipe: Recipe, train: TrainingRows, calibrate: TrainingRows) -> B
     return replace(plain, calibration=fit_calibration(plain.raw(calibrate.matrix), calibrate.y))
 
 
-def _contest_folds(rows: TrainingRows, split: Split, folds: Sequence[Fold]) -> list[Fold]:
+def contest_folds(rows: TrainingRows, split: Split, folds: Sequence[Fold]) -> list[Fold]:
     """The folds of the training rows, and one more that judges the calibration rows, which no setting was chosen by."""
     of_all = [Fold(split.train[fold.learn], split.train[fold.judge], fold.gap) for fold in folds]
     return [*of_all, fold_of(rows.as_of, split.train, split.calibrate, split.gap)]

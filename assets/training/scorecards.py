@@ -116,7 +116,7 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], st
         ]
     )
     width = sum(len(bounds) + 1 for bounds in edges)
-    some = _evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
+    some = evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
     return pipeline.fit(train.matrix[some], train.y[some])
 
 
@@ -130,7 +130,7 @@ def step_columns(indices: NDArray[np.int64], edges: Sequence[Sequence[float]]) -
     return np.column_stack(columns).astype(np.float64)
 
 
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
+def evenly(count: int, most: int) -> NDArray[np.int64]:
     """All positions, or so many of them, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
@@ -138,14 +138,21 @@ def _evenly(count: int, most: int) -> NDArray[np.int64]:
 def scorecard_of(pipeline: Pipeline, train: TrainingRows, edges: Sequence[Sequence[float]]) -> Scorecard:
     """The pipeline as a scorecard with the same probabilities."""
     model = pipeline.named_steps["model"]
-    steps_by_column = np.split(model.coef_[0], np.cumsum([len(bounds) + 1 for bounds in edges])[:-1])
-    points_by_column = [np.array([0.0, *np.cumsum(steps[:-1]), steps[-1]]) for steps in steps_by_column]
+    points_by_column = points_of(model.coef_[0], edges)
     indices = bin_indices(train.matrix, edges)
-    centre = [float(points[indices[:, column]].mean()) for column, points in enumerate(points_by_column)]
+    centre = [float(np.asarray(points)[indices[:, column]].mean()) for column, points in enumerate(points_by_column)]
     return Scorecard(
         columns=train.columns,
         edges=tuple(tuple(float(edge) for edge in bounds) for bounds in edges),
-        points=tuple(tuple(float(point) for point in points) for points in points_by_column),
+        points=points_by_column,
         centre=tuple(centre),
         intercept=float(model.intercept_[0]),
+    )
+
+
+def points_of(steps: NDArray[np.float64], edges: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """The points of each bin of each column, from the steps that `step_columns` has a column for."""
+    by_column = np.split(steps, np.cumsum([len(bounds) + 1 for bounds in edges])[:-1])
+    return tuple(
+        tuple(float(point) for point in (0.0, *np.cumsum(of_column[:-1]), of_column[-1])) for of_column in by_column
     )
