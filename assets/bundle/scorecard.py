@@ -17,7 +17,6 @@ from assets.bundle.calibration import sigmoid
 from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
 
-
 ScorecardLink = Literal["logit", "identity", "log"]
 """What the points of a row add up to: log odds of the bad outcome, an amount, or the logarithm of an amount."""
 # An amount above e^80 is none; its float32 would be infinite soon after.

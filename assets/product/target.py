@@ -1,8 +1,9 @@
 """The kind of target that a model learns: whether a row turns out bad, or an amount.
 
 Belongs here: the kinds as frozen values, and what is wrong with one. Does not belong here: what a kind means for
-training (`assets.training.targets`), for evaluation (`assets.evaluation.targets`) and for monitoring, how it agrees with
-the rest of a product (`target_agreement.py`), its gates (`amount_gates.py`).
+training (`assets.training.targets`), evaluation (`assets.evaluation.targets`) and monitoring
+(`assets.monitoring.performance.amounts`), how it agrees with the rest of a product (`target_agreement.py`), its gates
+(`amount_gates.py`).
 """
 
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ class Amount:
     """A number that a row turns out to have (a loss, a claim, a time): the score is that number, in its unit.
 
     The label's column holds it, and `Label.at_least` says from which amount on a row counts as bad where rows are
-    counted and not added up: in vintages and bad rates. An accepted row earns `Profit.good` and loses `Profit.bad` times
-    its amount; a refused row earns nothing.
+    counted and not added up: in vintages and bad rates. An accepted row earns `Profit.good` and loses `Profit.bad`
+    times its amount; a refused row earns nothing.
 
     Attributes:
         unit: Of the amount, as "EUR" or "days"; it is given with every decision.

@@ -17,6 +17,7 @@ def check_target(
     decision: DecisionPolicy,
     gates: GatePolicy,
     fairness: FairnessPolicy | None,
+    reviews: str,
 ) -> None:
     """Checks that label, decision and gates are those of the model's kind of target.
 
@@ -39,6 +40,11 @@ def check_target(
         raise ProductError(
             f"{amount}, and decision.refer={decision.refer!r}: the thresholds of a review are chosen for a binary "
             "target alone; refer by a rule, or leave refer out"
+        )
+    if reviews:
+        raise ProductError(
+            f"{amount}, and people's words are posted to '{reviews}': the cases that they are asked about are chosen by "
+            "probabilities; leave the source out"
         )
     own = [one.name for one in model.candidates if not isinstance(one, str)]
     if own:

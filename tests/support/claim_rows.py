@@ -4,6 +4,8 @@ Belongs here: rows for tests of training and evaluation. Does not belong here: t
 (`tests.claims`).
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from assets.product import Amount, ModelSpec
@@ -40,7 +42,7 @@ def true_mean(age: np.ndarray, value: np.ndarray, car: np.ndarray) -> np.ndarray
 def split_of(rows: TrainingRows) -> Split:
     """The first 60% train, the next 20% calibrate, the rest is tested."""
     cuts = [0, int(len(rows) * 0.6), int(len(rows) * 0.8), len(rows)]
-    parts = [np.arange(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [np.arange(a, b) for a, b in pairwise(cuts)]
     step = np.timedelta64(30, "m")
     windows = [Window(rows.as_of[part[0]], rows.as_of[part[-1]] + step) for part in parts]
     return Split(*parts, *windows)

@@ -1,13 +1,11 @@
 """The gates of a model of an amount: may it be promoted?
 
 Belongs here: the gates in the metrics of an amount. Does not belong here: those that mean the same for every kind of
-target, and how a gate is judged (`assets.evaluation.gates`), computing a signal (`figures.py`).
+target, and how a gate is judged (`assets.evaluation.gates`), computing a signal (`judged.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from assets.evaluation.amounts.errors import extreme_error
-from assets.evaluation.amounts.figures import AmountEvaluation
 from assets.evaluation.gates import Gate, GateSignals, GateVerdict, gates_of, judge_gate, nothing_to_judge, verdict_of
 from assets.product.amount_gates import AmountGates
 
@@ -40,44 +38,7 @@ class AmountSignals:
     loss_increase: float | None = None
     overfit: float | None = None
     group_error: float | None = None
-    shared: GateSignals = GateSignals()  # noqa: RUF009 a frozen value
-
-
-def signals_of(
-    found: AmountEvaluation,
-    *,
-    first_model: bool,
-    future_features: float | None,
-    latency_ms: float | None,
-    bundle_mb: float | None,
-) -> AmountSignals:
-    """The signals of an evaluated model, and those that the caller gives."""
-    error = found.intervals["mean_error"].value
-    return AmountSignals(
-        skill=found.test.skill,
-        skill_low=found.intervals["skill"].low,
-        mean_error=None if found.test.mean_error is None else abs(error),
-        decile_error=found.decile_error,
-        loss_increase=None if found.comparison is None else found.comparison.high,
-        overfit=found.overfit_low,
-        group_error=extreme_error(found.groups),
-        shared=GateSignals(
-            profit_gain=found.tested.gain,
-            score_psi=found.score_psi,
-            single_feature_auc=found.single_feature.auc,
-            future_features=future_features,
-            latency_ms=latency_ms,
-            bundle_mb=bundle_mb,
-            explanation_agreement=None if found.steadiness is None else found.steadiness.agreement,
-            noise_flips=found.flipped_share,
-            unseen_share=found.representativeness.outside,
-            serving_skew=found.serving_skew,
-            first_model=first_model,
-            no_protected=not found.groups,
-            single_feature=found.single_feature.feature,
-            few_features=found.steadiness is None,
-        ),
-    )
+    shared: GateSignals = field(default_factory=GateSignals)
 
 
 def evaluate_amount_gates(signals: AmountSignals, policy: AmountGates) -> GateVerdict:

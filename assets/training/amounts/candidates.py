@@ -6,7 +6,6 @@ values of both (`assets.training.candidates`), the candidates (`recipes.py`).
 An amount is not calibrated: the objective fits its mean (or quantile), and a gate judges how far it is off.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np

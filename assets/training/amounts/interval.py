@@ -3,8 +3,8 @@
 Belongs here: its two numbers, fitted on the calibration rows. Does not belong here: applying them
 (`assets.bundle.interval`), how often it held (`assets.evaluation.amounts`).
 
-Lei et al., "Distribution-free predictive inference for regression", JASA 2018: with the rows of one stream exchangeable,
-the interval holds the declared share of new rows. Where the model adds up logarithms, the error is a factor, and the
+Lei et al., "Distribution-free predictive inference for regression", JASA 2018: where rows are exchangeable, the
+interval holds the declared share of new rows. Where the model adds up logarithms, the error is a factor, and the
 interval is wide where the amount is large.
 """
 

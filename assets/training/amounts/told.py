@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from assets.metrics.amounts import larger_half
 from assets.product import Amount, Label, Product
+from assets.product.names import LABEL_AMOUNT
 from assets.training.rows import LABEL
 from assets.training.tables import RowsError, column_of, micros_of, numbers_of
 from resources.moments import micros
-
-AMOUNT = "label_amount"
-"""The column of the training set and of outcomes with the amount that a row turned out to have."""
 
 
 def amounts_of(
@@ -51,14 +49,14 @@ def amounts_of(
 
 
 def with_amounts(product: Product, rows: pa.Table, label_events: pa.Table, now: datetime, *, row_id: str) -> pa.Table:
-    """The rows with the column `AMOUNT`; as they are where the product's target is no amount.
+    """The rows with the column `LABEL_AMOUNT`; as they are where the product's target is no amount.
 
     Raises:
         RowsError: As `amounts_of`.
     """
     if not isinstance(product.model.target, Amount):
         return rows
-    return rows.append_column(AMOUNT, amounts_of(rows, label_events, product.label, now, row_id=row_id))
+    return rows.append_column(LABEL_AMOUNT, amounts_of(rows, label_events, product.label, now, row_id=row_id))
 
 
 def learned_labels(product: Product, rows: pa.Table) -> pa.Table:
@@ -73,7 +71,7 @@ def learned_labels(product: Product, rows: pa.Table) -> pa.Table:
     labels = rows.select([product.spine.row_id, LABEL])
     if not isinstance(product.model.target, Amount):
         return labels
-    halves = larger_half(numbers_of(rows, AMOUNT, "the training set"))
+    halves = larger_half(numbers_of(rows, LABEL_AMOUNT, "the training set"))
     return labels.set_column(1, LABEL, pa.array(halves))
 
 
@@ -85,7 +83,7 @@ def told_amounts(product: Product, rows: pa.Table) -> NDArray[np.float64] | None
     """
     if not isinstance(product.model.target, Amount):
         return None
-    amounts = numbers_of(rows, AMOUNT, "the training set")
+    amounts = numbers_of(rows, LABEL_AMOUNT, "the training set")
     if not np.all(np.isfinite(amounts)):
-        raise RowsError(f"'{AMOUNT}' of the training set has values that are no finite numbers")
+        raise RowsError(f"'{LABEL_AMOUNT}' of the training set has values that are no finite numbers")
     return amounts

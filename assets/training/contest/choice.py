@@ -15,7 +15,6 @@ from assets.training.folds import Fold, calibrated_losses
 from assets.training.paired import paired
 from assets.training.rows import TrainingRows
 
-
 RowLosses = Callable[[NDArray[np.float64], TrainingRows], NDArray[np.float64]]
 """The loss of each judged row, from the raw scores of a candidate and the rows: float64 [n]."""
 
