@@ -88,7 +88,7 @@ class Calibration:
             )
 
     def apply(self, raw: ArrayLike) -> NDArray[np.float64]:
-        """The probabilities of raw scores (any shape, within [0, 1]), as float64 of the same shape; amounts as they are.
+        """The probabilities of raw scores (any shape, within [0, 1]), as float64 of that shape; amounts as they are.
 
         Raises:
             CalibrationError: A raw score is missing or outside [0, 1]; an amount is not finite.

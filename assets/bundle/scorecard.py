@@ -82,7 +82,7 @@ class Scorecard:
             raise ScorecardError("scorecard: the intercept and the centres must be finite")
 
     def apply(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probability of the bad outcome, or the amount, of each row of the matrix [n, m] (NaN = missing): float64 [n]."""
+        """Probability of the bad outcome, or the amount, of each row of the matrix [n, m] (NaN: missing): float64."""
         total = self.log_odds(matrix)
         match self.link:
             case "logit":

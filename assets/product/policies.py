@@ -166,7 +166,7 @@ class ModelSpec:
     device: Device = "cpu"
     search: SearchPolicy = field(default_factory=SearchPolicy)
     target: Target = BINARY
-    scale: Scale = Scale()
+    scale: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         fault = training_fault(self.candidates, self.device, self.search)

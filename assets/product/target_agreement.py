@@ -43,7 +43,7 @@ def check_target(
         )
     if reviews:
         raise ProductError(
-            f"{amount}, and people's words are posted to '{reviews}': the cases that they are asked about are chosen by "
+            f"{amount}, and people's words are posted to '{reviews}': the cases for people are chosen by "
             "probabilities; leave the source out"
         )
     own = [one.name for one in model.candidates if not isinstance(one, str)]

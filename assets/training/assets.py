@@ -37,6 +37,7 @@ from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.partitioning import slot_columns
 from resources.slots import day_of, end_of
+from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 from resources.tracking.tracking import AUTHOR_TAG, DAGSTER_TAG
 
@@ -112,10 +113,13 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
         environment: dg.ResourceParam[Environment],
+        spark: dg.ResourceParam[SparkSessions],
     ) -> dg.MaterializeResult[Any]:
         from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
         from assets.training.folds import TrainingError
+        from assets.training.large.checkpoints import remove_checkpoints
+        from assets.training.large.fits import LargeFits
         from assets.training.mitigation.mitigate import mitigated
         from assets.training.record import record_training
         from assets.training.search_journal import journal_of, remove_journal
@@ -126,8 +130,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError, EvaluationError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
+            large = LargeFits(spark.session, environment.home / "fits" / product.name)
             journal = journal_of(environment.home / "searches", product.name, rows, split, product.model)
-            candidates = train_model(rows, split, product.model, journal=journal)
+            candidates = train_model(rows, split, product.model, journal=journal, large=large)
             fair = mitigated(product, rows, split, candidates.boosted)
             candidates = replace(candidates, boosted=fair.model)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
@@ -150,6 +155,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
             record = record_training(run, candidates)
         remove_journal(journal)
+        remove_checkpoints(large.checkpoints)
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},

@@ -9,7 +9,7 @@ sets of values, and the encoder is what training and serving share.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xgboost as xgb
@@ -96,11 +96,14 @@ def fit_booster(
     *,
     way: Imbalance = "none",
     ignored: Sequence[int] = (),
+    fitter: "Fitter | None" = None,
 ) -> xgb.Booster:
-    """A booster of so many rounds over all rows."""
+    """A booster of so many rounds over all rows; `fitter` makes it otherwise than by one call in this process."""
     learning = _learning(way, rows.y)
-    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.learned, nthread=THREADS)
     parameters = {**fixed_parameters(rows, spec), **settings, **learning.parameters}
+    if fitter is not None:
+        return fitter(parameters, masked(rows.matrix, ignored), rows.learned, rounds, learning.objective)
+    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.learned, nthread=THREADS)
     return xgb.train(parameters, matrix, num_boost_round=rounds, obj=learning.objective)
 
 
@@ -190,8 +193,21 @@ def xgb_device(booster: xgb.Booster) -> str:
     return str(json.loads(booster.save_config())["learner"]["generic_param"]["device"])
 
 
-_Gradient = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
+Gradient = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
 _Metric = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[str, float]]
+
+
+class Fitter(Protocol):
+    """Fits a booster of so many rounds, as `xgb.train` does, to a matrix and what is learned of its rows."""
+
+    def __call__(
+        self,
+        parameters: Mapping[str, Any],
+        matrix: NDArray[np.float32],
+        learned: NDArray[Any],
+        rounds: int,
+        objective: Gradient | None,
+    ) -> xgb.Booster: ...
 
 
 @dataclass(frozen=True)
@@ -199,7 +215,7 @@ class _Learning:
     """What differs between the ways to weigh rare outcomes."""
 
     parameters: Mapping[str, Any]
-    objective: _Gradient | None = None
+    objective: Gradient | None = None
     metric: _Metric | None = None
 
 

@@ -15,15 +15,23 @@ from assets.metrics.review import choose_answers
 from assets.product import Amount, DecisionPolicy, ModelSpec, Product
 from assets.training.amounts.candidates import train_amounts
 from assets.training.candidates import Candidates, train_candidates
+from assets.training.large.fits import LargeFits
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 
 
-def train_model(rows: TrainingRows, split: Split, spec: ModelSpec, *, journal: Path | None = None) -> Candidates:
+def train_model(
+    rows: TrainingRows,
+    split: Split,
+    spec: ModelSpec,
+    *,
+    journal: Path | None = None,
+    large: LargeFits | None = None,
+) -> Candidates:
     """The candidates of the product's kind of target; arguments and errors as for `train_candidates`."""
     if isinstance(spec.target, Amount):
-        return train_amounts(rows, split, spec, spec.target, journal=journal)
-    return train_candidates(rows, split, spec, journal=journal)
+        return train_amounts(rows, split, spec, spec.target, journal=journal, large=large)
+    return train_candidates(rows, split, spec, journal=journal, large=large)
 
 
 def choose_thresholds(

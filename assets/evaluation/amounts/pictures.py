@@ -29,7 +29,8 @@ def _deciles(found: AmountEvaluation, unit: str) -> bytes:
         f"Predictions are off by {told} in the mean",
         f"{found.test.rows:,} test rows in {len(curve.rows)} parts by predicted amount, {unit}; the line is perfect",
     )
-    ends = [float(min(curve.predicted.min(), curve.actual.min())), float(max(curve.predicted.max(), curve.actual.max()))]
+    both = np.concatenate([curve.predicted, curve.actual])
+    ends = [float(both.min()), float(both.max())]
     axes.plot(ends, ends, color=STYLE["faint"], linewidth=1.2, zorder=1)
     axes.plot(curve.predicted, curve.actual, "o-", color=STYLE["model"], linewidth=1.2, markersize=5)
     label(axes, f"mean predicted amount, {unit}", f"mean actual amount, {unit}")

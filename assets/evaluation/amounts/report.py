@@ -74,10 +74,10 @@ def _summary(told: ReportedAmounts, verdict: GateVerdict) -> str:
     )
     test = told.figures.test
     said = (
-        f"On {test.rows:,} rows later than those that it learned from it saves {percent(test.skill)} of the loss of the "
-        f"best constant ({_range(told.figures.intervals['skill'], percent)}); the scorecard "
-        f"{percent(told.figures.scorecard.skill)}. It is wrong by {number(test.mae)} {told.target.unit} on average, and "
-        f"by {percent(test.mean_error)} in the mean."
+        f"On {test.rows:,} rows later than those that it learned from it saves {percent(test.skill)} of the loss of "
+        f"the best constant ({_range(told.figures.intervals['skill'], percent)}); the scorecard "
+        f"{percent(told.figures.scorecard.skill)}. It is wrong by {number(test.mae)} {told.target.unit} on average, "
+        f"and by {percent(test.mean_error)} in the mean."
     )
     listed = "".join(f"<li>{escape(gate.reason)}</li>" for gate in failed)
     lines = "".join(

@@ -23,13 +23,20 @@ from assets.training.contest.choice import hold_contest
 from assets.training.contest.recipes import BoosterRecipe, Recipe
 from assets.training.contest.tuning import Tuned
 from assets.training.folds import TrainingError, time_folds
+from assets.training.large.fits import LargeFits, for_all_rows
 from assets.training.rows import TrainingRows
 from assets.training.search import SearchResult, search_settings
 from assets.training.split import Split
 
 
 def train_amounts(
-    rows: TrainingRows, split: Split, spec: ModelSpec, target: Amount, *, journal: Path | None = None
+    rows: TrainingRows,
+    split: Split,
+    spec: ModelSpec,
+    target: Amount,
+    *,
+    journal: Path | None = None,
+    large: LargeFits | None = None,
 ) -> Candidates:
     """Finds each candidate's settings, lets them compete, fits the winner and the scorecard. No test row is touched.
 
@@ -37,7 +44,7 @@ def train_amounts(
     predictions and the threshold are chosen there.
 
     Args:
-        rows, split, spec, journal: As for `train_candidates`; `rows` have amounts.
+        rows, split, spec, journal, large: As for `train_candidates`; `rows` have amounts.
 
     Raises:
         TrainingError: As for `train_candidates`; or the objective has no loss for an amount.
@@ -68,7 +75,7 @@ def train_amounts(
         choice = hold_contest(recipes, rows, contest_folds(rows, split, folds), losses)
         winner = next(recipe for recipe in recipes if recipe.name == choice.chosen)
         return Candidates(
-            boosted=_fitted(winner, train), scorecard=card.card(train), choice=choice, search=search,
+            boosted=_fitted(for_all_rows(winner, spec.scale, len(train), large), train), scorecard=card.card(train), choice=choice, search=search,
             tuned=_tuned(search),
         )  # fmt: skip
 

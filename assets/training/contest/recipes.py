@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assets.product import Imbalance, ModelSpec, OwnCandidate
-from assets.training.boosting import PATIENCE, Settings, fit_booster, masked, monotone_signs
+from assets.training.boosting import PATIENCE, Fitter, Settings, fit_booster, masked, monotone_signs
 from assets.training.folds import Fold, TrainingError, calibrated_losses
 from assets.training.rows import TrainingRows
 from assets.training.scorecards import STRENGTHS, fit_scorecard
@@ -64,6 +64,7 @@ class BoosterRecipe:
         rounds: The number of trees.
         way: How rare bad rows are weighted.
         ignored: Positions of columns that it does not use.
+        fitter: How it is fitted otherwise than by one call in this process; `None` for so.
     """
 
     spec: ModelSpec
@@ -71,6 +72,7 @@ class BoosterRecipe:
     rounds: int
     way: Imbalance = "none"
     ignored: tuple[int, ...] = ()
+    fitter: Fitter | None = None
     name: str = "xgboost"
     simplicity: int = SIMPLICITY["xgboost"]
 
@@ -79,7 +81,9 @@ class BoosterRecipe:
         return {**self.chosen, "rounds": self.rounds, "imbalance": self.way}
 
     def fit(self, rows: TrainingRows) -> xgb.Booster:
-        return fit_booster(rows, self.spec, self.chosen, self.rounds, way=self.way, ignored=self.ignored)
+        return fit_booster(
+            rows, self.spec, self.chosen, self.rounds, way=self.way, ignored=self.ignored, fitter=self.fitter
+        )
 
 
 @dataclass(frozen=True)
