@@ -5,6 +5,7 @@ to Dagster. Does not belong here: MLflow itself (`resources.tracking`), the figu
 """
 
 import hashlib
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 from assets.evaluation.gates import GateVerdict
 from assets.evaluation.study.study import Study
-from assets.product import Product
+from assets.product import Product, Target
 from resources.tracking.run import TrackedRun
 
 NOTE = "mlflow.note.content"
@@ -100,7 +101,7 @@ def documents(product: Product, curves: Mapping[str, Any], packages: Mapping[str
     profit = asdict(product.decision.profit)
     return {
         "configuration": {
-            "model": asdict(product.model),
+            "model": asdict(product.model) | {"target": _target_record(product.model.target)},
             "gates": asdict(product.gates),
             "decision": {"profit": profit, "max_refused": product.decision.max_refused},
             "features": list(product.features.names),
@@ -108,6 +109,14 @@ def documents(product: Product, curves: Mapping[str, Any], packages: Mapping[str
         "curves": dict(curves),
         "packages": dict(packages),
     }
+
+
+def _target_record(target: Target) -> dict[str, Any]:
+    """The kind of target with its declarations; a threshold that refuses nobody is no number of JSON."""
+    record: dict[str, Any] = {"kind": target.kind, **asdict(target)}
+    if record.get("threshold") == math.inf:
+        record["threshold"] = "none"
+    return record
 
 
 def study_metrics(study: Study) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ Belongs here: the gates in the metrics of an amount. Does not belong here: those
 target, and how a gate is judged (`assets.evaluation.gates`), computing a signal (`judged.py`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assets.evaluation.gates import Gate, GateSignals, GateVerdict, gates_of, judge_gate, nothing_to_judge, verdict_of
 from assets.product.amount_gates import AmountGates
@@ -14,6 +14,10 @@ SHARED = (
     "explanation_stability", "noise_flips", "unseen_rows", "serving_skew",
 )  # fmt: skip
 """The gates that mean the same whatever the target is."""
+_WORDS = {
+    "serving_skew": "share of test rows to which the served bundle gives another amount than the trained model",
+    "single_feature_auc": "AUC with which the best feature alone tells the larger half of the amounts",
+}
 _LEAK = "a leak of the label is suspected"
 
 
@@ -44,8 +48,13 @@ class AmountSignals:
 def evaluate_amount_gates(signals: AmountSignals, policy: AmountGates) -> GateVerdict:
     """Judges every gate, in a fixed order, even after another gate failed."""
     own = (judge_gate(gate, _nothing(gate.name, signals.shared)) for gate in _gates(signals, policy))
-    shared = [gate for gate in gates_of(signals.shared, policy) if gate.name in SHARED]
+    shared = [_worded(gate) for gate in gates_of(signals.shared, policy) if gate.name in SHARED]
     return verdict_of((*own, *(judge_gate(gate, nothing_to_judge(gate.name, signals.shared)) for gate in shared)))
+
+
+def _worded(gate: Gate) -> Gate:
+    """A shared gate in the words of an amount, where those of a probability would not be true."""
+    return replace(gate, signal=_WORDS.get(gate.name, gate.signal))
 
 
 def _nothing(name: str, shared: GateSignals) -> str:

@@ -120,8 +120,8 @@ def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     A decision that was not accepted earns nothing and cannot turn out bad.
 
     Args:
-        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), the amount of such a target, and the stake if the profit has one; `final`
-            where decisions are reviewed.
+        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), the amount where the target is one, and the
+            stake if the profit has one; `final` where decisions are reviewed.
     """
     accepted = _accepted(rows, terms).to_numpy()
     label = pc.cast(rows["label"], pa.float64()).to_numpy()

@@ -75,9 +75,12 @@ def train_amounts(
         choice = hold_contest(recipes, rows, contest_folds(rows, split, folds), losses)
         winner = next(recipe for recipe in recipes if recipe.name == choice.chosen)
         return Candidates(
-            boosted=_fitted(for_all_rows(winner, spec.scale, len(train), large), train), scorecard=card.card(train), choice=choice, search=search,
+            boosted=_fitted(for_all_rows(winner, spec.scale, len(train), large), train),
+            scorecard=card.card(train),
+            choice=choice,
+            search=search,
             tuned=_tuned(search),
-        )  # fmt: skip
+        )
 
 
 def _fitted(recipe: Recipe, train: TrainingRows) -> BoostedModel:

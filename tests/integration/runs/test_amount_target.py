@@ -1,4 +1,4 @@
-"""A product whose target is an amount, from its files to a decision over HTTP that a replay computes again: for real."""
+"""A product whose target is an amount, from its files to a decision over HTTP that is replayed: for real."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
