@@ -13,6 +13,9 @@ import pytest
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.registration import Registration
+from assets.edge.export import export_model
+from assets.edge.score import Model
+from assets.edge.variants import Variant
 from assets.evaluation.amounts.gates import AmountSignals, evaluate_amount_gates
 from assets.evaluation.known import known_gates
 from assets.evaluation.targets import Appraised, appraise, figures_of_test
@@ -21,7 +24,7 @@ from assets.product import Amount, AmountGates
 from assets.serving.engine import Engine
 from assets.training.candidate import boosted_model, labelled_rows
 from tests.claims.product import PRODUCT
-from tests.support.claim_bundle import MADE, SMALL, trained, training_table
+from tests.support.claim_bundle import KEY, MADE, SMALL, trained, training_table
 
 TABLE = training_table()
 
@@ -132,6 +135,20 @@ def test_a_decision_states_the_amount_its_unit_and_its_interval_and_reads_back(b
     assert 0.0 < refused.mean() <= 0.5
     one_by_one = [float(engine.score(TABLE.slice(n, 1))[0]) for n in range(50)]
     assert one_by_one == scores[:50].tolist()
+
+
+@pytest.mark.parametrize("variant", ["float32", "int8"])
+def test_an_exported_model_states_the_amounts_of_the_bundle(bundle: Bundle, tmp_path: Path, variant: Variant) -> None:
+    export_model(bundle, tmp_path / "model", KEY, variant)
+    found = Model(tmp_path / "model")
+    rows = TABLE.slice(0, 40).to_pylist()
+    stated = [answer["score"] for answer in found.decide([{**row, "as_of": row["as_of"].isoformat()} for row in rows])]
+    wanted = Engine(bundle, None).score(TABLE.slice(0, 40))
+    if variant == "float32":
+        assert stated == wanted.tolist()
+    else:
+        np.testing.assert_allclose(stated, wanted, rtol=0.5)
+    assert found.scoring["unit"] == "EUR"
 
 
 def test_what_a_rebuild_compares_are_the_figures_that_the_evaluation_recorded(

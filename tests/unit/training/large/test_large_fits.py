@@ -1,4 +1,4 @@
-"""Large fits: in Spark tasks equal to a local one within tolerance; a killed fit goes on to the model of a whole one."""
+"""Large fits: in Spark tasks equal to a local one within tolerance; a killed fit ends as a whole one."""
 
 import os
 import signal
@@ -82,7 +82,8 @@ def test_a_fit_that_is_killed_goes_on_to_the_model_of_a_whole_one(tmp_path: Path
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "write.times = 0\n"
         "checkpoints.replace_file = write\n"
-        f"checkpoints.checkpointed_fit(Path({str(tmp_path)!r}), parameters(), ROWS.matrix, ROWS.amounts, ROUNDS, every=4)\n"
+        f"place = Path({str(tmp_path)!r})\n"
+        "checkpoints.checkpointed_fit(place, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS, every=4)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT, check=False
