@@ -43,6 +43,7 @@ from assets.product.names import (
     validated_name,
 )
 from assets.serving.log.writer import DecisionLogError
+from assets.training.amounts.told import with_amounts
 from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
@@ -160,6 +161,7 @@ def _joined(
     """The rows that concern these days with their labels, and what was read for it."""
     inputs = outcome_inputs(product, lake, judged, days)
     joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
+    joined = with_amounts(product, joined, inputs.events, now, row_id=judged.row_id)
     if judged.reviews:
         decided = (product.decision.accept, product.decision.refuse)
         joined = with_reviews(joined, reviews_of(product, lake, judged), now, decided=decided)
