@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.edge.export import EdgeError, export_model
 from assets.edge.graph import whole_graph
-from assets.edge.score import Model
+from assets.edge.score import Model, check
 from assets.edge.variants import measured, variant_of
 from assets.product import AllOf, AnyOf, Compare, IsNull, Not, OneOf, Rule
 from assets.serving.engine import Engine
@@ -136,7 +137,28 @@ def test_the_folder_checks_itself_and_finds_an_altered_file(bundle: Bundle, tmp_
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert found["faults"] == ["scoring.json is not the file of the manifest"]
-    assert found["largest_difference"] > 0
+    assert found["rows"] == 0, "an altered folder scores nothing"
+
+
+@pytest.mark.parametrize("how", ["one bit", "half", "gone"])
+def test_a_damaged_folder_says_which_file_it_is(
+    bundle: Bundle, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, whatever was done to a file: never as an error of the runtime."""
+    monkeypatch.setenv("LOOPLINE_SIGNING_KEY", KEY.decode())
+    export_model(bundle, tmp_path / "whole", KEY, "float32")
+    assert check(tmp_path / "whole")["faults"] == []
+    for file in (tmp_path / "whole").iterdir():
+        folder = tmp_path / f"without {file.name}"
+        shutil.copytree(tmp_path / "whole", folder)
+        data = file.read_bytes()
+        damaged = {"one bit": bytes([data[0] ^ 1, *data[1:]]), "half": data[: len(data) // 2]}
+        if how == "gone":
+            (folder / file.name).unlink()
+        else:
+            (folder / file.name).write_bytes(damaged[how])
+        faults = check(folder)["faults"]
+        assert any(file.name in fault for fault in faults), (file.name, faults)
 
 
 def test_the_same_bundle_gives_the_same_folder_and_an_existing_one_is_kept(bundle: Bundle, tmp_path: Path) -> None:
