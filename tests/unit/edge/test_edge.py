@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 
@@ -198,6 +199,22 @@ def test_trees_do_not_get_smaller_and_rounding_changes_scores(bundle: Bundle) ->
         assert found[variant].largest_difference > 0
         assert not found[variant].pays
     assert variant_of(bundle.parts.model, "float32") == bundle.parts.model
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_split_of_known_from_missing_values_is_on_no_scale(bundle: Bundle) -> None:
+    """Its threshold is the largest float32: as a step of a scale it would leave no other step for the feature."""
+    largest = float(np.finfo(np.float32).max)
+    graph = onnx.load_model_from_string(bundle.parts.model)
+    (values,) = (one for node in graph.graph.node for one in node.attribute if one.name == "nodes_values")
+    kept = list(values.floats)
+    place = next(n for n, value in enumerate(kept) if value > 1_000)
+    values.floats[place] = largest
+    rounded = onnx.load_model_from_string(variant_of(graph.SerializeToString(), "int8"))
+    (found,) = (one for node in rounded.graph.node for one in node.attribute if one.name == "nodes_values")
+    assert found.floats[place] == largest
+    others = np.delete(np.array(kept), place), np.delete(np.array(found.floats), place)
+    assert np.abs(others[0] - others[1]).max() <= np.ptp(others[0]) / 254
 
 
 def test_a_variant_is_exported_with_its_own_scores(bundle: Bundle, tmp_path: Path) -> None:
