@@ -4,6 +4,8 @@ Belongs here: fetching a release from the rollout store and verifying its bundle
 files (`files.py`), publishing (`assets.registry`), following the manifest (`assets.serving.live.watcher`).
 """
 
+from pathlib import Path
+
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle
 from resources.rollout_store.manifest import Release
@@ -23,9 +25,24 @@ def released_bundle(product: str, release: Release, rollout: RolloutStore, key: 
     """
     folder = rollout.fetch_bundle(product, release.version, release.digest)
     try:
-        return load_bundle(folder, key, release.digest)
+        return bundle_in(folder, product, release, key)
     except BundleError as error:
         raise BundleError(f"{error}; publish it again from the registry: loopline repair {product}") from error
+
+
+def bundle_in(folder: Path, product: str, release: Release, key: bytes) -> Bundle:
+    """The verified bundle of a release in a folder.
+
+    Raises:
+        BundleError: The bundle was altered after signing, or is one of another product, version or digest.
+    """
+    bundle = load_bundle(folder, key, release.digest)
+    if (bundle.product, bundle.version) != (product, release.version):
+        raise BundleError(
+            f"bundle {folder} is of {bundle.product} version {bundle.version}; expected is {product} version "
+            f"{release.version}"
+        )
+    return bundle
 
 
 def champion_bundle(product: str, rollout: RolloutStore, key: bytes) -> Bundle | None:

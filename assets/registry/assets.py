@@ -29,6 +29,7 @@ from assets.registry.documents import documented, keep_all
 from assets.registry.inventory import inventory_of
 from assets.registry.inventory_page import to_html
 from assets.rollout.keeper import Keeper
+from assets.rollout.registered import record_registration
 from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
@@ -79,6 +80,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
             record = Registration.of(parts, digest=digest, author=run.tag(AUTHOR_TAG) or UNKNOWN, code=code_version())
+            record_registration(audit, record, version)
             last = audit.last()
             tracking.register(product.name, run.run_id, folder, record.to_tags() | (head_tag(last) if last else {}))
             rollout.publish_bundle(product.name, version, folder)
