@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from resources.environments import load_environment
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def rollout(
     version: Version = None,
     by: By = "",
     reason: Reason = "",
-    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page: FILE.html.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Write the report as one page."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Show how far a new version has come, and why; or start, advance, promote, pause, resume or freeze it."""
