@@ -63,7 +63,10 @@ def down(json_: Json = False) -> None:
     """Stop the local services and all processes that they started."""
     from pipelines.services.lifecycle import down as stop
 
-    found = stop(load_environment(), report=partial(show_service, to=console.results(json_)))
+    environment, to = load_environment(), console.results(json_)
+    found = stop(environment, report=partial(show_service, to=to))
+    if not found:
+        console.say(f"no service of {environment.home} was running", to)
     if json_:
         console.print_json(services_json(found))
 
