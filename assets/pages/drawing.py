@@ -17,7 +17,7 @@ from itertools import groupby
 _SIDE = 1000
 """Units of a drawing's width and height."""
 _MOST_DATES = 7
-_END = 3.0
+_END = 8.0
 """In percent of the width: words under a place that is nearer to an end would stand out of the drawing."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LONGEST_TABLE = 130

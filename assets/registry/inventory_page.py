@@ -47,7 +47,7 @@ def _row(one: InventoryEntry) -> str:
         f"{one.trained_at:%Y-%m-%d}",
     )  # fmt: skip
     live = " class=live" if one.state in _LIVE else ""
-    alarmed = [one.overdue and at == _HEADS.index("next review") for at in range(len(cells))]
+    kinds = {"next review": "day warn" if one.overdue else "day", "trained": "day"}
     return f"<tr{live}>" + "".join(
-        f"<td{' class=warn' if alarm else ''}>{escape(text)}</td>" for text, alarm in zip(cells, alarmed, strict=True)
+        f'<td class="{kinds.get(head, "")}">{escape(text)}</td>' for head, text in zip(_HEADS, cells, strict=True)
     ) + "</tr>\n"  # fmt: skip

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from assets.pages.document import document
+from assets.pages.words import sentence
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ def fact_text(value: Any) -> str:
     """A fact for people."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(fact_text, value)) or "none"
     if isinstance(value, Mapping):
@@ -48,7 +51,7 @@ def fact_text(value: Any) -> str:
 
 def to_html(root: Node) -> str:
     """The tree as one self-contained page: no script, nothing from another host."""
-    head = f"<header><h1>{escape(root.title)}</h1></header>\n"
+    head = f"<header><h1>{escape(sentence(root.title))}</h1></header>\n"
     return document(root.title, f"{head}{_facts(root)}{''.join(map(_details, root.children))}")
 
 

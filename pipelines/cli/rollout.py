@@ -117,14 +117,10 @@ def _show(report: "RolloutReport", to: "Console") -> None:
         )  # fmt: skip
     _show_results(report, to)
     console.heading("Changes, the newest first", to)
-    console.table(
-        ["when", "what", "version", "by", "why"],
-        [
-            [f"{move.at:%Y-%m-%d %H:%M:%S}", move.action.replace("_", " "), move.version, move.by, move.reason]
-            for move in list(reversed(state.moves))[:10]
-        ],
-        to,
-    )
+    for move in list(reversed(state.moves))[:10]:
+        what = move.action.replace("_", " ")
+        console.say(f"{move.at:%Y-%m-%d %H:%M:%S}  {what} version {move.version}, by {move.by}", to)
+        console.say(f"  {move.reason}", to)
     if report.behind:
         console.say(report.behind, to)
 

@@ -67,7 +67,7 @@ def _figures(pair: "Pair") -> list[str]:
 
 
 def _value(found: "Interval", sign: str = "") -> str:
-    return f"{found.value:{sign},.0f}" if abs(found.value) >= 100 else f"{found.value:{sign}.4f}"
+    return f"{found.value:{sign}z,.0f}" if abs(found.value) >= 100 else f"{found.value:{sign}z.4f}"
 
 
 def _interval(found: "Interval") -> str:
