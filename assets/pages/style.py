@@ -55,8 +55,8 @@ figcaption h3 { font-size: 1.06rem; } figcaption p { color: var(--muted); font-s
 .chart.low { --tall: 6.5rem; } .chart svg { width: 100%; height: var(--tall); overflow: hidden; display: block; }
 .ys, .xs { position: relative; font-size: .76rem; color: var(--muted); } .ys span { position: absolute; right: .5rem;
   transform: translateY(-50%); } .xs { grid-column: 2; height: 1.4rem; } .xs span { position: absolute; top: .2rem;
-  transform: translateX(-50%); white-space: nowrap; } .xs .first { transform: none; } .xs .last {
-  transform: translateX(-100%); }
+  transform: translateX(-50%); white-space: nowrap; } .xs .first { transform: translateX(-25%); } .xs .last {
+  transform: translateX(-75%); }
 svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 svg .grid { stroke: var(--faint); stroke-width: 1; } svg .model { stroke: var(--model); stroke-width: 2.2; }
 svg .thin { stroke-width: 1.5; } svg .estimate { stroke: var(--estimate); stroke-width: 1.6; }

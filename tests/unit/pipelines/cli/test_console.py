@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from pipelines.cli import console
 from resources.environments import CHECKOUT
 
 _ASKS = """
