@@ -66,7 +66,7 @@ class Model:
         name, values = feature["name"], []
         for row in rows:
             if name not in row:
-                raise ValueError(f"the row has no '{name}'; it has {sorted(row)}")
+                raise ValueError(f"the row has no '{name}'; it has {', '.join(sorted(row))}")
             value = row[name]
             if value is not None and isinstance(value, str) != (feature["kind"] != "number"):
                 raise ValueError(f"{name} is {value!r}; write a text for a category, else a number")

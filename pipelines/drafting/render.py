@@ -253,11 +253,11 @@ def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
 
 
 def _definitions(draft: Draft) -> str:
+    own = f"from pipelines.{draft.name}.product import PRODUCT\n"
     return (
         f'"""The code location `{draft.name}`."""\n\n'
-        "from pipelines.build import build_pipeline\n"
-        f"from pipelines.{draft.name}.product import PRODUCT\n"
-        "from resources.environments import load_environment\n\n"
+        + "".join(sorted(("from pipelines.build import build_pipeline\n", own)))
+        + "from resources.environments import load_environment\n\n"
         "defs = build_pipeline(PRODUCT, environment=load_environment())\n"
     )
 

@@ -12,7 +12,9 @@ from assets.product.target import TargetKind
 from pipelines.drafting.columns import ColumnFacts, Oddity
 from resources.errors import LooplineError
 
-_ENTITY = re.compile(r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal")
+_ENTITY = re.compile(
+    r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal|kunde|konto|karte"
+)
 _TIME = re.compile(r"event_time|timestamp|datetime|created|_at$|time|date")
 _KNOWN = re.compile(r"known_at|recorded|loaded|ingested|arriv")
 _LABEL = re.compile(r"label|target|fraud|default|churn|outcome|^y$|^class$|chargeback|is_bad|converted")
@@ -21,7 +23,10 @@ _REMARKS: dict[Oddity, str] = {
     "decimal comma": "holds numbers with a decimal comma, which are text here; deliver them with a point",
     "times": "holds times that are text here; deliver them in ISO-8601, as 2026-03-01T14:03",
 }
-_PROTECTED = re.compile(r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability)$")
+_PROTECTED = re.compile(
+    r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability"
+    r"|geschlecht|alter|familienstand|nationalitaet|staatsangehoerigkeit|behinderung)$"
+)
 
 
 class RoleUnclear(LooplineError):

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
+from pipelines.drafting.plain_names import plain_letters
 from resources.errors import LooplineError
 from resources.sources.files.form import FileForm, Period, period_of
 from resources.sources.files.formats import read_content
@@ -204,7 +205,7 @@ def _pattern(names: Sequence[str], zone: str) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = _TIMES_OF_NAMES.sub(" ", text).lower()
+        words = plain_letters(_TIMES_OF_NAMES.sub(" ", text))
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():
