@@ -131,6 +131,8 @@ class Scorer:
 
     def _expected(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The raw scores by the booster: of a probability by its contributions, which explain it."""
+        import xgboost as xgb
+
         rows = xgb.DMatrix(matrix, nthread=1)
         if self._parts.calibration.method == "none":
             return np.asarray(self._booster.predict(rows), dtype=np.float64)
