@@ -11,10 +11,10 @@ from typing import Literal
 
 from assets.product import MonitoringPolicy
 
-Judge = Literal["days", "windows", "labels", "business"]
-_SHARES: dict[Judge, float] = {"days": 0.25, "windows": 0.25, "labels": 0.1, "business": 0.2}
+Judge = Literal["days", "windows", "labels", "business", "performance"]
+_SHARES: dict[Judge, float] = {"days": 0.2, "windows": 0.2, "labels": 0.1, "business": 0.2, "performance": 0.2}
 
 
 def allowed(policy: MonitoringPolicy, judge: Judge) -> float:
-    """The false alarms a year of one judge: of the days' figures, the windows', labels', or of business figures."""
+    """The false alarms a year of one judge: of drift by day or window, of labels, business figures or performance."""
     return policy.false_alarms_a_year * _SHARES[judge]

@@ -28,6 +28,7 @@ from assets.monitoring.distributions.judged import (
     binned,
     in_parts,
     judged_values,
+    rows_by_chance,
     usual_rows,
     volume_of,
     window_sums,
@@ -39,6 +40,7 @@ from assets.monitoring.distributions.statistics import (
     kolmogorov_smirnov_p,
     share,
 )
+from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
 Kind = Literal["numeric", "category", "score", "outcome", "volume", "label", "concept", "segment"]
@@ -231,19 +233,23 @@ def _figures(
             one["missing_share"] = _none_if_nan(missing[day, place])
             of_days.append(one)
         found.append(of_days)
-    found.append([_volume(int(rows[day]), usual[day], low[day, -1], high[day, -1]) for day in range(len(counts))])
+    place, chance = STATISTICS.index("volume"), allowed(policy, "days") / 365
+    least, most = rows_by_chance(usual, chance)
+    fewest = np.fmin(least, (usual + 1) * np.exp(low[:, -1, place]) - 1)
+    largest = np.fmax(most, (usual + 1) * np.exp(high[:, -1, place]) - 1)
+    has_limit = np.isfinite(high[:, -1, place]) & ~np.isnan(usual)
+    found.append(
+        [
+            {
+                "name": VOLUME, "kind": "volume", "psi": None, "ks": None, "p_value": None, "missing_share": None,
+                "rows": int(rows[day]), "usual_rows": _none_if_nan(usual[day]),
+                "rows_low": float(fewest[day]) if has_limit[day] else None,
+                "rows_high": float(largest[day]) if has_limit[day] else None,
+            }
+            for day in range(len(counts))
+        ]
+    )  # fmt: skip
     return found
-
-
-def _volume(rows: int, usual: float, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, Any]:
-    known = not np.isnan(usual)
-    least, most = low[STATISTICS.index("volume")], high[STATISTICS.index("volume")]
-    return {
-        "name": VOLUME, "kind": "volume", "psi": None, "ks": None, "p_value": None, "missing_share": None,
-        "rows": rows, "usual_rows": float(usual) if known else None,
-        "rows_low": float((usual + 1) * np.exp(least) - 1) if known and np.isfinite(least) else None,
-        "rows_high": float((usual + 1) * np.exp(most) - 1) if known and np.isfinite(most) else None,
-    }  # fmt: skip
 
 
 def _p_values(layout: Layout, counts: NDArray[np.int64], ks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrik
 
 from assets.bundle.answers import REFUSE
 from assets.monitoring.distributions.cells import OUTCOME, Layout, Part
@@ -132,6 +133,21 @@ def volume_of(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     """The logarithm of the rows of each window over the usual ones, float64 [n]; NaN where these are not known."""
     sums = window_sums(rows[:, None], window)[:, 0]
     return np.asarray(np.log((sums + 1) / (usual_rows(rows, window) + 1)), dtype=np.float64)
+
+
+def rows_by_chance(usual: NDArray[np.float64], chance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The fewest and the most rows that independent events make of so many usual ones, float64 [n] each; NaN for NaN.
+
+    The logarithm of a small number of rows is lopsided, so limits of it are too narrow below. Poisson's limits, for
+    usual rows that are a median of few weeks.
+
+    Args:
+        chance: Of more extreme rows on either side.
+    """
+    uncertain = 1.0 + math.pi / 2 / _WEEKS  # the variance of a median of so many, beside that of the rows
+    mean = np.maximum(usual, 0.5) / uncertain
+    low, high = uncertain * pdtrik(chance, mean), uncertain * (pdtrik(1 - chance, mean) + 1)
+    return np.where(chance < np.exp(-mean), 0.0 * usual, low), high
 
 
 def window_sums(counts: NDArray[np.int64], window: int) -> NDArray[np.int64]:

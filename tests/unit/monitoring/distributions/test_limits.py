@@ -12,6 +12,7 @@ from assets.monitoring.distributions.beyond import beyond
 from assets.monitoring.distributions.cells import Layout, layout_of
 from assets.monitoring.distributions.counting import Rows, counted
 from assets.monitoring.distributions.figures import Drift, drift_of_days
+from assets.monitoring.distributions.judged import rows_by_chance
 from assets.monitoring.distributions.limits import LEAST_DAYS, Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
 from assets.product import MonitoringPolicy
@@ -183,3 +184,13 @@ def test_answers_of_a_service_that_has_just_begun_are_judged_by_day_and_not_as_a
     answered[-26] = counts[-26] // 100
     (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY).values()
     assert not [figure for figure in figures if figure.kind == "volume" and beyond(figure)]
+
+
+def test_a_small_number_of_rows_is_judged_by_what_chance_makes_of_it() -> None:
+    usual = np.array([1.0, 6.0, 12.0, 100.0, np.nan])
+    low, high = rows_by_chance(usual, 1e-3)
+    drawn = np.random.default_rng(0).poisson(usual[:-1], (20_000, 4))
+    assert ((drawn < low[:-1]).mean(axis=0) <= 1.3e-3).all()
+    assert ((drawn > high[:-1]).mean(axis=0) <= 1.3e-3).all()
+    assert (low[:2].tolist(), low[3] > 60, high[3] < 150) == ([0.0, 0.0], True, True)
+    assert np.isnan([low[-1], high[-1]]).all()
