@@ -10,8 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from assets.product import Product
 from pipelines.build import build_pipeline
@@ -94,20 +96,24 @@ def staged(
     )  # fmt: skip
     recorder = Recorder(clock)
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
-    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, held_open(instance):
+    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, kept_quick(instance):
         lake = Lake(environment.lake, KeptFiles(_KEPT_BYTES))
         played = tuple(_played(scenario, name, environment, instance, lake, recorder) for name in scenario.products)
         yield Stage(scenario, environment, clock, bank, instance, lake, played, recorder)
 
 
 @contextmanager
-def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Within the block one more connection to Dagster's runs is open.
+def kept_quick(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Within the block one more connection to Dagster's runs is open, and what runs print goes nowhere.
 
-    Dagster opens one for each question. Whenever the last one closes, SQLite moves the journal into the database and
-    waits for the disk.
+    Dagster opens a connection for each question; whenever the last one closes, SQLite moves the journal into the
+    database and waits for the disk. For the prints of each run it starts four processes, which nobody's page shows.
     """
-    with closing(sqlite3.connect(Path(instance.root_directory) / "history" / "runs.db")) as connection:
+    runs, quiet = Path(instance.root_directory) / "history" / "runs.db", NoOpComputeLogManager()
+    with (
+        closing(sqlite3.connect(runs)) as connection,
+        mock.patch.object(instance, "_compute_log_manager", quiet),
+    ):
         connection.execute("PRAGMA schema_version").fetchone()
         yield
 
