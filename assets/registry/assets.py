@@ -15,8 +15,9 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import BundleError
-from assets.bundle.files import load_bundle, write_bundle
+from assets.bundle.files import write_bundle
 from assets.bundle.registration import Registration, RegistrationError
+from assets.bundle.released import bundle_of_run
 from assets.evaluation.assets import EVALUATED
 from assets.governance.anchors import head_tag
 from assets.governance.audit import Audit
@@ -75,7 +76,8 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             )
         version = tracking.next_version(product.name, run.run_id)
         with permanent(BundleError), TemporaryDirectory(prefix="loopline-") as scratch:
-            evaluated = load_bundle(run.download(EVALUATED, Path(scratch)), keys.signing, None)
+            folder = run.download(EVALUATED, Path(scratch))
+            evaluated = bundle_of_run(folder, product.name, run.run_id, keys.signing)
             # No timestamps: a retried step writes identical bytes, and so the same digest.
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
