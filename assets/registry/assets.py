@@ -66,6 +66,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
         audit: dg.ResourceParam[Audit],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
         watch, run = Stopwatch(name), tracking.resumed(evaluation["mlflow_run"])
         if evaluation["verdict"] != "promote":
@@ -82,7 +83,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
             record = Registration.of(parts, digest=digest, author=run.tag(AUTHOR_TAG) or UNKNOWN, code=code_version())
-            record_registration(audit, record, version)
+            record_registration(audit, record, version, environment.clock.now())
             last = audit.last()
             tracking.register(product.name, run.run_id, folder, record.to_tags() | (head_tag(last) if last else {}))
             rollout.publish_bundle(product.name, version, folder)
