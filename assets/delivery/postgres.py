@@ -50,8 +50,7 @@ class DeliveryTable:
         """Makes the rows of the blocks the whole content of consecutive slots of a product; returns their number.
 
         The table is made if it does not exist; one that exists needs the rights to read, insert and delete alone.
-        Everything happens in one transaction: after an error, in the blocks
-        too, the table is as it was.
+        Everything happens in one transaction: after an error, in the blocks too, the table is as it was.
 
         Args:
             schema: The columns of the rows, the partition columns among them.

@@ -13,6 +13,7 @@ from assets.governance.approvals import objection
 from assets.governance.audit import Audit
 from assets.governance.recorded_answers import audited
 from assets.product import Product, Rollout
+from assets.rollout.registered import other_than_logged
 from resources.environments import Environment
 from resources.rollout_store.manifest import RolloutManifest
 from resources.tracking import Tracking
@@ -57,7 +58,12 @@ class Approvals:
                 return ""
             answers = self.of(version)
             record = Registration.from_tags(self.tracking.version(self.product.name, version).tags)
-            return objection(answers, version=version, author=record.author, terms=terms, share=share, now=now)
+            entries = (one for one in self.audit.entries(last="skipped") if one.product == self.product.name)
+            changed = other_than_logged(record, version, entries)
+            author = record.author
+            return "; ".join(changed) or objection(
+                answers, version=version, author=author, terms=terms, share=share, now=now
+            )
 
         return why_not
 

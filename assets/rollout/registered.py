@@ -9,6 +9,7 @@ training only the audit log says.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.registration import Registration
@@ -22,7 +23,7 @@ _FROM_BUNDLE = ("product", "trained_at", "dagster_run", "features", "pins", "gat
 _FROM_LOG = ("digest", "author")
 
 
-def record_registration(audit: Audit, record: Registration, version: str) -> None:
+def record_registration(audit: Audit, record: Registration, version: str, at: datetime) -> None:
     """Writes who started the training of a version, and its digest; a step that is repeated writes nothing more."""
     details = {"digest": record.digest, "author": record.author}
     known = (one for one in audit.entries(last="skipped") if one.action == REGISTER and one.version == version)
@@ -30,7 +31,7 @@ def record_registration(audit: Audit, record: Registration, version: str) -> Non
         return
     audit.append(
         actor=record.author, action=REGISTER, product=record.product, version=version, reason="passed every gate",
-        at=record.trained_at, details=details,
+        at=at, details=details,
     )  # fmt: skip
 
 
@@ -44,18 +45,29 @@ def altered(keeper: Keeper, record: Registration, parts: BundleParts) -> tuple[s
         RegistrationError: The bundle was not evaluated.
         AuditLogDamaged: The audit log was altered.
     """
-    entries = (one for one in keeper.audit.entries(last="skipped") if one.product == record.product)
-    return differences(record, parts, entries)
+    entries = (one for one in keeper.audit.entries(last="skipped") if one.product == parts.product)
+    return (*_other_than_signed(record, parts), *other_than_logged(record, parts.version, entries))
 
 
-def differences(record: Registration, parts: BundleParts, entries: Iterable[AuditEntry]) -> tuple[str, ...]:
-    """What of a registration is other in the signed bundle or in the audit log, a sentence each.
+def other_than_logged(record: Registration, version: str, entries: Iterable[AuditEntry]) -> tuple[str, ...]:
+    """What of a registration is other in the audit log, a sentence each.
 
     Versions of older code, and imported ones of it, have no author in the log.
 
     Args:
         entries: The entries of the product.
     """
+    logged = [one.details for one in entries if one.version == version and one.action in (REGISTER, "import")]
+    said = logged[-1] if logged else {}
+    return tuple(
+        _sentence(name, getattr(record, name), said[name], "the audit log")
+        for name in _FROM_LOG
+        if name in said and said[name] != getattr(record, name)
+    )
+
+
+def _other_than_signed(record: Registration, parts: BundleParts) -> tuple[str, ...]:
+    """What of a registration is other in the signed bundle, a sentence each."""
     signed = Registration.of(parts, digest=record.digest, author=record.author, code=record.code)
     told = [
         _sentence(name, getattr(record, name), getattr(signed, name), "the signed bundle")
@@ -64,14 +76,6 @@ def differences(record: Registration, parts: BundleParts, entries: Iterable[Audi
     ]
     if record.compared_with not in (signed.compared_with, ""):
         told.append(_sentence("compared_with", record.compared_with, signed.compared_with, "the signed bundle"))
-    logged = [one for one in entries if one.version == parts.version and one.action in (REGISTER, "import")]
-    if logged:
-        said = logged[-1].details
-        told += [
-            _sentence(name, getattr(record, name), said[name], "the audit log")
-            for name in _FROM_LOG
-            if name in said and said[name] != getattr(record, name)
-        ]
     return tuple(told)
 
 

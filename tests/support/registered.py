@@ -84,7 +84,7 @@ class RegisteredHome:
             folder = Path(place) / "bundle"
             digest = write_bundle(parts, folder, keeper.key)
             record = Registration.of(parts, digest=digest, author=AUTHOR, code="0b7c")
-            record_registration(keeper.audit, record, version)
+            record_registration(keeper.audit, record, version, NOW)
             tracking.register(self.product, run.run_id, folder, record.to_tags())
             if publish:
                 keeper.rollout.publish_bundle(self.product, version, folder)

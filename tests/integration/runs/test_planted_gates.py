@@ -63,7 +63,7 @@ class Planted:
     def refused_by(
         self, *, table: pa.Table | None = None, model: Change | None = None, product: Product | None = None
     ) -> set[str]:
-        """The blocking checks that failed; none where the candidate became a version.
+        """The blocking checks that failed, or why the run did; nothing where the candidate became a version.
 
         Args:
             table: The training set, on which the candidate is trained.
@@ -89,9 +89,16 @@ class Planted:
         made = dg.materialize(assets, resources=resources, raise_on_error=False)
         stores.close()
         failed = {check.check_name for check in made.get_asset_check_evaluations() if not check.passed}
+        told = failed or {_said(event) for event in made.all_events if event.event_type_value == "STEP_FAILURE"}
         registered = len(tracking.versions(product.name)) - before
-        assert (made.success, registered) == (not failed, int(not failed)), "no version without a passed gate"
-        return failed
+        assert (made.success, registered) == (not told, int(not told)), "no version without a passed gate"
+        return told
+
+
+def _said(failure: dg.DagsterEvent) -> str:
+    """What a run that failed says."""
+    data = failure.step_failure_data
+    return str(data.user_failure_data.description if data.user_failure_data else data.error)
 
 
 def _training_set(product: Product, given: dict[str, Any]) -> list[dg.AssetsDefinition]:
@@ -105,11 +112,13 @@ def _training_set(product: Product, given: dict[str, Any]) -> list[dg.AssetsDefi
 def _model(
     product: Product, given: dict[str, Any], parts: BundleParts, tracking: Tracking, keys: Keys
 ) -> list[dg.AssetsDefinition]:
+    """The asset `model` with these parts; those that name their own run keep its name."""
+
     @dg.asset(key=[product.name, "model"])
     def model() -> dict[str, Any]:
         with tracking.run(product.name, "planted") as run, TemporaryDirectory() as place:
             pins = {**given, "mlflow_run": run.run_id, "dagster_run": "0b7c", "recipe": recipe_of(product).to_dict()}
-            write_bundle(replace(parts, pins=pins), Path(place) / CANDIDATE, keys.signing)
+            write_bundle(replace(parts, pins=pins | dict(parts.pins)), Path(place) / CANDIDATE, keys.signing)
             run.folder(CANDIDATE, Path(place) / CANDIDATE)
         return {"mlflow_run": run.run_id, "training_set": given}
 
@@ -198,6 +207,14 @@ def test_a_bundle_over_its_budgets_is_refused(planted: Planted) -> None:
     gates = replace(planted.product.gates, max_latency_ms=1e-4, max_bundle_mb=1e-4)
     tight = replace(planted.product, gates=gates)
     assert planted.refused_by(model=lambda parts: parts, product=tight) == {"latency_ms", "bundle_mb"}
+
+
+@pytest.mark.parametrize("other", ["product", "run"])
+def test_a_candidate_that_was_exchanged_for_another_signed_one_is_refused(planted: Planted, other: str) -> None:
+    """Whoever writes MLflow's files has signed bundles enough: those of other runs and products."""
+    change = {"product": "cards"} if other == "product" else {"pins": {"mlflow_run": "f00d"}}
+    (said,) = planted.refused_by(model=lambda parts: replace(parts, **change))  # type: ignore[arg-type]
+    assert "its files were exchanged; train again" in said
 
 
 def test_a_worse_challenger_is_refused(planted: Planted) -> None:

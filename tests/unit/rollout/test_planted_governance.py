@@ -265,6 +265,17 @@ def test_a_move_by_hand_needs_an_approval_for_its_share(home: RegisteredHome) ->
     assert home.decides == "2"
 
 
+def test_an_author_that_was_changed_by_hand_stops_a_rollout_under_way(home: RegisteredHome) -> None:
+    """After the start: the next step asks again who trained it."""
+    keeper, product = home.keeper, replace(PRODUCT, rollout=CANARY)
+    environment = home.environment.model_copy(update={"sandbox": False})
+    permit = Approvals(product, keeper.tracking, keeper.audit, environment).permit(NOW + timedelta(days=1))
+    answer(home)
+    assert permit("2", 0.25) == ""
+    keeper.tracking.annotate("loans", "2", {"loopline.author": "eve"})
+    assert f"loopline.author in MLflow says 'eve', the audit log says '{AUTHOR}'" in permit("2", 0.5)
+
+
 def test_the_steward_asks_a_person_where_an_approval_ends(
     home: RegisteredHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
