@@ -124,8 +124,7 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], st
 
 
 def step_columns(indices: NDArray[np.int64], edges: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """For each column of the rows its place among the bins, whether its bin is above each edge, and whether its value is
-    missing: float64."""
+    """For each column its bin's place on the slope, whether it is above each edge, and whether the value is missing."""
     columns = []
     for place, bounds in enumerate(edges):
         bins, missing = indices[:, place], len(bounds) + 1
