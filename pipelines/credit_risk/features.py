@@ -38,9 +38,9 @@ FEATURES = FeatureSet(
         Category("channel", values=("branch", "web", "app")),
     ),
     history=(
-        pay.count(days(90), name="salaries_90d", description="Salaries paid in 90 days"),
-        pay.time_since_last(days(180), name="days_since_salary"),
-        pay.mean("amount", days(365), name="salary_mean_365d", unit="EUR"),
+        pay.count(days(90), name="salaries_90d", description="Salaries and benefits paid in 90 days"),
+        pay.time_since_last(days(180), name="days_since_salary", description="Days since salary or benefit was paid"),
+        pay.mean("amount", days(365), name="salary_mean_365d", unit="EUR", description="Salaries and benefits, mean"),
         pay.std("amount", days(365), name="salary_std_365d", unit="EUR"),
         spend.share(days(365), category="gambling", name="gambling_share_365d", empty=0),
         spend.share(days(365), category="cash", name="cash_share_365d", empty=0),
@@ -56,7 +56,13 @@ FEATURES = FeatureSet(
             unit="points",
             description="Latest score of the credit bureau",
         ),
-        bureau.mean("bureau_score", days(365), name="mean_bureau_score_365d", unit="points"),
+        bureau.mean(
+            "bureau_score",
+            days(365),
+            name="mean_bureau_score_365d",
+            unit="points",
+            description="Mean score of the credit bureau in a year",
+        ),
         bureau.last(
             "inquiries_6m", days(365), name="inquiries_6m", description="Credit inquiries in 6 months, by the bureau"
         ),
@@ -67,7 +73,10 @@ FEATURES = FeatureSet(
             description="Late payments in 2 years, by the bureau",
         ),
         bureau.mean(
-            "utilisation", days(365), name="utilisation", description="Used share of credit lines, by the bureau"
+            "utilisation",
+            days(365),
+            name="utilisation",
+            description="Used share of credit lines, by the bureau, mean of a year",
         ),
         repayments.where(days_past_due=at_least(30)).count(days(365), name="late_instalments_365d"),
         applications.count(days(180), name="applications_180d", description="Applications here in the last 180 days"),

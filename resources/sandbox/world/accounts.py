@@ -27,9 +27,25 @@ CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",
     "bonus", "returned", "benefit", "card_bill", "savings",
 )  # fmt: skip
-SALARY, RENT, GROCERIES, UTILITIES, LEISURE, TRAVEL, TRANSFER, CASH, GAMBLING, CARD, BONUS, RETURNED, BENEFIT, CARD_BILL, SAVINGS = range(15)
+(
+    SALARY,
+    RENT,
+    GROCERIES,
+    UTILITIES,
+    LEISURE,
+    TRAVEL,
+    TRANSFER,
+    CASH,
+    GAMBLING,
+    CARD,
+    BONUS,
+    RETURNED,
+    BENEFIT,
+    CARD_BILL,
+    SAVINGS,
+) = range(15)
 # For each spending category from GROCERIES on: its relative frequency, and its typical amount in EUR.
-_SPENDING_WEIGHT = np.array([2.4, 0.6, 1.0, 0.25, 0.5, 1.4, 0.7, 0.9])
+_SPENDING_WEIGHT = np.array([2.4, 0.6, 1.0, 0.25, 0.5, 1.5, 0.9, 0.9])
 _SPENDING_AMOUNT = np.array([48.0, 95.0, 38.0, 210.0, 120.0, 80.0, 45.0, 60.0])
 # Spending on an account without the customer's salary, relative to an account with it.
 _SIDE_ACCOUNT = 0.12
@@ -116,7 +132,9 @@ def _pay(settings: BankSettings, people: People, months: _Months, rng: np.random
     at = day * DAY_US + time_of_day(rng, len(row), hour=5, spread=1) * SECOND_US
     noise = np.where(work[row] == SELF_EMPLOYED, 0.15, 0.035) * np.exp(0.8 * unsteady[row])
     euros = (
-        people.income[own] / np.where(work[row] == SELF_EMPLOYED, 1.7, 1.0) * np.exp(rng.normal(size=len(row)) * np.minimum(noise, 0.8))
+        people.income[own]
+        / np.where(work[row] == SELF_EMPLOYED, 1.7, 1.0)
+        * np.exp(rng.normal(size=len(row)) * np.minimum(noise, 0.8))
     )
     euros *= income_factor(settings.incidents, at)
     benefit = (work[row] == UNEMPLOYED) | (work[row] == STUDENT)

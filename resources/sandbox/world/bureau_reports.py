@@ -86,7 +86,7 @@ def _observed(
         "bureau_score": pa.array(score, mask=rng.random(count) < _WITHOUT_SCORE),
         "open_loans": pa.array(loans[who].astype(np.int64)),
         "inquiries_6m": pa.array(rng.poisson(np.exp(0.0 - 0.25 * people.worth[who])).astype(np.int64)),
-        "delinquencies_2y": pa.array((old_sins[who] + trouble * rng.poisson(0.7, count)).astype(np.int64)),
+        "delinquencies_2y": pa.array((old_sins[who] + trouble * rng.poisson(1.5, count)).astype(np.int64)),
         "utilisation": pa.array(np.round(use, 3)),
         "oldest_account_months": pa.array(
             (history[who] + (when - settings.start_us) / (30.4 * DAY_US)).astype(np.int64)

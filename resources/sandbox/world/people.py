@@ -46,7 +46,7 @@ TRACES: Mapping[str, float] = MappingProxyType(
 )
 """For each habit, its correlation with prudence."""
 WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"gambling": -0.1, "cash": -0.08, "irregular": -0.12, "thrift": 0.46, "shown": 0.52}
+    {"gambling": -0.08, "cash": -0.08, "irregular": -0.1, "thrift": 0.46, "shown": 0.54}
 )
 """For each habit, its weight in creditworthiness, before that is scaled to a variance of 1."""
 CHARACTER = 0.08
