@@ -50,7 +50,7 @@ def _product(draft: Draft) -> str:
         "PRODUCT = Product(",
         f"    name={text(draft.name)},",
         f"    title={text(title_of(draft.name))},",
-        f"    question={text(f'Will {draft.label.title} be 1?')},{GUESSED}",
+        f"    question={text(f'Will {draft.label.title} be {draft.positive or 1}?')},{GUESSED}",
         '    owner="you@example.com",' + GUESSED,
         '    impact="standard",' + GUESSED,
         f"    start={_day(draft.first)},",
@@ -66,10 +66,10 @@ def _product(draft: Draft) -> str:
         f"        source={text(draft.labels.name)},",
         f"        row_id={text(_row_id_of_labels(draft))},",
         f"        column={text(draft.label.name)},",
-        "        at_least=1,",
+        f"        {_bar(draft)},",
         '        kind="outcome",  # a later value corrects the earlier one',
         f"        delay={period(draft.label_delay.days)},{GUESSED}",
-        f"        meaning={text(f'{draft.label.title} is 1')},{GUESSED}",
+        f"        meaning={text(f'{draft.label.title} is {draft.positive or 1}')},{GUESSED}",
         "    ),",
         "    features=FEATURES,",
         f"    model={_model(draft)},",
@@ -87,6 +87,10 @@ def _product(draft: Draft) -> str:
         ")",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _bar(draft: Draft) -> str:
+    return f"positive=({text(draft.positive)},)" if draft.positive else "at_least=1"
 
 
 def _spine(draft: Draft) -> str:
@@ -211,7 +215,8 @@ def _entity(item: HistoryDraft) -> str:
 def _history_calls(item: HistoryDraft) -> Iterator[str]:
     if item.label is not None:
         for days in item.windows:
-            yield f"share(days({days}), {item.label.name}=1, name={text(_share(item, days))}, empty=0)"
+            value = text(item.positive) if item.positive else "1"
+            yield f"share(days({days}), {item.label.name}={value}, name={text(_share(item, days))}, empty=0)"
         return
     for days in item.windows:
         yield f"count(days({days}), name={text(_count(item, days))})"
