@@ -13,6 +13,7 @@ from pipelines.drafting.declared import GUESSED, connections, declared, kind_of,
 from pipelines.drafting.parts import Draft, HistoryDraft
 
 _WIDE = 70
+_LONGEST = 120
 
 
 def files_of(draft: Draft) -> Mapping[str, str]:
@@ -166,8 +167,8 @@ def _features(draft: Draft) -> str:
         includes = ", includes_request=True" if item.is_spine else ""
         time = ', time="known_at"' if item.label else ""
         record = f", record_key={text(item.record_key)}" if item.record_key else ""
-        events.append(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})")
-        history += [f"        {variable}.{call}," for call in _history_calls(item)]
+        events.append(_line(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})"))
+        history += [_line(f"        {variable}.{call},") for call in _history_calls(item)]
     lines = [
         f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
         "",
@@ -202,6 +203,16 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
         return f"Category({text(column.name)}, values=({listed}))"
     words.add("LearnedCategory")
     return f"LearnedCategory({text(column.name)}, top=20)"
+
+
+def _line(line: str) -> str:
+    """A line with a call, folded as the formatter folds one that is too long."""
+    if len(line) <= _LONGEST:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    begin, _, rest = line.partition("(")
+    arguments, _, end = rest.rpartition(")")
+    return f"{begin}(\n{indent}    {arguments}\n{indent}){end}"
 
 
 def _variable(item: HistoryDraft) -> str:

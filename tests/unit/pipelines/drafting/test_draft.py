@@ -233,12 +233,12 @@ def contracts_in_german(tmp_path: Path) -> Path:
         for n in range(1000)
     ]
     names = ("Vertrags-Nr.", "Kunden Nr", "Datum/Uhrzeit", "Größe (m²)", "leer 1", "gekündigt?")
-    return write(tmp_path / "data" / "kündigungen.csv", names, rows, delimiter=";")
+    return write(tmp_path / "data" / "kündigungen_aller_kunden_der_filialen.csv", names, rows, delimiter=";")
 
 
 def test_names_keep_their_letters_and_a_label_may_be_a_word(contracts_in_german: Path, tmp_path: Path) -> None:
     found = draft(contracts_in_german, given=Given(label="gekündigt?"))
-    assert (found.spine.name, found.positive, found.positives) == ("kuendigungen", "ja", 0.2)
+    assert (found.spine.name, found.positive, found.positives) == ("kuendigungen_aller_kunden_der_filialen", "ja", 0.2)
     assert "positive: gekündigt? is ja" in found.guessed
     files = dict(files_of(found))
     assert 'positive=("ja",)' in files["product.py"]
@@ -246,9 +246,10 @@ def test_names_keep_their_letters_and_a_label_may_be_a_word(contracts_in_german:
     assert "Größe (m²) is higher than usual" in files["product.py"]
     assert (
         'groesse_m2: {type: integer, description: "Größe (m²)", original: "Größe (m²)"}'
-        in (files["contracts/kuendigungen.yaml"])
+        in (files["contracts/kuendigungen_aller_kunden_der_filialen.yaml"])
     )
     assert "kunden_nr_gekuendigt_share_7d" in loaded(files, tmp_path).names
+    assert max(len(line) for line in files["features.py"].splitlines()) <= 120
 
 
 def test_a_word_that_says_neither_yes_nor_no_is_asked_for(contracts_in_german: Path) -> None:
