@@ -30,6 +30,7 @@ _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}([T_-])([01]\d|2[0-3])(?!\d)")
 _TIMES_OF_NAMES = re.compile(r"\{day\}.?\{hour\}|\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?")
 _OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
 """The options of `loopline new` for fields that messages about files name."""
+_ONE = ("1", "1.0", "true")
 _WEEK = re.compile(r"\d{4}-W\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
@@ -133,11 +134,16 @@ class Sample:
         """What it says about each column."""
         return facts_of(self.table)
 
-    def positives(self, label: ColumnFacts) -> float:
-        """The share of rows with a positive label, kept away from 0 and 1."""
+    def positives(self, label: ColumnFacts, positive: str = "") -> float:
+        """The share of rows with a positive label, kept away from 0 and 1.
+
+        Args:
+            positive: The text of a positive label; empty where the label is a number.
+        """
         text = self.table[label.original]
-        positive = pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(["1", "1.0", "true"]))).as_py() or 0
-        return min(max(positive / max(self.rows, 1), 0.001), 0.999)
+        reached = pc.equal(text, positive) if positive else pc.is_in(pc.utf8_lower(text), pa.array(_ONE))
+        positive_rows = pc.sum(reached).as_py() or 0
+        return min(max(positive_rows / max(self.rows, 1), 0.001), 0.999)
 
     def last_row(self) -> dict[str, str | None]:
         """Its last row, by the names of the sample."""
