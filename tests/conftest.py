@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer
@@ -34,6 +35,15 @@ class Files(LoadFileScheduling):
         if file in _OVER_SPARK:
             return "session of Spark"
         return "demonstration" if file.startswith("tests/integration/commands/test_demo") else file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New homes have copies of the same empty databases."""
+    from tests.support.made_once import made_once  # imports Dagster, which whoever distributes the tests need not
+
+    with made_once(tmp_path_factory.mktemp("made_once")):
+        yield
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
