@@ -63,9 +63,7 @@ def test_a_simpler_candidate_wins_within_one_standard_error() -> None:
     found = made(GAMMA, plain)
     assert found.choice.chosen == "scorecard"
     test = plain.take(split_of(plain).test)
-    np.testing.assert_allclose(
-        found.boosted.predict(test.matrix), found.scorecard.apply(test.matrix), rtol=1e-4
-    )
+    np.testing.assert_allclose(found.boosted.predict(test.matrix), found.scorecard.apply(test.matrix), rtol=1e-4)
 
 
 def test_monotone_constraints_hold_for_every_candidate() -> None:
