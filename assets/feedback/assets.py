@@ -35,6 +35,7 @@ from assets.product.names import (
     DECISIONS,
     DEPLOYMENT,
     EXPOSED,
+    LABEL_AMOUNT,
     OUTCOMES,
     REVIEW_QUEUE,
     ROLLOUT,
@@ -147,6 +148,8 @@ def _outcomes(
         lineage["label"] = [
             (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
         ]
+        if LABEL_AMOUNT in joined.column_names:
+            lineage[LABEL_AMOUNT] = lineage["label"]
         yield watch.table(
             rows=commit.rows, version=commit.version, days=len(days), schema=joined.schema, lineage=lineage,
             moved_from=[day.isoformat() for day in moved],

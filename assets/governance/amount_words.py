@@ -20,9 +20,7 @@ def amount_blocks(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     unit, curve = target["unit"], evaluation["calibration"]["deciles"]
     rows = [
         (str(place), f"{int(count):,}", _amount(x), _amount(y))
-        for place, (count, x, y) in enumerate(
-            zip(curve["rows"], curve["predicted"], curve["actual"], strict=True), 1
-        )
+        for place, (count, x, y) in enumerate(zip(curve["rows"], curve["predicted"], curve["actual"], strict=True), 1)
     ]
     held = evaluation["coverage"]
     told = f"Amounts are in {unit}, the objective is {str(target['objective']).replace('_', ' ')}."

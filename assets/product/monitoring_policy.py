@@ -88,9 +88,7 @@ class MonitoringPolicy:
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
             )
         if not 0 < self.max_mae_increase < float("inf"):
-            raise ProductError(
-                f"monitoring: max_mae_increase={self.max_mae_increase!r}; write a share above 0, as 0.2"
-            )
+            raise ProductError(f"monitoring: max_mae_increase={self.max_mae_increase!r}; write a share above 0, as 0.2")
         if not 0 <= self.max_unexplained < 1:
             raise ProductError(f"monitoring: max_unexplained={self.max_unexplained!r}; write a share from 0 to below 1")
 

@@ -66,6 +66,18 @@ Target = Binary | Amount
 BINARY = Binary()
 
 
+def of_binary_alone(target: Target, what: str, instead: str) -> str | None:
+    """The sentence that refuses what only a binary target has; `None` where the target is one.
+
+    Args:
+        what: What was asked for, as the beginning of a sentence.
+        instead: Where the same is found of an amount.
+    """
+    if isinstance(target, Binary):
+        return None
+    return f"{what} is of a binary target, whose score is a probability; this product's score is an amount: {instead}"
+
+
 def target_fault(target: Target) -> str | None:
     """What is wrong with a target, and what to write instead; `None` where nothing is."""
     if isinstance(target, Binary):
@@ -77,9 +89,7 @@ def target_fault(target: Target) -> str | None:
     if not 1.0 < target.power < 2.0:
         return f"target power is {target.power!r}; write a number between 1 and 2, or the objective 'gamma' for 2"
     if not 0.0 < target.quantile < 1.0 or not 0.0 < target.coverage < 1.0:
-        return (
-            f"target quantile is {target.quantile!r} and coverage {target.coverage!r}; write shares between 0 and 1"
-        )
+        return f"target quantile is {target.quantile!r} and coverage {target.coverage!r}; write shares between 0 and 1"
     if target.threshold is not None and not target.threshold > float("-inf"):
         return f"target threshold is {target.threshold!r}; write an amount, or None"
     return None

@@ -21,7 +21,15 @@ import pyarrow.compute as pc
 from assets.bundle.files import write_bundle
 from assets.materialising import Stopwatch, asset_key, asset_of, author_of, permanent, same_columns
 from assets.product import Product
-from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
+from assets.product.names import (
+    FEATURES,
+    LABEL_AMOUNT,
+    MODEL,
+    TRAINING_SET,
+    table_name,
+    validated_name,
+    validated_table,
+)
 from assets.training.amounts.told import with_amounts
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
@@ -180,6 +188,7 @@ def _lineage(product: Product, schema: pa.Schema) -> dict[str, list[tuple[dg.Ass
     return same_columns(asset_key(product, FEATURES), schema.names) | {
         LABEL: [(labels, column) for column in (product.label.column,) if column],
         KNOWN_AT: [(labels, "known_at")],
+        **({LABEL_AMOUNT: [(labels, product.label.column)]} if LABEL_AMOUNT in schema.names else {}),
     }
 
 

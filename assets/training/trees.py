@@ -126,9 +126,7 @@ def scorecard_booster(card: Scorecard, matrix: NDArray[np.float32]) -> xgb.Boost
             trees.append(_column_tree(column, edges, leaves))
     constant = Leaf(0.0, 0.5)
     base = card.intercept + sum(points[0] for points in card.points if len({*points}) == 1)
-    booster = booster_of(
-        trees or [_question(0, 0.0, constant, constant)], base, len(card.columns), _FORMS[card.link]
-    )
+    booster = booster_of(trees or [_question(0, 0.0, constant, constant)], base, len(card.columns), _FORMS[card.link])
     return _checked(booster, card.apply(matrix), matrix, "scorecard")
 
 

@@ -131,9 +131,7 @@ class GroupErrors:
         return asdict(self)
 
 
-def group_errors(
-    found: Predicted, protected: Protected, values: NDArray[np.generic], min_rows: int
-) -> GroupErrors:
+def group_errors(found: Predicted, protected: Protected, values: NDArray[np.generic], min_rows: int) -> GroupErrors:
     """The errors of each group of an attribute.
 
     Raises:

@@ -107,7 +107,7 @@ def _errors(told: ReportedAmounts) -> str:
     parts = (("training", found.train), ("calibration", found.calibrate), ("test", found.test),
              ("scorecard on the test rows", found.scorecard))  # fmt: skip
     rows = [
-        (name, f"{one.rows:,}", number(one.mean_actual), number(one.mean_predicted), number(one.mae),
+        (name, f"{one.rows:,}", number(one.mean_actual), number(one.mean_predicted), number(one.bias), number(one.mae),
          number(one.rmse), fixed(one.r2), percent(one.skill))
         for name, one in parts
     ]  # fmt: skip
@@ -119,7 +119,7 @@ def _errors(told: ReportedAmounts) -> str:
     )
     low, high = (float(end) for end in _percentiles(found))
     errors = f"Of the errors (actual less predicted) 90% lie between {number(low)} and {number(high)} {unit}."
-    heads = ("rows of", "rows", "mean actual", "mean predicted", "MAE", "RMSE", "R2", "skill")
+    heads = ("rows of", "rows", "mean actual", "mean predicted", "bias", "MAE", "RMSE", "R2", "skill")
     return f"{cards(shown)}<p>{escape(compared)} {escape(errors)}</p>{wide_table(heads, rows)}"
 
 

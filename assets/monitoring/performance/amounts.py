@@ -23,17 +23,18 @@ from assets.product import Amount, MonitoringPolicy, Product, Verdict
 from assets.product.names import LABEL_AMOUNT
 
 Floats = NDArray[np.float64]
-BINARY_ALONE = "it is of a binary target, whose score is a probability; the score of this product is an amount"
+BINARY_ALONE = "that is of a binary target, whose score is a probability; this product's score is an amount"
 """Why a part of monitoring says nothing of an amount."""
 SIGNIFICANCE_Z = 1.645
 """One-sided 95%: a larger error within this many standard errors may be chance."""
 _REPLACED = (
-    "auc", "brier", *(f"corrected_{name}{end}" for name in ("auc", "bad_rate") for end in ("", "_low", "_high"))
+    "auc",
+    "brier",
+    *(f"corrected_{name}{end}" for name in ("auc", "bad_rate") for end in ("", "_low", "_high")),
 )
 _EPOCH = date(1970, 1, 1)
 AMOUNT_FIELDS = tuple(
-    pa.field(name, pa.float64())
-    for name in ("mae", "mae_error", "bias", "mean_error", "mean_actual", "mean_predicted")
+    pa.field(name, pa.float64()) for name in ("mae", "mae_error", "bias", "mean_error", "mean_actual", "mean_predicted")
 )
 """The columns of realised figures of amounts, in the unit of the amount; `mae_error` is the standard error of `mae`."""
 

@@ -195,7 +195,8 @@ def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]
     approved = approved_days(product, bundle, lake)
     found = kpis_by_day(
         day_rows(rows, product),
-        matured_rows(outcomes, product),
+        # The interval of losses is that of drawn labels: of amounts the figures are those of `realised_amounts`.
+        matured_rows(outcomes.slice(0, 0) if isinstance(product.model.target, Amount) else outcomes, product),
         days,
         approved=None if approved is None else approved_rows(approved, product),
         profit=product.decision.profit,

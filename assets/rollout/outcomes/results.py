@@ -70,9 +70,7 @@ def terms_of(product: Product, rows: pa.Table) -> Terms:
     if LABEL_AMOUNT in rows.column_names:
         least, most = pc.min_max(rows[LABEL_AMOUNT]).as_py().values()
         ends = (float(least or 0.0), float(most or 0.0))
-    return Terms(
-        accept=decision.accept, profit=decision.profit, entity="entity", largest_stake=largest, amounts=ends
-    )
+    return Terms(accept=decision.accept, profit=decision.profit, entity="entity", largest_stake=largest, amounts=ends)
 
 
 def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late:

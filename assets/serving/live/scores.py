@@ -3,8 +3,9 @@
 Belongs here: the map of an amount. Does not belong here: the tests of both arms (`assets.rollout.evidence`).
 """
 
+from collections.abc import Sequence
+
 from assets.bundle.bundle import Bundle
-from assets.bundle.profile import ReferenceProfile
 
 
 def within_one(score: float, champion: Bundle) -> float:
@@ -15,7 +16,7 @@ def within_one(score: float, champion: Bundle) -> float:
     """
     if not champion.policy.unit:
         return score
-    sample = ReferenceProfile.from_dict(champion.parts.reference).score.sample
+    sample: Sequence[float] = champion.parts.reference["score"]["sample"]
     middle = max(sample[len(sample) // 2], 0.0) if sample else 0.0
     size = max(score, 0.0)
     return size / (size + middle) if size + middle > 0.0 else 0.0

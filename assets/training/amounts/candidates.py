@@ -96,5 +96,3 @@ def _tuned(search: SearchResult | None) -> Tuned | None:
     if search is None:
         return None
     return Tuned("none", search.best.rounds, (), None)
-
-

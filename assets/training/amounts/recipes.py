@@ -73,9 +73,7 @@ class AmountScorecardRecipe:
 
     def card(self, rows: TrainingRows) -> Scorecard:
         """The scorecard of these rows."""
-        return fit_amount_scorecard(
-            rows, self.target, self.strength, monotone_signs(rows, self.spec.monotone)
-        )
+        return fit_amount_scorecard(rows, self.target, self.strength, monotone_signs(rows, self.spec.monotone))
 
 
 def fit_amount_scorecard(rows: TrainingRows, target: Amount, strength: float, signs: Sequence[int]) -> Scorecard:
@@ -106,9 +104,7 @@ def fit_amount_scorecard(rows: TrainingRows, target: Amount, strength: float, si
         link=target.link,
     )
     indices = bin_indices(rows.matrix, edges)
-    centre = tuple(
-        float(np.asarray(points)[indices[:, column]].mean()) for column, points in enumerate(card.points)
-    )
+    centre = tuple(float(np.asarray(points)[indices[:, column]].mean()) for column, points in enumerate(card.points))
     return directed(replace(card, centre=centre), rows, signs)
 
 

@@ -19,9 +19,7 @@ from assets.training.tables import RowsError, column_of, micros_of, numbers_of
 from resources.moments import micros
 
 
-def amounts_of(
-    spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str
-) -> pa.Array:
+def amounts_of(spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str) -> pa.Array:
     """The amount of each spine row as known at `now`: that of the revision known last; null where there is none.
 
     Revisions of a row are ordered as for its label: by when they became known, their event time and their value.

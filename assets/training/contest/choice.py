@@ -108,9 +108,7 @@ def simplest(standings: Sequence[Standing]) -> Standing:
     return min((found for found in standings if found.within), key=lambda found: (-found.simplicity, found.loss))
 
 
-def _losses(
-    recipe: Recipe, rows: TrainingRows, folds: Sequence[Fold], losses_of: RowLosses
-) -> NDArray[np.float64]:
+def _losses(recipe: Recipe, rows: TrainingRows, folds: Sequence[Fold], losses_of: RowLosses) -> NDArray[np.float64]:
     parts = []
     for fold in folds:
         judged = rows.take(fold.judge)

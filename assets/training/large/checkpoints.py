@@ -64,9 +64,7 @@ def _read(written: bytes) -> xgb.Booster:
     return xgb.Booster({"nthread": THREADS}, model_file=bytearray(written))
 
 
-def _digest(
-    settings: Mapping[str, Any], matrix: NDArray[np.float32], learned: NDArray[Any], every: int
-) -> str:
+def _digest(settings: Mapping[str, Any], matrix: NDArray[np.float32], learned: NDArray[Any], every: int) -> str:
     """Another file for other rows, settings or libraries."""
     content = hashlib.sha256(repr((sorted(settings.items()), every, xgb.__version__, np.__version__)).encode())
     for values in (matrix, learned):

@@ -79,5 +79,5 @@ def _plain(booster: xgb.Booster) -> xgb.Booster:
     """The booster as one of `xgb.train`: without names of features and without notes of the library around it."""
     for name in booster.attributes():
         booster.set_attr(**{name: None})
-    booster.feature_names, booster.feature_types = None, None
+    booster.feature_names = None
     return xgb.Booster({"nthread": 1}, model_file=booster.save_raw("ubj"))

@@ -28,9 +28,7 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
         "to": str(report.last),
         "stages": [vars(stage) for stage in report.stages],
         "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
-        "champion": None
-        if champion is None
-        else {"version": champion.version, **_headline(champion)},
+        "champion": None if champion is None else {"version": champion.version, **_headline(champion)},
         "waiting": None if report.waiting is None else dict(report.waiting),
         "made": list(report.materialised),
         "wall_seconds": round(report.wall_seconds, 1),

@@ -32,7 +32,7 @@ DAYS = (PRODUCT.start, PRODUCT.end)
 LAST = (PRODUCT.end - timedelta(days=6), PRODUCT.end)
 WATCHED = (
     "scores", "distributions", "attributions", "separation", "drift", "batch_outcomes", "batch_performance",
-    "calibration", "estimated_performance", "group_performance", "kpis", "vintages",
+    "calibration", "estimated_performance", "group_performance", "kpis", "vintages", "retraining", "monitoring_page",
 )  # fmt: skip
 
 

@@ -35,9 +35,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def appraised(bundle: Bundle, champion: Bundle | None = None, table: pa.Table = TABLE) -> Appraised:
-    return appraise(
-        SMALL, table, bundle, Engine(bundle, None), champion, future_features=0, latency_ms=1.0, made=MADE
-    )
+    return appraise(SMALL, table, bundle, Engine(bundle, None), champion, future_features=0, latency_ms=1.0, made=MADE)
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +120,7 @@ def test_a_decision_states_the_amount_its_unit_and_its_interval_and_reads_back(b
     ids = TABLE["claim_id"].to_numpy(zero_copy_only=False)
     place = {name: number for number, name in enumerate(ids.tolist())}
     order = [place[name] for name in rows.row_ids[split.test].tolist()]
-    np.testing.assert_allclose(
-        scores[order], boosted_model(bundle.parts).predict(rows.matrix[split.test]), rtol=1e-5
-    )
+    np.testing.assert_allclose(scores[order], boosted_model(bundle.parts).predict(rows.matrix[split.test]), rtol=1e-5)
     assert bundle.policy.unit == "EUR"
     assert bundle.policy.interval is not None
     low, high = bundle.policy.interval.around(1_000.0)
@@ -151,9 +147,7 @@ def test_an_exported_model_states_the_amounts_of_the_bundle(bundle: Bundle, tmp_
     assert found.scoring["unit"] == "EUR"
 
 
-def test_what_a_rebuild_compares_are_the_figures_that_the_evaluation_recorded(
-    bundle: Bundle, found: Appraised
-) -> None:
+def test_what_a_rebuild_compares_are_the_figures_that_the_evaluation_recorded(bundle: Bundle, found: Appraised) -> None:
     rows, split, _ = labelled_rows(SMALL, TABLE, bundle.parts.encoder)
     test = rows.take(split.test)
     again = figures_of_test(SMALL, test, boosted_model(bundle.parts).predict(test.matrix))
