@@ -213,7 +213,10 @@ class OpenTables:
             return OpenTable(opened.version(), str(metadata.id), columns, tuple(metadata.partition_columns), files)
 
     def _missing(self, table: str) -> MissingTable:
-        return MissingTable(f"table {table} does not exist in {self._place}; materialise the asset of that name first")
+        return MissingTable(
+            f"table {table} does not exist in {self._place}; materialise the asset of that name first: "
+            f"loopline run {table.partition('/')[0]}"
+        )
 
     @contextmanager
     def _readable(self, table: str) -> Iterator[None]:

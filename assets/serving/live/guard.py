@@ -23,6 +23,7 @@ from assets.rollout.steps import next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together, trials_of
 from assets.serving.decision import Decision
 from assets.serving.live.product import LiveProduct
+from assets.serving.live.scores import within_one
 from assets.serving.live.watcher import Watcher
 from resources.clock import Clock
 from resources.processes.loops import Loop
@@ -218,7 +219,7 @@ def outcome_of(live: LiveProduct, decision: Decision, seconds: float) -> Outcome
         fallbacks=decision.fallback is not None,
         latency=seconds * 1000 > live.policy.latency_ms,
         refused=decision.outcome == live.champion.bundle.policy.refuse,
-        score=float("nan") if decision.score is None else decision.score,
+        score=float("nan") if decision.score is None else within_one(decision.score, live.champion.bundle),
     )
 
 

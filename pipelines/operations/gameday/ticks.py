@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.errors import DagsterError, SensorExecutionError, user_code_error_boundary
+from dagster._core.errors import SensorExecutionError, user_code_error_boundary
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from dagster._utils.schedules import cron_string_iterator
 
@@ -107,7 +107,7 @@ class Ticker:
             try:
                 with user_code_error_boundary(SensorExecutionError, lambda: f"sensor {sensor.name}"):
                     found = sensor.evaluate_tick(context)
-            except DagsterError as error:
+            except dg.DagsterError as error:
                 self.failed[sensor.name] = _first_line(error.__cause__ or error)
                 return []
         self.failed.pop(sensor.name, None)
