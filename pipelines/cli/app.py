@@ -40,6 +40,7 @@ from pipelines.cli import (
     traffic,
     upkeep,
 )
+from pipelines.cli.described import DescribedCommand
 from pipelines.cli.render.failures import failure_json, show_failure
 from resources.errors import LooplineError
 from resources.outages import outage_of
@@ -94,7 +95,7 @@ for command in (
     upkeep.vacuum,
     upkeep.erase,
 ):
-    app.command()(command)
+    app.command(cls=DescribedCommand)(command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bundles.app, name="bundle")
