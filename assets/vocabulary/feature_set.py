@@ -155,7 +155,9 @@ class FeatureSet:
         """
         unknown = set(record) ^ {"owner", "request", "history", "derived"}
         if unknown:
-            raise FeatureError(f"a feature set has owner, request, history and derived; differs in {sorted(unknown)}")
+            raise FeatureError(
+                f"a feature set has owner, request, history and derived; differs in {', '.join(sorted(unknown))}"
+            )
         parts = {part: tuple(feature_from(r) for r in record[part]) for part in ("request", "history", "derived")}
         return cls(owner=record["owner"], **parts)
 
