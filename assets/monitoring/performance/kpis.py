@@ -211,9 +211,9 @@ def _labels(matured: Matured, profit: Profit) -> dict[BusinessFigure, _Labels]:
         columns = (
             np.ones(len(day)), base + step * label, base + step * p, step**2 * drawn, step**3 * drawn * (1.0 - 2.0 * p),
         )  # fmt: skip
-        sums = (
-            np.column_stack([np.bincount(day - first, column) for column in columns]) if len(day) else np.zeros((0, 5))
-        )
+        sums: Floats = np.zeros((0, len(columns)))
+        if len(day):
+            sums = np.column_stack([np.bincount(day - first, column) for column in columns]).astype(np.float64)
         found[figure] = _Labels(first, sums, over)
     return found
 
