@@ -119,12 +119,12 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], st
         ]
     )
     width = sum(len(bounds) + 2 for bounds in edges)
-    some = _evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
+    some = evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
     return pipeline.fit(train.matrix[some], train.y[some])
 
 
 def step_columns(indices: NDArray[np.int64], edges: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """For each column its bin's place on the slope, whether it is above each edge, and whether the value is missing."""
+    """For each column its place among the bins, whether it is above each edge, and whether it is missing: float64."""
     columns = []
     for place, bounds in enumerate(edges):
         bins, missing = indices[:, place], len(bounds) + 1
@@ -139,7 +139,7 @@ def slope_of(edges: int) -> NDArray[np.float64]:
     return _SLOPE * (np.arange(edges + 1) / max(edges, 1) - 0.5 * (edges > 0))
 
 
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
+def evenly(count: int, most: int) -> NDArray[np.int64]:
     """All positions, or so many of them, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
@@ -147,17 +147,22 @@ def _evenly(count: int, most: int) -> NDArray[np.int64]:
 def scorecard_of(pipeline: Pipeline, train: TrainingRows, edges: Sequence[Sequence[float]]) -> Scorecard:
     """The pipeline as a scorecard with the same probabilities."""
     model = pipeline.named_steps["model"]
-    found_by_column = np.split(model.coef_[0], np.cumsum([len(bounds) + 2 for bounds in edges])[:-1])
-    points_by_column = [
-        np.array([*(found[0] * slope_of(len(found) - 2) + np.cumsum([0.0, *found[1:-1]])), found[-1]])
-        for found in found_by_column
-    ]
+    points_by_column = points_of(model.coef_[0], edges)
     indices = bin_indices(train.matrix, edges)
-    centre = [float(points[indices[:, column]].mean()) for column, points in enumerate(points_by_column)]
+    centre = [float(np.asarray(points)[indices[:, column]].mean()) for column, points in enumerate(points_by_column)]
     return Scorecard(
         columns=train.columns,
         edges=tuple(tuple(float(edge) for edge in bounds) for bounds in edges),
-        points=tuple(tuple(float(point) for point in points) for points in points_by_column),
+        points=points_by_column,
         centre=tuple(centre),
         intercept=float(model.intercept_[0]),
+    )
+
+
+def points_of(found: NDArray[np.float64], edges: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """The points of each bin of each column, from the coefficients of the columns that `step_columns` makes."""
+    by_column = np.split(found, np.cumsum([len(bounds) + 2 for bounds in edges])[:-1])
+    return tuple(
+        tuple(float(point) for point in (*(slope * slope_of(len(bounds)) + np.cumsum([0.0, *steps])), missing))
+        for bounds, (slope, *steps, missing) in zip(edges, by_column, strict=True)
     )
