@@ -1,7 +1,7 @@
 """Outcomes and figures of a product whose target is an amount, from tables of a lake."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,9 @@ from tests.support.claim_bundle import KEY, MADE, SMALL, trained, training_table
 
 assert PRODUCT.end is not None
 END = PRODUCT.end
-WATCHED = [END - timedelta(days=back) for back in (1, 0)]
+LAST = END - timedelta(days=3)
+"""The last day of the sample."""
+WATCHED = [LAST - timedelta(days=1), LAST]
 TIMES = pa.timestamp("us", tz="UTC")
 
 
@@ -90,16 +92,17 @@ def test_realised_errors_are_those_of_the_champions_scores_and_ask_for_nothing(
     outcomes = lake.read("claims/batch_outcomes")
     found = batch_performance(SMALL, outcomes, WATCHED, store, KEY)
     row = found.table.to_pylist()[-1]
-    first = np.datetime64(END - timedelta(days=SMALL.monitoring.window_days - 1))
-    within = outcomes.filter(pc.greater_equal(outcomes["day"], pa.scalar(first.astype(date), pa.date32())))
+    first = LAST - timedelta(days=SMALL.monitoring.window_days - 1)
+    day = outcomes["day"]
+    within = outcomes.filter(pc.and_(pc.greater_equal(day, first), pc.less_equal(day, LAST)))
     errors = within["score"].to_numpy() - within[LABEL_AMOUNT].to_numpy()
     assert row["mae"] == pytest.approx(float(np.abs(errors).mean()))
     assert row["bias"] == pytest.approx(float(errors.mean()))
     assert row["approved_mae"] == bundle.parts.metrics["metrics"]["test"]["mae"]
     assert realised_plot(SMALL, found).startswith(b"\x89PNG")
     monitor = performance_monitor(SMALL, lake)
-    assert monitor.judge(found.table, END, MADE).action == "none"
-    assert {"mae", "approved_mae", "bias"} <= set(monitor.evidence(found.table, END))
+    assert monitor.judge(found.table, LAST, MADE).action == "none"
+    assert {"mae", "approved_mae", "bias"} <= set(monitor.evidence(found.table, LAST))
 
 
 def test_tables_of_a_binary_target_say_why_they_are_empty(bundle: Bundle, lake: Lake) -> None:
@@ -113,12 +116,12 @@ def test_tables_of_a_binary_target_say_why_they_are_empty(bundle: Bundle, lake: 
 
 def test_business_figures_and_groups_count_amounts(bundle: Bundle, lake: Lake) -> None:
     kpis = kpi_table(SMALL, lake, bundle, WATCHED).table.to_pylist()
-    of_day = {row["figure"]: row for row in kpis if row["day"] == END}
-    outcomes = lake.read("claims/batch_outcomes", days=[END])
+    of_day = {row["figure"]: row for row in kpis if row["day"] == LAST}
+    outcomes = lake.read("claims/batch_outcomes", days=[LAST])
     settled = outcomes.filter(pc.equal(outcomes["outcome"], "settle"))
     assert of_day["realised_loss"]["value"] == pytest.approx(float(pc.sum(settled[LABEL_AMOUNT]).as_py()))
     assert of_day["realised_loss"]["outside"] is None
-    scores = lake.read("claims/scores", days=[END])
+    scores = lake.read("claims/scores", days=[LAST])
     accepted = scores.filter(pc.equal(scores["outcome"], "settle"))
     assert of_day["expected_loss"]["value"] == pytest.approx(float(pc.sum(accepted["score"]).as_py() or 0.0))
     groups = group_table(SMALL, lake, bundle, WATCHED).table
