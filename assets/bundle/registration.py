@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from assets.bundle.bundle import BundleParts
+from assets.bundle.headline import named_figures
 from resources.errors import LooplineError
 from resources.naming import checked_name
 from resources.people import plain_name
@@ -84,7 +85,6 @@ class Registration:
         """
         try:
             pins, gates = parts.pins, parts.metrics["gates"]
-            test = parts.metrics["metrics"]["test"]
             return cls(
                 product=parts.product,
                 digest=digest,
@@ -97,7 +97,7 @@ class Registration:
                 compared_with=parts.metrics["champion"] or "",
                 gates=_gates(gates["action"]),
                 gate_reasons=tuple(gates["reasons"]),
-                metrics={name: test[name] for name in ("auc", "brier", "calibration_error")},
+                metrics=named_figures(parts.metrics),
             )
         except KeyError as error:
             raise RegistrationError(f"the bundle of {parts.product} has no {error}; evaluate it first") from error

@@ -66,7 +66,7 @@ class Model:
         name, values = feature["name"], []
         for row in rows:
             if name not in row:
-                raise ValueError(f"the row has no '{name}'; it has {sorted(row)}")
+                raise ValueError(f"the row has no '{name}'; it has {', '.join(sorted(row))}")
             value = row[name]
             if value is not None and isinstance(value, str) != (feature["kind"] != "number"):
                 raise ValueError(f"{name} is {value!r}; write a text for a category, else a number")
@@ -130,14 +130,21 @@ class Model:
 
 
 def calibrated(calibration: Mapping[str, Any], raw: Any) -> Any:
-    """The probability of raw scores, float64: by Platt's sigmoid, or by straight lines between knots."""
+    """The probabilities of raw scores, float64, by the bundle's calibration; amounts as they are."""
+    if calibration["method"] == "none":
+        if not np.isfinite(raw).all():
+            raise ValueError("the model gave no number")
+        return raw
     if not ((raw >= 0.0) & (raw <= 1.0)).all():
         raise ValueError("the model gave no probability")
     if calibration["method"] == "piecewise":
         knots = np.array(calibration["knots"], np.float64)
         return np.interp(raw, knots[:, 0], knots[:, 1])
     bounded = np.clip(raw, 1e-7, 1.0 - 1e-7)
-    z = calibration["slope"] * (np.log(bounded) - np.log1p(-bounded)) + calibration["intercept"]
+    if calibration["method"] == "beta":
+        z = calibration["slope"] * np.log(bounded) - calibration["fall"] * np.log1p(-bounded) + calibration["intercept"]
+    else:
+        z = calibration["slope"] * (np.log(bounded) - np.log1p(-bounded)) + calibration["intercept"]
     shrunk = np.exp(-np.abs(z))
     return np.where(z >= 0, 1.0, shrunk) / (1.0 + shrunk)
 

@@ -149,4 +149,5 @@ def _scored(parts: BundleParts, model: bytes, matrix: NDArray[np.float32]) -> tu
     started = time.process_time()
     for row in rows:
         session.run(wanted, {given: row})
-    return parts.calibration.apply(np.clip(raw, 0.0, 1.0)), (time.process_time() - started) / len(rows)
+    raw = raw if parts.calibration.method == "none" else np.clip(raw, 0.0, 1.0)
+    return parts.calibration.apply(raw), (time.process_time() - started) / len(rows)

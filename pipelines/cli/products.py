@@ -16,6 +16,7 @@ from pipelines.cli.render.descriptions import check_json, new_json, show_check, 
 from resources.environments import load_environment
 
 Template = Literal["events", "table"]
+Target = Literal["binary", "amount"]
 _DELAY = re.compile(r"(\d+)d")
 
 
@@ -34,12 +35,14 @@ def new(
     time: Annotated[str, typer.Option(help="The column with the time of the decision.")] = "",
     known_at: Annotated[str, typer.Option(help="The column with the time at which a row became known.")] = "",
     label: Annotated[str, typer.Option(metavar="[SOURCE.]COLUMN", help="The column that says how it ended.")] = "",
+    positive: Annotated[str, typer.Option(metavar="TEXT", help="The text of a label that is no number: yes.")] = "",
     label_delay: Annotated[str, typer.Option(metavar="7d", help="How long after the decision it is final.")] = "",
     without: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column that is no feature.")] = None,
     header_line: Annotated[int, typer.Option(help="The line of a CSV or a sheet with the names of the columns.")] = 1,
     sheet: Annotated[str, typer.Option(help="The sheet of an Excel workbook with several.")] = "",
     encoding: Annotated[str, typer.Option(help="The encoding of CSV and JSON files, as latin-1.")] = "utf-8",
     zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
+    target: Annotated[Target, typer.Option(help="`amount` where the label is a number to be foretold.")] = "binary",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
     json_: Json = False,
 ) -> None:
@@ -48,8 +51,8 @@ def new(
     from pipelines.operations.new_product import new_product
 
     given = Given(
-        row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
-        without=tuple(without or ()), has_time=template == "events",
+        row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label, positive=positive,
+        without=tuple(without or ()), has_time=template == "events", target=target,
     )  # fmt: skip
     product = new_product(
         name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet,

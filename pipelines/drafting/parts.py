@@ -5,10 +5,11 @@ the text of the files (`render.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from assets.product import Partition
+from assets.product.target import Objective
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.roles import Roles
 from pipelines.drafting.sample import Sample
@@ -45,6 +46,7 @@ class HistoryDraft:
         key: The name of the entity's column.
         numbers: Columns whose mean is proposed.
         label: The column whose share of positives is proposed; `None` in a source of other events.
+        positive: The text of a positive label; empty where the label is a number.
         record_key: The column that identifies a record where later rows correct earlier ones.
     """
 
@@ -52,9 +54,25 @@ class HistoryDraft:
     key: str
     windows: tuple[int, ...]
     numbers: tuple[ColumnFacts, ...]
-    label: ColumnFacts | None
-    is_spine: bool
+    label: ColumnFacts | None = None
+    positive: str = ""
+    is_spine: bool = field(kw_only=True)
     record_key: str | None = None
+
+
+@dataclass(frozen=True)
+class AmountDraft:
+    """What a sample says of its amounts.
+
+    Attributes:
+        objective: `gamma` where all are above zero, `tweedie` where many are zero and none is below, else
+            `squared_error`.
+        mean, large: Their mean, and the amount that a tenth of them reaches, in three digits.
+    """
+
+    objective: Objective
+    mean: float
+    large: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,7 @@ class Draft:
 
     Attributes:
         request: The columns of a request that a model takes, in the order of the sample.
+        positive: As that of the history.
         label_delay: How long after the decision the label is final.
         positives: The share of positive labels in the sample, strictly between 0 and 1.
         train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
@@ -70,6 +89,7 @@ class Draft:
         first, last: The first day of the sample's rows, and the last day of history; `last` is `None` where it goes on.
         example: A request, from the sample's last row.
         guessed: What was guessed, in words.
+        amount: What the sample says of the label's amounts; `None` of a binary target.
     """
 
     name: str
@@ -78,6 +98,7 @@ class Draft:
     others: tuple[SourceDraft, ...]
     roles: Roles
     label: ColumnFacts
+    positive: str
     request: tuple[ColumnFacts, ...]
     history: tuple[HistoryDraft, ...]
     label_delay: timedelta
@@ -89,6 +110,7 @@ class Draft:
     partition: Partition
     example: Mapping[str, object]
     guessed: tuple[str, ...]
+    amount: AmountDraft | None = None
 
     @property
     def sources(self) -> tuple[SourceDraft, ...]:

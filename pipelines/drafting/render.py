@@ -7,12 +7,15 @@ Belongs here: `product.py`, `features.py`, `definitions.py` and the runbook as t
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from pipelines.drafting.amounts import amount_gates, amount_model, amount_profit
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.contracts import contract_text
 from pipelines.drafting.declared import GUESSED, connections, declared, kind_of, period, text, title_of
 from pipelines.drafting.parts import Draft, HistoryDraft
 
 _WIDE = 70
+_GATES = f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}"
+_LONGEST = 120
 
 
 def files_of(draft: Draft) -> Mapping[str, str]:
@@ -32,7 +35,8 @@ def files_of(draft: Draft) -> Mapping[str, str]:
 
 
 def _product(draft: Draft) -> str:
-    from_assets = ["DecisionPolicy", "GatePolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
+    gates = ["Amount", "AmountGates"] if draft.amount else ["GatePolicy"]
+    from_assets = [*gates, "DecisionPolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
     from_assets += ["Protected"] if draft.roles.protected else []
     from_assets = sorted({*from_assets, *(kind_of(source) for source in draft.sources)})
     lines = [
@@ -50,7 +54,7 @@ def _product(draft: Draft) -> str:
         "PRODUCT = Product(",
         f"    name={text(draft.name)},",
         f"    title={text(title_of(draft.name))},",
-        f"    question={text(f'Will {draft.label.title} be 1?')},{GUESSED}",
+        f"    question={text(_question(draft))},{GUESSED}",
         '    owner="you@example.com",' + GUESSED,
         '    impact="standard",' + GUESSED,
         f"    start={_day(draft.first)},",
@@ -66,27 +70,33 @@ def _product(draft: Draft) -> str:
         f"        source={text(draft.labels.name)},",
         f"        row_id={text(_row_id_of_labels(draft))},",
         f"        column={text(draft.label.name)},",
-        "        at_least=1,",
+        f"        {_bar(draft)},",
         '        kind="outcome",  # a later value corrects the earlier one',
         f"        delay={period(draft.label_delay.days)},{GUESSED}",
-        f"        meaning={text(f'{draft.label.title} is 1')},{GUESSED}",
+        f"        meaning={text(_meaning(draft))},{GUESSED}",
         "    ),",
         "    features=FEATURES,",
-        f"    model={_model(draft)},",
+        f"    model={amount_model(draft.amount, _model(draft)) if draft.amount else _model(draft)},",
         "    decision=DecisionPolicy(",
         '        accept="accept",' + GUESSED,
         '        refuse="refuse",' + GUESSED,
-        f"        profit=Profit(good=1.0, bad={_bad(draft)}),{GUESSED}",
+        f"        profit={_profit(draft)},{GUESSED}",
         "        reasons={",
         *(f"            {text(name)}: {words}," for name, words in _reasons(draft)),
         "        },",
         "    ),",
-        f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}",
+        amount_gates() if draft.amount else _GATES,
         *_protected(draft),
         f"    request_example={_example(draft)},",
         ")",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _bar(draft: Draft) -> str:
+    if draft.positive:
+        return f"positive=({text(draft.positive)},)"
+    return f"at_least={draft.amount.large if draft.amount else 1}"
 
 
 def _spine(draft: Draft) -> str:
@@ -104,6 +114,21 @@ def _model(draft: Draft) -> str:
     if draft.roles.time is None:
         return 'ModelSpec(train_days=None, test_days=1, split="random")'
     return f"ModelSpec(train_days={draft.train_days}, test_days={draft.test_days}, trials=8)"
+
+
+def _question(draft: Draft) -> str:
+    label = draft.label.title
+    return f"What will {label} be?" if draft.amount else f"Will {label} be {draft.positive or 1}?"
+
+
+def _meaning(draft: Draft) -> str:
+    if draft.amount is None:
+        return f"{draft.label.title} is {draft.positive or 1}"
+    return f"{draft.label.title}; from {draft.amount.large:g} on it counts as large"
+
+
+def _profit(draft: Draft) -> str:
+    return amount_profit(draft.amount) if draft.amount else f"Profit(good=1.0, bad={_bad(draft)})"
 
 
 def _bad(draft: Draft) -> str:
@@ -162,8 +187,8 @@ def _features(draft: Draft) -> str:
         includes = ", includes_request=True" if item.is_spine else ""
         time = ', time="known_at"' if item.label else ""
         record = f", record_key={text(item.record_key)}" if item.record_key else ""
-        events.append(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})")
-        history += [f"        {variable}.{call}," for call in _history_calls(item)]
+        events.append(_line(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})"))
+        history += [_line(f"        {variable}.{call},") for call in _history_calls(item)]
     lines = [
         f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
         "",
@@ -200,6 +225,16 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
     return f"LearnedCategory({text(column.name)}, top=20)"
 
 
+def _line(line: str) -> str:
+    """A line with a call, folded as the formatter folds one that is too long."""
+    if len(line) <= _LONGEST:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    begin, _, rest = line.partition("(")
+    arguments, _, end = rest.rpartition(")")
+    return f"{begin}(\n{indent}    {arguments}\n{indent}){end}"
+
+
 def _variable(item: HistoryDraft) -> str:
     return f"{item.source}_by_{_entity(item)}"
 
@@ -211,7 +246,8 @@ def _entity(item: HistoryDraft) -> str:
 def _history_calls(item: HistoryDraft) -> Iterator[str]:
     if item.label is not None:
         for days in item.windows:
-            yield f"share(days({days}), {item.label.name}=1, name={text(_share(item, days))}, empty=0)"
+            value = text(item.positive) if item.positive else "1"
+            yield f"share(days({days}), {item.label.name}={value}, name={text(_share(item, days))}, empty=0)"
         return
     for days in item.windows:
         yield f"count(days({days}), name={text(_count(item, days))})"
@@ -236,11 +272,11 @@ def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
 
 
 def _definitions(draft: Draft) -> str:
+    own = f"from pipelines.{draft.name}.product import PRODUCT\n"
     return (
         f'"""The code location `{draft.name}`."""\n\n'
-        "from pipelines.build import build_pipeline\n"
-        f"from pipelines.{draft.name}.product import PRODUCT\n"
-        "from resources.environments import load_environment\n\n"
+        + "".join(sorted(("from pipelines.build import build_pipeline\n", own)))
+        + "from resources.environments import load_environment\n\n"
         "defs = build_pipeline(PRODUCT, environment=load_environment())\n"
     )
 

@@ -30,7 +30,7 @@ def show_explanation(found: Mapping[str, Any], to: "Console") -> None:
         console.table(
             ["feature", "value", "contribution (log odds)", "score if usual"],
             [
-                [one["feature"], _value(one["value"]), f"{one['contribution']:+.3f}", _score(one["score_if_usual"])]
+                [one["feature"], _value(one["value"]), f"{one['contribution']:+z.3f}", _score(one["score_if_usual"])]
                 for one in found["contributions"][:_MOST_CONTRIBUTIONS]
             ],
             to,

@@ -95,6 +95,7 @@ def run_alone(folder: Path, *arguments: str, **variables: str) -> subprocess.Com
     "calibration",
     [
         Calibration(slope=0.9, intercept=-0.1),
+        Calibration("beta", slope=0.8, fall=1.3, intercept=-0.1),
         Calibration("piecewise", knots=((0, 0.01), (0.2, 0.1), (0.6, 0.5), (1, 0.9))),
     ],
 )
