@@ -15,6 +15,7 @@ import numpy as np
 from assets.bundle.calibration import Calibration
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
+from assets.bundle.interval import Interval
 from assets.bundle.scorecard import Scorecard
 from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import Kernel
@@ -72,6 +73,8 @@ class Policy:
         exploration: The share of the rows refused by their score that are let past it.
         explore_by: Whether an explored row is accepted or referred.
         explore_keys: The entity keys by which rows are drawn for exploration; empty where each row is drawn by itself.
+        unit: Of the score, where it is an amount; empty where it is a probability.
+        interval: The interval around an amount; `None` where the score is a probability.
     """
 
     threshold: float
@@ -91,6 +94,8 @@ class Policy:
     exploration: float = 0.0
     explore_by: Literal["accept", "refer"] = "accept"
     explore_keys: tuple[str, ...] = ()
+    unit: str = ""
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):

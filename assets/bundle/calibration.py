@@ -1,4 +1,4 @@
-"""The map from a model's raw score to a probability.
+"""The map from a model's raw score to a probability; of an amount there is none, and the raw score is the score.
 
 Belongs here: the map, its checks and its JSON form; NumPy only, because the decision process loads it. Does not belong
 here: fitting it (`assets.training.calibrate`).
@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
 
-Method = Literal["platt", "beta", "piecewise"]
+Method = Literal["platt", "beta", "piecewise", "none"]
 
 # Raw scores are kept this far from 0 and 1, so that their log odds are finite (about ±16).
 _EDGE = 1e-7
-_KNOWN = "write 'platt', 'beta' or 'piecewise'"
+_KNOWN = "write 'platt', 'beta', 'piecewise' or 'none'"
 
 
 class CalibrationError(LooplineError):
@@ -50,7 +50,7 @@ class Calibration:
     Attributes:
         method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "beta" is
             `sigmoid(slope * ln(raw) - fall * ln(1 - raw) + intercept)` (Kull et al. 2017), which bends each end of the
-            scores by itself; "piecewise" joins `knots`.
+            scores by itself; "piecewise" joins `knots`; "none" is of an amount, which is the score as it is.
         slope, intercept: For "platt" and "beta"; 1 and 0 (and a fall of 1) leave the raw score unchanged.
         fall: For "beta".
         knots: For "piecewise": (raw, probability) pairs, both strictly increasing; the first raw is 0, the last is 1.
@@ -63,6 +63,8 @@ class Calibration:
     fall: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.method == "none":
+            return
         if self.method == "platt":
             if not (np.isfinite(self.slope) and np.isfinite(self.intercept) and self.slope > 0):
                 raise CalibrationError(
@@ -86,12 +88,16 @@ class Calibration:
             )
 
     def apply(self, raw: ArrayLike) -> NDArray[np.float64]:
-        """The probabilities of raw scores (any shape, within [0, 1]), as float64 of the same shape.
+        """The probabilities of raw scores (any shape, within [0, 1]), as float64 of that shape; amounts as they are.
 
         Raises:
-            CalibrationError: A raw score is missing or outside [0, 1].
+            CalibrationError: A raw score is missing or outside [0, 1]; an amount is not finite.
         """
         scores = np.asarray(raw, dtype=np.float64)
+        if self.method == "none":
+            if not np.all(np.isfinite(scores)):
+                raise CalibrationError(f"amount {scores[~np.isfinite(scores)].ravel()[0]}: a model must give a number")
+            return scores
         if not np.all((scores >= 0.0) & (scores <= 1.0)):
             invalid = scores[~((scores >= 0.0) & (scores <= 1.0))].ravel()[0]
             raise CalibrationError(f"raw score {invalid}: an output of the model must be between 0 and 1")
@@ -105,6 +111,8 @@ class Calibration:
 
     def to_dict(self) -> dict[str, object]:
         """A form that `json` writes and reads without loss."""
+        if self.method == "none":
+            return {"method": "none"}
         if self.method == "platt":
             return {"method": "platt", "slope": self.slope, "intercept": self.intercept}
         if self.method == "beta":
@@ -119,6 +127,8 @@ class Calibration:
             CalibrationError: The data describe no calibration.
         """
         try:
+            if data["method"] == "none":
+                return cls(method="none")
             if data["method"] == "platt":
                 return cls(slope=_number(data["slope"]), intercept=_number(data["intercept"]))
             if data["method"] == "beta":

@@ -23,6 +23,7 @@ from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy, Reaso
 from assets.bundle.calibration import Calibration, CalibrationError
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
+from assets.bundle.interval import Interval, IntervalError
 from assets.bundle.recourse import recourse_of, recourse_record
 from assets.bundle.rules import rules_of, rules_record
 from assets.bundle.scorecard import Scorecard, ScorecardError
@@ -46,6 +47,7 @@ OPTIONAL = ("contract.json", "rules.json", "usual.json", "recourse.json")
 
 _LATER: Mapping[str, Any] = {
     "refer": None, "refer_threshold": None, "exploration": 0.0, "explore_by": "accept", "explore_keys": (),
+    "unit": "", "interval": None,
 }  # fmt: skip
 """Fields of a policy that its record leaves out at these values."""
 _LARGEST_MANIFEST = 4 * 2**20
@@ -121,7 +123,10 @@ def _policy_record(policy: Policy) -> dict[str, Any]:
 
 def _policy(record: Mapping[str, Any]) -> Policy:
     words = {name: of if isinstance(of, str) else ReasonWords(**of) for name, of in record["reasons"].items()}
-    return Policy(**{**record, "reasons": words, "explore_keys": tuple(record.get("explore_keys", ()))})
+    interval = record.get("interval")
+    of_amount = {"interval": None if interval is None else Interval.from_dict(interval)}
+    keys = tuple(record.get("explore_keys", ()))
+    return Policy(**{**record, "reasons": words, "explore_keys": keys, **of_amount})
 
 
 def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:
@@ -206,6 +211,7 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
         )
     except (
         ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError, ProductError,
+        IntervalError,
     ) as error:  # fmt: skip
         raise BundleError(f"bundle {folder} is signed but cannot be read by this version: {error!r}") from error
     return Bundle(parts=parts, digest=manifest_digest, size=len(manifest) + sum(map(len, files.values())))

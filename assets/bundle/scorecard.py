@@ -1,11 +1,14 @@
-"""The scorecard: a logistic regression over bins, small enough to read and to run without any library.
+"""The scorecard: a regression over bins, small enough to read and to run without any library.
+
+Of a binary target it is a logistic regression; of an amount its points add up to the amount, or to its logarithm.
 
 Belongs here: the scorecard's arithmetic, its checks and its JSON form; NumPy only, because the decision process falls
 back to it when the model fails. Does not belong here: fitting it (`assets.training.candidates`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,11 @@ from numpy.typing import NDArray
 from assets.bundle.calibration import sigmoid
 from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
+
+ScorecardLink = Literal["logit", "identity", "log"]
+"""What the points of a row add up to: log odds of the bad outcome, an amount, or the logarithm of an amount."""
+# An amount above e^80 is none; its float32 would be infinite soon after.
+_LARGEST_LOG = 80.0
 
 
 class ScorecardError(LooplineError):
@@ -40,7 +48,7 @@ def bin_indices(matrix: NDArray[np.float32], edges: Sequence[Sequence[float]]) -
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Points for each bin of each column; their sum is the log odds of the bad outcome.
+    """Points for each bin of each column; their sum is the log odds of the bad outcome, or what `link` says.
 
     Attributes:
         columns: Names of the encoded columns, in the order of the matrix.
@@ -48,6 +56,7 @@ class Scorecard:
         points: For each column, the points of its bins, then those of a missing value.
         centre: For each column, its mean points over the training rows; `contributions` are relative to them.
         intercept: Log odds at zero points.
+        link: What the sum is: log odds, an amount, or the logarithm of one.
     """
 
     columns: tuple[str, ...]
@@ -55,6 +64,7 @@ class Scorecard:
     points: tuple[tuple[float, ...], ...]
     centre: tuple[float, ...]
     intercept: float
+    link: ScorecardLink = "logit"
 
     def __post_init__(self) -> None:
         width = len(self.columns)
@@ -72,11 +82,18 @@ class Scorecard:
             raise ScorecardError("scorecard: the intercept and the centres must be finite")
 
     def apply(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probability of the bad outcome for each row of the matrix [n, m] (NaN = missing), as float64 [n]."""
-        return sigmoid(self.log_odds(matrix))
+        """Probability of the bad outcome, or the amount, of each row of the matrix [n, m] (NaN: missing): float64."""
+        total = self.log_odds(matrix)
+        match self.link:
+            case "logit":
+                return sigmoid(total)
+            case "identity":
+                return total
+            case "log":
+                return np.asarray(np.exp(np.minimum(total, _LARGEST_LOG)), dtype=np.float64)
 
     def log_odds(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log odds of the bad outcome for each row of the matrix [n, m], as float64 [n]."""
+        """The sum of each row's points: log odds of the bad outcome, or what `link` says, as float64 [n]."""
         return np.asarray(self._cells(matrix).sum(axis=1) + self.intercept, dtype=np.float64)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -85,9 +102,8 @@ class Scorecard:
 
     def recalibrated(self, slope: float, intercept: float) -> "Scorecard":
         """The scorecard whose log odds are `slope * log_odds + intercept`, by the log odds of this one."""
-        return Scorecard(
-            columns=self.columns,
-            edges=self.edges,
+        return replace(
+            self,
             points=tuple(tuple(slope * point for point in values) for values in self.points),
             centre=tuple(slope * value for value in self.centre),
             intercept=slope * self.intercept + intercept,
@@ -101,6 +117,8 @@ class Scorecard:
             "points": [list(values) for values in self.points],
             "centre": list(self.centre),
             "intercept": self.intercept,
+            # A scorecard of log odds has the record of before there were others.
+            **({} if self.link == "logit" else {"link": self.link}),
         }
 
     @classmethod
@@ -119,6 +137,7 @@ class Scorecard:
             points=tuple(tuple(_number(point) for point in _list(values)) for values in _list(data["points"])),
             centre=tuple(_number(value) for value in _list(data["centre"])),
             intercept=_number(data["intercept"]),
+            link=_link(data.get("link", "logit")),
         )
 
     def _cells(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -128,6 +147,12 @@ class Scorecard:
         for column, values in enumerate(self.points):
             cells[:, column] = np.asarray(values, dtype=np.float64)[indices[:, column]]
         return cells
+
+
+def _link(value: object) -> ScorecardLink:
+    if value not in ("logit", "identity", "log"):
+        raise ScorecardError(f"scorecard: link {value!r} is unknown: write 'logit', 'identity' or 'log'")
+    return value
 
 
 def _list(value: object) -> Sequence[object]:

@@ -94,6 +94,7 @@ def _scoring(bundle: Bundle) -> dict[str, Any]:
         "words": [word_of(policy, answer) for answer in (ACCEPT, REFER, REFUSE)], "scale": policy.scale,
         "row_id": policy.row_id, "exploration": policy.exploration, "explore_by": policy.explore_by,
         "explore_keys": list(policy.explore_keys), **rules_record(parts.rules),
+        **({"unit": policy.unit} if policy.unit else {}),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ bucket of a hashed one. Outputs are `raw`, the model's probability; `score`, cal
 `raw`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from assets.bundle.bundle import BundleParts, Policy
-from assets.bundle.calibration import Calibration
+from assets.bundle.calibration import Calibration, Method
 from assets.bundle.encoder import Encoder
 from assets.edge.score import MISSING
 
@@ -142,8 +142,7 @@ def _deciding(calibration: Calibration, policy: Policy) -> onnx.GraphProto:
         "last": np.array(-1, np.int64), "refuse_from": np.array(policy.threshold),
         "refer_from": np.array(policy.refer_from),
     }  # fmt: skip
-    calibrating = _platt if calibration.method == "platt" else _piecewise
-    more, numbers = calibrating(calibration)
+    more, numbers = _STEPS[calibration.method](calibration)
     nodes += [
         *more,
         helper.make_node("GreaterOrEqual", ["score", "refer_from"], ["referred"], name="referred"),
@@ -183,6 +182,29 @@ def _platt(calibration: Calibration) -> _Steps:
     return nodes, {name: np.array(value, np.float64) for name, value in numbers.items()}
 
 
+def _beta(calibration: Calibration) -> _Steps:
+    """Each side of the probability has a slope of its own."""
+    nodes = [
+        helper.make_node("Clip", ["probability", "lowest", "highest"], ["bounded"], name="bounded"),
+        helper.make_node("Log", ["bounded"], ["log_bad"], name="log_bad"),
+        helper.make_node("Sub", ["unit", "bounded"], ["good"], name="good"),
+        helper.make_node("Log", ["good"], ["log_good"], name="log_good"),
+        helper.make_node("Mul", ["log_bad", "slope"], ["rising"], name="rising"),
+        helper.make_node("Mul", ["log_good", "fall"], ["falling"], name="falling"),
+        helper.make_node("Sub", ["rising", "falling"], ["sloped"], name="sloped"),
+        helper.make_node("Add", ["sloped", "intercept"], ["shifted"], name="shifted"),
+        helper.make_node("Sigmoid", ["shifted"], ["score"], name="score"),
+    ]
+    numbers = {"lowest": 1e-7, "highest": 1.0 - 1e-7, "unit": 1.0, "slope": calibration.slope}
+    numbers |= {"fall": calibration.fall, "intercept": calibration.intercept}
+    return nodes, {name: np.array(value, np.float64) for name, value in numbers.items()}
+
+
+def _none(calibration: Calibration) -> _Steps:
+    """An amount is its own score."""
+    return [helper.make_node("Identity", ["probability"], ["score"], name="score")], {}
+
+
 def _piecewise(calibration: Calibration) -> _Steps:
     """Straight lines between knots: the number of inner knots at or below a raw score says which line."""
     knots = np.asarray(calibration.knots, np.float64)
@@ -203,3 +225,9 @@ def _piecewise(calibration: Calibration) -> _Steps:
         "behind": np.array([1], np.int64), "inner": knots[1:-1, 0][None, :], "starts": knots[:-1, 0],
         "slopes": slopes, "lows": knots[:-1, 1],
     }  # fmt: skip
+
+
+_STEPS: Mapping[Method, Callable[[Calibration], _Steps]] = {
+    "platt": _platt, "beta": _beta, "piecewise": _piecewise, "none": _none,
+}  # fmt: skip
+"""The nodes of each form of calibration."""

@@ -14,8 +14,10 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.files import load_bundle, write_bundle
+from assets.bundle.files import write_bundle
+from assets.bundle.released import bundle_of_run
 from assets.evaluation.checks import gate_checks, gate_results
+from assets.evaluation.known import known_gates
 from assets.governance.audit import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
@@ -47,7 +49,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         group_name="evaluation",
         description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
-        check_specs=gate_checks(key, product.gates, product.fairness),
+        check_specs=gate_checks(key, known_gates(product.gates), product.fairness),
     )
     def evaluation(
         context: dg.AssetExecutionContext,
@@ -61,10 +63,9 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
         environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.evaluation.evaluate import draw
-        from assets.evaluation.judged import judge_candidate
         from assets.evaluation.recording import record_evaluation
-        from assets.evaluation.report.page import REPORT, model_page
+        from assets.evaluation.report.page import REPORT
+        from assets.evaluation.targets import appraise
         from assets.serving.engine import Engine
         from assets.serving.latency import decision_latency
         from assets.training.candidate import CANDIDATE
@@ -73,29 +74,28 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product.name, TRAINING_SET), version=training_set["version"])
-            bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
+            bundle = bundle_of_run(run.download(CANDIDATE, Path(place)), product.name, run.run_id, keys.signing)
             engine, champion = Engine(bundle, online_stores.of(product.name)), _champion(product, keeper)
-            judged = judge_candidate(
+            judged = appraise(
                 product, table, bundle, engine, champion, future_features=training_set["audit"]["changed_features"],
-                latency_ms=decision_latency(engine, table, now=clock.now(), seed=product.model.seed),
+                latency_ms=decision_latency(engine, table, now=clock.now(), seed=product.model.seed), made=clock.now(),
             )  # fmt: skip
             write_bundle(judged.parts, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
-        pictures, verdict = draw(judged.figures), judged.verdict
+        verdict = judged.verdict
         record_evaluation(
-            run, product, judged, pictures, code=code_version(), dagster_run=context.run.run_id,
+            run, product, judged, code=code_version(), dagster_run=context.run.run_id,
             dagster_url=environment.dagster_url,
         )  # fmt: skip
-        page = model_page(product, bundle.parts, judged.figures, judged.study, verdict, made=clock.now())
-        run.html(REPORT, page)
-        address = Pages(environment.pages).keep_model(product.name, run.run_id, page)
+        run.html(REPORT, judged.page)
+        address = Pages(environment.pages).keep_model(product.name, run.run_id, judged.page)
         yield watch.result(
             rows=judged.rows, checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
-            verdict=verdict.action, reasons=list(verdict.reasons), auc=judged.figures.test.auc,
+            verdict=verdict.action, reasons=list(verdict.reasons), **judged.shown,
             mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             report=dg.MetadataValue.url(address if "://" in address else f"file://{address}"),
-            **pictures,
+            **judged.pictures,
         )  # fmt: skip
 
     return evaluation

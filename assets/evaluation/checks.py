@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.evaluation.fairness.gate_names import fairness_gate_names
-from assets.evaluation.gates import GateSignals, GateVerdict, evaluate
-from assets.product import FairnessPolicy, GatePolicy
+from assets.evaluation.gates import GateResult, GateVerdict
+from assets.product import FairnessPolicy
 
 
 def gate_checks(
-    key: dg.AssetKey, policy: GatePolicy, fairness: FairnessPolicy | None = None
+    key: dg.AssetKey, gates: Sequence[GateResult], fairness: FairnessPolicy | None = None
 ) -> Sequence[dg.AssetCheckSpec]:
-    """A blocking check for each gate; a model that fails one goes no further."""
-    known = [(gate.name, gate.comparison, gate.threshold) for gate in evaluate(GateSignals(), policy).results]
+    """A blocking check for each gate that is known; a model that fails one goes no further."""
+    known = [(gate.name, gate.comparison, gate.threshold) for gate in gates]
     return [
         dg.AssetCheckSpec(name, asset=key, blocking=True, description=f"{comparison.replace('_', ' ')} {threshold:g}")
         for name, comparison, threshold in (*known, *fairness_gate_names(fairness))

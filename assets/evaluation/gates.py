@@ -115,9 +115,17 @@ class _Gate:
     hint: str = ""
 
 
+Gate = _Gate
+
+
 def evaluate(signals: GateSignals, policy: GatePolicy, more: tuple[GateResult, ...] = ()) -> GateVerdict:
     """Judges every gate, in a fixed order, even after another gate failed; `more` are results of a product's own."""
-    results = (*(_judge(gate, signals) for gate in _gates(signals, policy)), *more)
+    judged = (judge_gate(gate, nothing_to_judge(gate.name, signals)) for gate in gates_of(signals, policy))
+    return verdict_of((*judged, *more))
+
+
+def verdict_of(results: tuple[GateResult, ...]) -> GateVerdict:
+    """The verdict that follows from the results of all gates."""
     failed = tuple(result.reason for result in results if result.passed is False)
     if failed:
         return GateVerdict("refuse", failed, results)
@@ -126,7 +134,8 @@ def evaluate(signals: GateSignals, policy: GatePolicy, more: tuple[GateResult, .
     return GateVerdict("promote", (f"all {len(results) - len(not_asked)} gates passed{rest}",), results)
 
 
-def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
+def gates_of(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
+    """The gates of a binary target; some mean the same for an amount (`assets.evaluation.amounts.gates.SHARED`)."""
     alone = f" ('{signals.single_feature}')" if signals.single_feature else ""
     leak = "a leak of the label is suspected"
     return (
@@ -248,8 +257,12 @@ _OF_GROUPS = ("slice_auc", "selection_ratio", "odds_gap")
 """The gates that compare groups of a protected attribute."""
 
 
-def _judge(gate: _Gate, signals: GateSignals) -> GateResult:
-    nothing = _nothing_to_judge(gate.name, signals)
+def judge_gate(gate: _Gate, nothing: str) -> GateResult:
+    """The result of a gate.
+
+    Args:
+        nothing: Why it is not asked; empty if it is.
+    """
     if nothing:
         return GateResult(gate.name, None, gate.threshold, gate.comparison, None, f"{gate.name}: not asked: {nothing}")
     if gate.value is None or not math.isfinite(gate.value):
@@ -263,7 +276,7 @@ def _judge(gate: _Gate, signals: GateSignals) -> GateResult:
     return GateResult(gate.name, gate.value, gate.threshold, gate.comparison, passed, reason)
 
 
-def _nothing_to_judge(name: str, signals: GateSignals) -> str:
+def nothing_to_judge(name: str, signals: GateSignals) -> str:
     """Why a gate is not asked; empty if it is."""
     if name == "champion_comparison" and signals.first_model:
         return "this is the first model, so there is no champion to compare with"

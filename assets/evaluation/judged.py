@@ -71,12 +71,12 @@ def judge_candidate(
         ModelError: A bundle cannot score the rows.
     """
     rows, split, _ = labelled_rows(product, table, bundle.parts.encoder)
-    tested = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
+    tested = in_order(table, rows.row_ids[split.test], product.spine.row_id)
     model = boosted_model(bundle.parts)
     figures = evaluate_model(
         rows, split, model, bundle.parts.scorecard,
         decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
-        champion_scores=None if champion is None or _lacks(product, champion) else Engine(champion, None).score(tested),
+        champion_scores=None if champion is None or lacks(product, champion) else Engine(champion, None).score(tested),
         fairness=product.fairness, entities=row_entities(product, tested),
     )  # fmt: skip
     study = candidate_study(product, tested, rows, split, model.predict, engine, figures)
@@ -97,12 +97,12 @@ def judge_candidate(
     return Judged(figures, study, verdict, report, parts, len(split.test))
 
 
-def _lacks(product: Product, champion: Bundle) -> bool:
+def lacks(product: Product, champion: Bundle) -> bool:
     """Whether the champion needs a feature that is no longer declared: its column is there, without later values."""
     return not set(champion.parts.kernel.features.names) <= set(product.features.names)
 
 
-def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
+def in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
     """The table's rows with these ids, in the order of the ids."""
     ids = table[row_id].combine_chunks()
     return table.take(pc.index_in(pa.array(row_ids, ids.type), value_set=ids))

@@ -5,15 +5,16 @@ to Dagster. Does not belong here: MLflow itself (`resources.tracking`), the figu
 """
 
 import hashlib
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
-from assets.evaluation.judged import Judged
+from assets.evaluation.gates import GateVerdict
 from assets.evaluation.study.study import Study
-from assets.product import Product
+from assets.product import Product, Target
 from resources.tracking.run import TrackedRun
 
 NOTE = "mlflow.note.content"
@@ -21,11 +22,29 @@ NOTE = "mlflow.note.content"
 COMMIT = "mlflow.source.git.commit"
 
 
+class Recorded(Protocol):
+    """What is recorded of an evaluated candidate; `assets.evaluation.targets.Appraised` is one."""
+
+    @property
+    def verdict(self) -> GateVerdict: ...
+
+    @property
+    def report(self) -> Mapping[str, Any]: ...
+
+    @property
+    def pictures(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]: ...
+
+    @property
+    def curves(self) -> Mapping[str, Any]: ...
+
+
 def record_evaluation(
     run: TrackedRun,
     product: Product,
-    judged: Judged,
-    pictures: Mapping[str, bytes],
+    found: Recorded,
     *,
     code: str,
     dagster_run: str,
@@ -34,14 +53,14 @@ def record_evaluation(
     """Records an evaluated candidate in its run: figures, gates, pictures, documents, and what made it.
 
     Args:
-        pictures: PNG bytes by name.
+        found: The candidate.
         code, dagster_run, dagster_url: As for `origin_tags`.
     """
-    packages, verdict = installed_packages(), judged.verdict
-    run.metrics(study_metrics(judged.study))
+    packages, verdict = installed_packages(), found.verdict
+    run.metrics(found.metrics)
     run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
-    run.plots(pictures)
-    run.documents({"evaluation": judged.report, **documents(product, judged.study, packages)})
+    run.plots(found.pictures)
+    run.documents({"evaluation": found.report, **documents(product, found.curves, packages)})
     run.tags(origin_tags(code=code, packages=packages, dagster_run=dagster_run, dagster_url=dagster_url))
 
 
@@ -77,19 +96,27 @@ def packages_digest(packages: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def documents(product: Product, study: Study, packages: Mapping[str, str]) -> dict[str, Any]:
+def documents(product: Product, curves: Mapping[str, Any], packages: Mapping[str, str]) -> dict[str, Any]:
     """The documents: the configuration, the curves, the packages."""
     profit = asdict(product.decision.profit)
     return {
         "configuration": {
-            "model": asdict(product.model),
+            "model": asdict(product.model) | {"target": _target_record(product.model.target)},
             "gates": asdict(product.gates),
             "decision": {"profit": profit, "max_refused": product.decision.max_refused},
             "features": list(product.features.names),
         },
-        "curves": {name: band.to_dict() for name, band in study.curves.items()},
+        "curves": dict(curves),
         "packages": dict(packages),
     }
+
+
+def _target_record(target: Target) -> dict[str, Any]:
+    """The kind of target with its declarations; a threshold that refuses nobody is no number of JSON."""
+    record: dict[str, Any] = {"kind": target.kind, **asdict(target)}
+    if record.get("threshold") == math.inf:
+        record["threshold"] = "none"
+    return record
 
 
 def study_metrics(study: Study) -> dict[str, float | None]:

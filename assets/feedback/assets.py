@@ -35,6 +35,7 @@ from assets.product.names import (
     DECISIONS,
     DEPLOYMENT,
     EXPOSED,
+    LABEL_AMOUNT,
     OUTCOMES,
     REVIEW_QUEUE,
     ROLLOUT,
@@ -43,6 +44,7 @@ from assets.product.names import (
     validated_name,
 )
 from assets.serving.log.writer import DecisionLogError
+from assets.training.amounts.told import with_amounts
 from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
@@ -146,6 +148,8 @@ def _outcomes(
         lineage["label"] = [
             (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
         ]
+        if LABEL_AMOUNT in joined.column_names:
+            lineage[LABEL_AMOUNT] = lineage["label"]
         yield watch.table(
             rows=commit.rows, version=commit.version, days=len(days), schema=joined.schema, lineage=lineage,
             moved_from=[day.isoformat() for day in moved],
@@ -160,6 +164,7 @@ def _joined(
     """The rows that concern these days with their labels, and what was read for it."""
     inputs = outcome_inputs(product, lake, judged, days)
     joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
+    joined = with_amounts(product, joined, inputs.events, now, row_id=judged.row_id)
     if judged.reviews:
         decided = (product.decision.accept, product.decision.refuse)
         joined = with_reviews(joined, reviews_of(product, lake, judged), now, decided=decided)

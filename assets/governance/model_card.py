@@ -11,8 +11,10 @@ from typing import Any
 
 from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
+from assets.governance.amount_words import amount_blocks
 from assets.governance.fairness_section import fairness_blocks
 from assets.governance.recourse_words import recourse_words
+from assets.metrics.amount_answers import NEVER
 from assets.product import Product
 from resources.errors import LooplineError
 
@@ -83,7 +85,7 @@ def _purpose(product: Product, parts: BundleParts) -> str:
         ("score", policy.scale),
         *_answers(policy),
         ("without a score", policy.fallback),
-        ("bad outcome", product.label.meaning),
+        ("amount" if policy.unit else "bad outcome", product.label.meaning),
         ("known after", _days(product.label.maturity)),
     ]
     return _section("Purpose", _table(("", ""), rows))
@@ -91,6 +93,8 @@ def _purpose(product: Product, parts: BundleParts) -> str:
 
 def _answers(policy: Policy) -> list[tuple[str, object]]:
     """The thresholds with their answers, and exploration where there is any."""
+    if policy.unit and policy.threshold == NEVER:
+        return [("answer by the amount", f"{policy.accept}: nobody is refused by it")]
     if policy.refer is None:
         rows: list[tuple[str, object]] = [
             ("threshold", policy.threshold), ("below it", policy.accept), ("at or above it", policy.refuse)
@@ -159,7 +163,7 @@ def _label_origin(counts: Mapping[str, Any] | None) -> str:
 
 def _figures(evaluation: Mapping[str, Any]) -> str:
     note = "Only the test rows give unbiased figures: the model was trained on neither them nor anything later."
-    return _section("Figures", _side_by_side(_get(evaluation, "metrics")), note)
+    return _section("Figures", _side_by_side(_get(evaluation, "metrics")), *amount_blocks(evaluation), note)
 
 
 def _profit(evaluation: Mapping[str, Any]) -> str:
@@ -191,7 +195,8 @@ def _groups(report: Mapping[str, Any], legal_basis: str) -> tuple[str, str]:
     heads = [key for key in groups[0] if key not in ("group", "judged")] if groups else []
     names = [str(_get(g, "group")) + ("" if _get(g, "judged") else " (too few to judge)") for g in groups]
     rows = [(name, *(_get(g, head) for head in heads)) for name, g in zip(names, groups, strict=True)]
-    worst = [f"{_words(key)} {_text(_get(report, key))}" for key in ("selection_ratio", "odds_gap", "lowest_auc")]
+    keys = ("largest_error",) if "largest_error" in report else ("selection_ratio", "odds_gap", "lowest_auc")
+    worst = [f"{_words(key)} {_text(_get(report, key))}" for key in keys]
     basis = f" Legal basis: {legal_basis}." if legal_basis else ""
     return f"**{report['attribute']}**: {', '.join(worst)}.{basis}", _table(("group", *map(_words, heads)), rows)
 

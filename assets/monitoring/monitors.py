@@ -18,6 +18,7 @@ from assets.monitoring.consistency.mended import mended_decisions, without_mende
 from assets.monitoring.distributions.figures import drift_of_day
 from assets.monitoring.distributions.verdict import DriftSignals, drift_verdict
 from assets.monitoring.faults.holding import held_drift, held_performance, standing_faults
+from assets.monitoring.performance.amounts import amount_verdict
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
 from assets.monitoring.performance.verdicts import (
     EstimatedSignals,
@@ -26,7 +27,7 @@ from assets.monitoring.performance.verdicts import (
     performance_verdict,
 )
 from assets.monitoring.verdicts import CauseKind, MonitoringAction
-from assets.product import Product, Verdict
+from assets.product import Amount, Product, Verdict
 from assets.product.names import BATCH_PERFORMANCE, DRIFT, ESTIMATED_PERFORMANCE, PERFORMANCE
 from resources.lake import Lake
 
@@ -102,6 +103,9 @@ def performance_monitor(product: Product, lake: Lake) -> Monitor:
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         row = _row(figures, day)
+        if isinstance(product.model.target, Amount):
+            verdict = amount_verdict(row, day, product.monitoring, as_of)
+            return held_performance(verdict, day, standing, is_realised=True)
         signals = PerformanceSignals(
             day=day,
             labelled=row["labelled"],
@@ -124,7 +128,7 @@ def performance_monitor(product: Product, lake: Lake) -> Monitor:
         if is_batch
         else FiguresTable(PERFORMANCE, "bundle", _NONE_ANSWERED, {"role": EVERY_ROLE})
     )
-    names = ("auc", "approved_auc", "labelled", "positives", "bad_rate", "profit")
+    names = ("auc", "approved_auc", "labelled", "positives", "bad_rate", "profit", "mae", "approved_mae", "bias")
     return Monitor("performance", table, judge, lambda figures, day: _known(_row(figures, day), names))
 
 

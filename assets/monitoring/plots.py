@@ -50,6 +50,36 @@ def performance_over_time(performance: pa.Table, *, approved_auc: float | None, 
     return png(picture)
 
 
+def errors_over_time(performance: pa.Table, *, approved_mae: float | None, max_increase: float, unit: str) -> bytes:
+    """Realised mean absolute error of amounts against that at approval; in a second panel the error in the mean.
+
+    Args:
+        performance: Realised figures with those of amounts; gaps are left where a figure is null.
+        approved_mae: Of the evaluation; `None` draws no line.
+        max_increase: How much larger the error may be, as a share.
+        unit: Of the amount.
+    """
+    days, error = _series(performance, "mae")
+    known = [value for value in error if not np.isnan(value)]
+    title = f"Realised mean absolute error is {known[-1]:,.4g} {unit}" if known else "No realised error is known yet"
+    picture, (top, bottom) = figure(title, "by the day on which labels matured", rows=2, height=6.2, heights=(3, 2))
+    bottom.sharex(top)
+    if approved_mae is not None:
+        top.axhline(approved_mae, color=STYLE["muted"], linewidth=1, linestyle=DASHED, label="at approval")
+        allowed = approved_mae * (1.0 + max_increase)
+        top.axhline(allowed, color=STYLE["bad"], linewidth=1, linestyle=DASHED, label="the most that is allowed")
+    _line(top, days, error, STYLE["model"], "realised")
+    label(top, "", f"mean absolute error, {unit}")
+    _line(bottom, days, _series(performance, "mean_error")[1], STYLE["bad"], "predicted less actual, as a share")
+    label(bottom, "", "error in the mean")
+    percent(bottom, "y")
+    for axes in (top, bottom):
+        legend(axes)
+        dated(axes)
+    top.tick_params(labelbottom=False)
+    return png(picture)
+
+
 def _headline(days: list[date], auc: list[float], approved: float | None, loss: float) -> tuple[str, str]:
     subtitle = "by the day on which labels matured"
     known = [(day, value) for day, value in zip(days, auc, strict=True) if not np.isnan(value)]

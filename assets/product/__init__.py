@@ -6,6 +6,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 """
 
 from assets.product.accepted import AcceptedChange
+from assets.product.amount_gates import AmountGates
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
@@ -34,17 +35,23 @@ from assets.product.recourse import Change, Recourse
 from assets.product.review_policy import ReviewPolicy
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
+from assets.product.scale_policy import Scale
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
+from assets.product.target import BINARY, Amount, Binary, Objective, Target, TargetKind
 from assets.product.training_policy import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.verdict import Verdict
 from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "BINARY",
     "AcceptedChange",
     "AlertPolicy",
     "AllOf",
+    "Amount",
+    "AmountGates",
     "AnyOf",
+    "Binary",
     "BusinessFigure",
     "CandidateName",
     "Change",
@@ -82,6 +89,7 @@ __all__ = [
     "ModelSpec",
     "MonitoringPolicy",
     "Not",
+    "Objective",
     "OneOf",
     "OwnCandidate",
     "Partition",
@@ -100,6 +108,7 @@ __all__ = [
     "RiskTier",
     "Rollout",
     "Rule",
+    "Scale",
     "SearchPolicy",
     "SignOff",
     "Source",
@@ -107,6 +116,8 @@ __all__ = [
     "Statements",
     "Step",
     "StreamTopic",
+    "Target",
+    "TargetKind",
     "Terms",
     "Verdict",
     "WhenStale",

@@ -32,6 +32,8 @@ class MonitoringPolicy:
         drifted_share: Share of features that must drift in the window to ask for a retraining (drift of the score asks
             alone); whatever else is beyond its limit asks for people.
         max_auc_loss: How far the realised AUC may fall below the one at approval.
+        max_mae_increase: Where the target is an amount: how much larger the realised mean absolute error may be than
+            at approval, as a share of it.
         anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
             day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
         judged: Whose realised figures ask for a retraining. `answered`: those of the decisions that the service has
@@ -61,6 +63,7 @@ class MonitoringPolicy:
     targets: Mapping[BusinessFigure, tuple[float | None, float | None]] = field(default_factory=dict)
     max_unexplained: float = 0.0
     accepted: tuple[AcceptedChange, ...] = ()
+    max_mae_increase: float = 0.2
 
     def __post_init__(self) -> None:
         for name, (least, most) in self.targets.items():
@@ -84,6 +87,8 @@ class MonitoringPolicy:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
             )
+        if not 0 < self.max_mae_increase < float("inf"):
+            raise ProductError(f"monitoring: max_mae_increase={self.max_mae_increase!r}; write a share above 0, as 0.2")
         if not 0 <= self.max_unexplained < 1:
             raise ProductError(f"monitoring: max_unexplained={self.max_unexplained!r}; write a share from 0 to below 1")
 

@@ -69,3 +69,7 @@ def table_name(product: str, name: str) -> str:
 def validated_table(product: str, source: str) -> str:
     """The lake's name of a source's validated table."""
     return table_name(product, validated_name(source))
+
+
+LABEL_AMOUNT = "label_amount"
+"""The column of the training set and of outcomes with the amount that a row turned out to have, of such a target."""

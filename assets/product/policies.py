@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
+from assets.product.scale_policy import Scale, scale_fault
+from assets.product.target import BINARY, Target, target_fault
 from assets.product.training_policy import CandidateName, Device, OwnCandidate, SearchPolicy, training_fault
 from resources.errors import LooplineError
 
@@ -28,11 +30,12 @@ class Profit:
     """What a decision earns, in the product's currency; the threshold is chosen to earn the most.
 
     An accepted good row earns `good`, an accepted bad row loses `bad`, a refused row earns nothing. With `stake` (a
-    numeric column of the spine) both are shares of that column; without a stake they are amounts.
+    numeric column of the spine) both are shares of that column; without a stake they are amounts. Where the target is
+    an amount, every accepted row earns `good` (or that share of its stake) and loses `bad` times its amount.
 
     Attributes:
         good: What an accepted good row earns.
-        bad: What an accepted bad row loses; positive.
+        bad: What an accepted bad row loses; positive. Of an amount, the part of it that is lost: 1.0 for all.
         stake: The column of which both are shares.
     """
 
@@ -148,6 +151,8 @@ class ModelSpec:
             simpler one wins where its loss is within one standard error. The scorecard is always fitted, as fallback.
         device: Where XGBoost learns; `cuda` is refused where it finds no GPU. A bundle decides on the CPU.
         search: How long settings are searched for, and what else is chosen on the folds.
+        target: What the model learns: whether a row turns out bad, or with `Amount(...)` a number.
+        scale: How the final fit is made where the rows are many.
     """
 
     train_days: int | None
@@ -160,9 +165,12 @@ class ModelSpec:
     candidates: tuple[CandidateName | OwnCandidate, ...] = ("scorecard", "histogram", "xgboost")
     device: Device = "cpu"
     search: SearchPolicy = field(default_factory=SearchPolicy)
+    target: Target = BINARY
+    scale: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         fault = training_fault(self.candidates, self.device, self.search)
+        fault = fault or target_fault(self.target) or scale_fault(self.scale)
         if fault is not None:
             raise ProductError(f"model: {fault}")
 

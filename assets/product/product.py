@@ -44,6 +44,7 @@ from assets.product.source_agreement import (
     check_tuples,
 )
 from assets.product.sources import Connected, Source, row_meaning
+from assets.product.target_agreement import check_target
 from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed
@@ -159,6 +160,7 @@ class Product:
         if self.delivery is not None:
             self.delivery.check(self.name, (*self.spine.passthrough, *filter(None, [self.label.spine_column])))
         check_fairness(self.name, self.fairness, self.protected)
+        check_target(self.name, self.model, self.label, self.decision, self.gates, self.fairness, self.reviews)
         self.monitoring.check_slices(self.name, self.features.names, self.spine.passthrough)
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:

@@ -12,6 +12,7 @@ time. Its figures on the test rows are computed again and compared.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ from assets.bundle.bundle import Bundle, BundleParts
 from assets.bundle.files import MANIFEST, load_bundle, write_bundle
 from assets.bundle.scorer import Scorer
 from assets.evaluation.reference_profile import reference_profile
+from assets.evaluation.targets import figures_of_test
 from assets.features.kernel.kernel import Kernel, compile_features
-from assets.metrics.ranking import Metrics, measure
 from assets.product import Product
 from assets.training.candidate import boosted_model, candidate_parts, labelled_rows
-from assets.training.candidates import train_candidates
 from assets.training.recipe import Recipe, differences, recipe_of
+from assets.training.targets import train_model
 from assets.vocabulary.feature_set import same_computation
 
 
@@ -122,26 +123,26 @@ def rebuild(product: Product, table: pa.Table, recorded: Bundle, original: Path,
         files=_different_files(original, place),
         figures=tuple(
             f"{name} on the test rows was {then.get(name)}, and is {value}"
-            for name, value in figures.to_dict().items()
+            for name, value in figures.items()
             if then.get(name) != value
         ),
         predictions=_predictions(table, recorded, again),
     )
 
 
-def _trained(product: Product, table: pa.Table, recorded: BundleParts) -> tuple[BundleParts, Metrics]:
+def _trained(product: Product, table: pa.Table, recorded: BundleParts) -> tuple[BundleParts, Mapping[str, Any]]:
     """The parts of the bundle, trained again, and its figures on the test rows."""
     rows, split, encoder = labelled_rows(product, table)
-    candidates = train_candidates(rows, split, product.model)
+    candidates = train_model(rows, split, product.model)
     trained = candidate_parts(
         product, rows, split, candidates, encoder, pins=recorded.pins, created_at=recorded.created_at
     )
     test = rows.take(split.test)
-    figures = measure(test.y, boosted_model(trained).predict(test.matrix), seed=product.model.seed)
+    found = figures_of_test(product, test, boosted_model(trained).predict(test.matrix))
     ids, unsigned = table[product.spine.row_id].combine_chunks(), Bundle(parts=trained, digest="", size=0)
     tested = table.take(pc.index_in(pa.array(test.row_ids, ids.type), value_set=ids))
-    reference = reference_profile(product, tested, unsigned, positive_rate=float(test.y.mean()), auc=figures.auc)
-    return replace(trained, version=recorded.version, metrics=recorded.metrics, reference=reference), figures
+    reference = reference_profile(product, tested, unsigned, positive_rate=found.positive_rate, auc=found.auc)
+    return replace(trained, version=recorded.version, metrics=recorded.metrics, reference=reference), found.figures
 
 
 def _different_files(original: Path, rebuilt: Path) -> tuple[str, ...]:

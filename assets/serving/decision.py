@@ -80,8 +80,10 @@ class Decision:
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
         role, rollout, share, arms: See `Assignment`.
         as_of: The as-of time, UTC: only events known by then were used.
-        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one, or a
-            knock-out decided.
+        score: Calibrated probability of the bad outcome, or the amount; `None` when neither model nor scorecard gave
+            one, or a knock-out decided.
+        unit: Of an amount; empty of a probability.
+        interval: The ends of the interval around an amount; `None` of a probability, or without a score.
         threshold, refer_threshold: The lowest score that is refused, and that is referred; `None` with two answers.
         rules: Ids of the active rules that fired. Where a knock-out fired, no later rule was asked.
         shadow_rules: Ids of the rules in shadow that fired, and decided nothing.
@@ -131,6 +133,8 @@ class Decision:
     void: bool = False
     erased: bool = False
     mark: str | None = None
+    unit: str = ""
+    interval: tuple[float, float] | None = None
 
     def answer(self) -> dict[str, Any]:
         """The decision as the caller gets it, a JSON value."""
@@ -147,6 +151,8 @@ class Decision:
             "decided_at": self.decided_at.isoformat(),
             "outcome": self.outcome,
             "score": self.score,
+            **({"unit": self.unit} if self.unit else {}),
+            **({} if self.interval is None else {"interval": list(self.interval)}),
             "threshold": self.threshold,
             "refer_threshold": self.refer_threshold,
             "rules": list(self.rules),
@@ -183,7 +189,9 @@ class Decision:
         """
         fields = dict(record)
         try:
+            ends = fields.pop("interval", None)
             return cls(
+                interval=None if ends is None else (float(ends[0]), float(ends[1])),
                 id=checked_id(fields.pop("decision_id")),
                 as_of=datetime.fromisoformat(fields.pop("as_of")),
                 decided_at=datetime.fromisoformat(fields.pop("decided_at")),

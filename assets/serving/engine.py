@@ -20,7 +20,7 @@ from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Assignment, Decision, new_id
 from assets.serving.history import HistoryFeatures
-from assets.serving.judgement import Case, judge, knocked_out, undecided
+from assets.serving.judgement import Case, Judgement, judge, knocked_out, undecided
 from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
@@ -35,7 +35,7 @@ class ScoreResult:
     """Scores of many rows.
 
     Attributes:
-        scores: Calibrated probability of the bad outcome, float64 [n]; NaN for a row that a knock-out took.
+        scores: Calibrated probability of the bad outcome, or the amount, float64 [n]; NaN where a knock-out decided.
         answers: The answer of each row, with the rules that fired.
         outcomes: The policy's word for each answer.
     """
@@ -187,7 +187,16 @@ class Engine:
             reasons=judgement.reasons,
             fallback=judgement.fallback,
             problem=judgement.problem,
+            unit=self.bundle.policy.unit,
+            interval=self._around(judgement),
         )
+
+    def _around(self, judgement: Judgement) -> tuple[float, float] | None:
+        """The interval around an amount that the model gave; the scorecard's amounts have none."""
+        interval = self.bundle.policy.interval
+        if interval is None or judgement.score is None or judgement.fallback is not None:
+            return None
+        return interval.around(judgement.score)
 
     def _check_complete(self, snapshot: Snapshot | None, as_of: datetime) -> None:
         """Raises for events that begin too late for a decision in the past, or end too long before the decision.

@@ -103,7 +103,7 @@ class Metrics:
         fallback = decision.fallback or "none"
         arm = (decision.product, decision.role, decision.bundle)
         self.decisions.labels(decision.product, decision.outcome, fallback, decision.role, decision.bundle).inc()
-        if decision.score is not None:
+        if decision.score is not None and not decision.unit:  # the buckets are those of probabilities
             self.scores.labels(*arm).observe(decision.score)
         if decision.role == "shadow":
             return

@@ -21,7 +21,16 @@ import pyarrow.compute as pc
 from assets.bundle.files import write_bundle
 from assets.materialising import Stopwatch, asset_key, asset_of, author_of, permanent, same_columns
 from assets.product import Product
-from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
+from assets.product.names import (
+    FEATURES,
+    LABEL_AMOUNT,
+    MODEL,
+    TRAINING_SET,
+    table_name,
+    validated_name,
+    validated_table,
+)
+from assets.training.amounts.told import with_amounts
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
 from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
@@ -36,6 +45,7 @@ from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.partitioning import slot_columns
 from resources.slots import day_of, end_of
+from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 from resources.tracking.tracking import AUTHOR_TAG, DAGSTER_TAG
 
@@ -71,7 +81,8 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             spine = lake.read(features, days=wanted, version=pins[features])
             events = lake.read(labels, version=pins[labels])
             mature = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
-            labelled = traced_rows(product, lake, spine, mature, now, version=pins[features])
+            told = with_amounts(product, spine, events, now, row_id=product.spine.row_id)
+            labelled = traced_rows(product, lake, told, mature, now, version=pins[features])
             rows = labelled.drop_columns([*slot_columns(labelled)])
             evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
@@ -110,22 +121,26 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
         environment: dg.ResourceParam[Environment],
+        spark: dg.ResourceParam[SparkSessions],
     ) -> dg.MaterializeResult[Any]:
         from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
-        from assets.training.candidates import train_candidates
         from assets.training.folds import TrainingError
+        from assets.training.large.checkpoints import remove_checkpoints
+        from assets.training.large.fits import LargeFits
         from assets.training.mitigation.mitigate import mitigated
         from assets.training.record import record_training
         from assets.training.search_journal import journal_of, remove_journal
+        from assets.training.targets import train_model
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError, EvaluationError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
+            large = LargeFits(spark.session, environment.home / "fits" / product.name)
             journal = journal_of(environment.home / "searches", product.name, rows, split, product.model)
-            candidates = train_candidates(rows, split, product.model, journal=journal)
+            candidates = train_model(rows, split, product.model, journal=journal, large=large)
             fair = mitigated(product, rows, split, candidates.boosted)
             candidates = replace(candidates, boosted=fair.model)
         tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
@@ -148,6 +163,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
             record = record_training(run, candidates)
         remove_journal(journal)
+        remove_checkpoints(large.checkpoints)
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
@@ -172,6 +188,7 @@ def _lineage(product: Product, schema: pa.Schema) -> dict[str, list[tuple[dg.Ass
     return same_columns(asset_key(product, FEATURES), schema.names) | {
         LABEL: [(labels, column) for column in (product.label.column,) if column],
         KNOWN_AT: [(labels, "known_at")],
+        **({LABEL_AMOUNT: [(labels, product.label.column)]} if LABEL_AMOUNT in schema.names else {}),
     }
 
 

@@ -9,14 +9,15 @@ sets of values, and the encoder is what training and serving share.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import sigmoid
-from assets.product import Device, Direction, Imbalance, ModelSpec
+from assets.metrics.amounts import best_constant
+from assets.product import Binary, Device, Direction, Imbalance, ModelSpec, Target
 from assets.training.folds import Fold, TrainingError
 from assets.training.rows import TrainingRows
 from resources.errors import listed
@@ -62,8 +63,9 @@ class FoldMatrices:
     def of(cls, rows: TrainingRows, fold: Fold, ignored: Sequence[int] = ()) -> "FoldMatrices":
         """The fold's rows; ignored columns are constant, so that no tree asks for them."""
         matrix = masked(rows.matrix, ignored)
-        learn = xgb.QuantileDMatrix(matrix[fold.learn], rows.y[fold.learn], nthread=THREADS)
-        judge = xgb.QuantileDMatrix(matrix[fold.judge], rows.y[fold.judge], ref=learn, nthread=THREADS)
+        learned = rows.learned
+        learn = xgb.QuantileDMatrix(matrix[fold.learn], learned[fold.learn], nthread=THREADS)
+        judge = xgb.QuantileDMatrix(matrix[fold.judge], learned[fold.judge], ref=learn, nthread=THREADS)
         return cls(learn, judge, matrix[fold.judge])
 
     def fit(self, parameters: Mapping[str, object], way: Imbalance = "none") -> Judged:
@@ -95,11 +97,14 @@ def fit_booster(
     *,
     way: Imbalance = "none",
     ignored: Sequence[int] = (),
+    fitter: "Fitter | None" = None,
 ) -> xgb.Booster:
-    """A booster of so many rounds over all rows."""
+    """A booster of so many rounds over all rows; `fitter` makes it otherwise than by one call in this process."""
     learning = _learning(way, rows.y)
-    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.y, nthread=THREADS)
     parameters = {**fixed_parameters(rows, spec), **settings, **learning.parameters}
+    if fitter is not None:
+        return fitter(parameters, masked(rows.matrix, ignored), rows.learned, rounds, learning.objective)
+    matrix = xgb.QuantileDMatrix(masked(rows.matrix, ignored), rows.learned, nthread=THREADS)
     return xgb.train(parameters, matrix, num_boost_round=rounds, obj=learning.objective)
 
 
@@ -120,15 +125,31 @@ def fixed_parameters(rows: TrainingRows, spec: ModelSpec) -> dict[str, object]:
     rows apart.
     """
     return {
-        "objective": "binary:logistic",
-        "eval_metric": "logloss",
-        "base_score": 0.5,
+        **_objective(rows, spec.target),
         "tree_method": "hist",
         "device": spec.device,
         "nthread": THREADS,
         "seed": spec.seed,
         "monotone_constraints": "(" + ",".join(str(sign) for sign in monotone_signs(rows, spec.monotone)) + ")",
     }
+
+
+def _objective(rows: TrainingRows, target: Target) -> Mapping[str, object]:
+    """What is minimised, by what rows are judged, and from where boosting starts."""
+    if isinstance(target, Binary):
+        return {"objective": "binary:logistic", "eval_metric": "logloss", "base_score": 0.5}
+    start = {"base_score": best_constant(target, rows.amounts)}
+    match target.objective:
+        case "squared_error":
+            return {"objective": "reg:squarederror", "eval_metric": "rmse", **start}
+        case "gamma":
+            return {"objective": "reg:gamma", "eval_metric": "gamma-deviance", **start}
+        case "tweedie":
+            power = {"tweedie_variance_power": target.power}
+            return {"objective": "reg:tweedie", "eval_metric": f"tweedie-nloglik@{target.power}", **power, **start}
+        case "pinball":
+            quantile = {"quantile_alpha": target.quantile}
+            return {"objective": "reg:quantileerror", "eval_metric": "quantile", **quantile, **start}
 
 
 def monotone_signs(rows: TrainingRows, monotone: Mapping[str, Direction]) -> tuple[int, ...]:
@@ -173,8 +194,21 @@ def xgb_device(booster: xgb.Booster) -> str:
     return str(json.loads(booster.save_config())["learner"]["generic_param"]["device"])
 
 
-_Gradient = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
+Gradient = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
 _Metric = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[str, float]]
+
+
+class Fitter(Protocol):
+    """Fits a booster of so many rounds, as `xgb.train` does, to a matrix and what is learned of its rows."""
+
+    def __call__(
+        self,
+        parameters: Mapping[str, Any],
+        matrix: NDArray[np.float32],
+        learned: NDArray[Any],
+        rounds: int,
+        objective: Gradient | None,
+    ) -> xgb.Booster: ...
 
 
 @dataclass(frozen=True)
@@ -182,7 +216,7 @@ class _Learning:
     """What differs between the ways to weigh rare outcomes."""
 
     parameters: Mapping[str, Any]
-    objective: _Gradient | None = None
+    objective: Gradient | None = None
     metric: _Metric | None = None
 
 

@@ -19,14 +19,16 @@ from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
 from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import compile_features
-from assets.metrics.review import choose_answers
-from assets.product import Product, Words
+from assets.product import Amount, Product, Words
+from assets.training.amounts.interval import fit_interval
+from assets.training.amounts.told import learned_labels, told_amounts
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.provenance import PROVENANCE
 from assets.training.rows import LABEL, TrainingRows, assemble, labelled
 from assets.training.split import Split, split_at_random, split_rows
+from assets.training.targets import choose_thresholds, scale_of
 
 CANDIDATE = "candidate"
 _SAMPLE_ROWS = 512
@@ -47,7 +49,7 @@ def labelled_rows(
     """
     taken = [name for name in (LABEL, *PROVENANCE) if name in training_set.column_names]
     features, row_id = training_set.drop_columns(taken), product.spine.row_id
-    labels = training_set.select([row_id, LABEL])
+    labels = learned_labels(product, training_set)
     table, y, as_of = labelled(features, labels, row_id=row_id)
     if product.model.split == "random":
         split = split_at_random(np.asarray(table[row_id].to_numpy()), as_of, y, spec=product.model)
@@ -63,6 +65,7 @@ def labelled_rows(
         protected=[attribute.column for attribute in product.protected],
         stake=product.decision.profit.stake,
     )
+    rows = replace(rows, amount=told_amounts(product, table))
     if product.rules:
         # `table` and `rows` are the labelled rows in the same order.
         last_day = as_of.max().astype("datetime64[D]").item()
@@ -87,10 +90,8 @@ def candidate_parts(
     """
     boosted, calibrate = candidates.boosted, rows.take(split.calibrate)
     decision = product.decision
-    chosen = choose_answers(
-        boosted.predict(calibrate.matrix), calibrate.y, decision, calibrate.stake,
-        ruled=calibrate.ruled, days=calibrate.span_days,
-    )  # fmt: skip
+    predicted, target = boosted.predict(calibrate.matrix), product.model.target
+    chosen = choose_thresholds(product.model, decision, predicted, calibrate)
     train = rows.take(split.train)
     accepted = train.matrix[boosted.predict(train.matrix) < chosen.refer_from]
     return BundleParts(
@@ -113,7 +114,7 @@ def candidate_parts(
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
-            scale=decision.scale,
+            scale=scale_of(product),
             max_age_seconds=product.max_age.total_seconds(),
             when_stale=product.freshness.when_stale,
             last_day=None if product.end is None else product.end.isoformat(),
@@ -122,6 +123,8 @@ def candidate_parts(
             exploration=decision.exploration,
             explore_by=decision.explore_by,
             explore_keys=product.features.key_columns if decision.exploration else (),
+            unit=target.unit if isinstance(target, Amount) else "",
+            interval=fit_interval(target, calibrate.amounts, predicted) if isinstance(target, Amount) else None,
         ),
         reference={},
         metrics={},

@@ -30,6 +30,7 @@ from assets.training.contest.recipes import (
 )
 from assets.training.contest.tuning import Tuned, tune
 from assets.training.folds import Fold, fold_of, time_folds
+from assets.training.large.fits import LargeFits, for_all_rows
 from assets.training.rows import TrainingRows
 from assets.training.scorecards import calibrated_scorecard, fit_scorecard
 from assets.training.search import SearchResult, search_settings
@@ -85,7 +86,14 @@ class Candidates:
     tuned: Tuned | None
 
 
-def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec, *, journal: Path | None = None) -> Candidates:
+def train_candidates(
+    rows: TrainingRows,
+    split: Split,
+    spec: ModelSpec,
+    *,
+    journal: Path | None = None,
+    large: LargeFits | None = None,
+) -> Candidates:
     """Finds each candidate's settings, lets them compete, fits the winner and the scorecard. No test row is touched.
 
     The same rows and spec give the same predictions, bit by bit, on the same machine and library versions, as long as
@@ -96,6 +104,7 @@ def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec, *, journ
         split: The positions of the training and of the calibration rows.
         spec: Candidates, trials, seed, device, monotone constraints.
         journal: The file that keeps the search's trials over a crash; `None` for none.
+        large: What the final fit of many rows needs; `None` for fits in this process.
 
     Raises:
         TrainingError: The rows do not allow the search, a monotone constraint does not fit, the device is not there, or
@@ -111,10 +120,10 @@ def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec, *, journ
             tuned = tune(train, folds, spec, search.best.settings)
         card = find_scorecard(train, folds, spec)
         recipes = _recipes(train, folds, spec, search, tuned, card)
-        choice = hold_contest(recipes, rows, _contest_folds(rows, split, folds))
+        choice = hold_contest(recipes, rows, contest_folds(rows, split, folds))
         winner = next(recipe for recipe in recipes if recipe.name == choice.chosen)
         return Candidates(
-            boosted=fit_model(winner, train, calibrate),
+            boosted=fit_model(for_all_rows(winner, spec.scale, len(train), large), train, calibrate),
             scorecard=calibrated_scorecard(
                 fit_scorecard(train, card.strength, monotone_signs(train, spec.monotone)), calibrate
             ),
@@ -138,7 +147,7 @@ def fit_model(recipe: Recipe, train: TrainingRows, calibrate: TrainingRows) -> B
     return replace(plain, calibration=fit_calibration(plain.raw(calibrate.matrix), calibrate.y))
 
 
-def _contest_folds(rows: TrainingRows, split: Split, folds: Sequence[Fold]) -> list[Fold]:
+def contest_folds(rows: TrainingRows, split: Split, folds: Sequence[Fold]) -> list[Fold]:
     """The folds of the training rows, and one more that judges the calibration rows, which no setting was chosen by."""
     of_all = [Fold(split.train[fold.learn], split.train[fold.judge], fold.gap) for fold in folds]
     return [*of_all, fold_of(rows.as_of, split.train, split.calibrate, split.gap)]

@@ -16,12 +16,14 @@ from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from typing import Any
 
-from assets.product import Product
+from assets.product import BINARY, Product, Scale
 
 LIBRARIES = (
     "numpy", "scipy", "pyarrow", "scikit-learn", "xgboost", "optuna", "onnx", "onnxmltools", "skl2onnx", "onnxruntime",
 )  # fmt: skip
 """The libraries in whose arithmetic, drawing of settings or file formats a bundle's bytes have their origin."""
+_LATER: Mapping[str, Any] = {"model.target": BINARY, "model.scale": Scale()}
+"""Declarations that a recipe leaves out at these values, so that it is the one of before they could be made."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Where a function lies in the memory of one process is no part of its declaration."""
 
@@ -70,6 +72,7 @@ def recipe_of(product: Product) -> Recipe:
         f"{part}.{field.name}": _ADDRESS.sub("", repr(getattr(value, field.name)))
         for part, value in parts.items()
         for field in fields(value)
+        if _LATER.get(f"{part}.{field.name}", ...) != getattr(value, field.name)
     }
     declared["protected"] = repr([attribute.column for attribute in product.protected])
     return Recipe(

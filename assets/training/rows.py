@@ -45,6 +45,8 @@ class TrainingRows:
         row_ids: Row ids [n], from the spine.
         protected: For each protected attribute, its values [n]; never given to a model.
         stake: float64 [n], the amount of which the row's profit is a share; `None` where profit is an amount.
+        amount: float64 [n], what the model learns where its target is an amount; `y` is then whether it is above the
+            median. `None` where the target is binary.
         ruled: int8 [n], what the product's rules would answer of the row today: 0 nothing, 1 a referral, 2 a refusal;
             `None` where the product has no rules.
     """
@@ -58,6 +60,7 @@ class TrainingRows:
     protected: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     stake: NDArray[np.float64] | None = None
     ruled: NDArray[np.int8] | None = None
+    amount: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.ndim != 2 or self.matrix.dtype != np.float32:
@@ -71,6 +74,8 @@ class TrainingRows:
             arrays["stake"] = self.stake
         if self.ruled is not None:
             arrays["ruled"] = self.ruled
+        if self.amount is not None:
+            arrays["amount"] = self.amount
         for name, values in arrays.items():
             if values.shape != (len(self.matrix),):
                 raise RowsError(f"{name} has the shape {values.shape}; the matrix has {len(self.matrix)} rows")
@@ -94,7 +99,24 @@ class TrainingRows:
             protected={name: values[indices] for name, values in self.protected.items()},
             stake=None if self.stake is None else self.stake[indices],
             ruled=None if self.ruled is None else self.ruled[indices],
+            amount=None if self.amount is None else self.amount[indices],
         )
+
+    @property
+    def learned(self) -> NDArray[np.int8] | NDArray[np.float64]:
+        """What a model is fitted to: the amounts where there are any, else the labels."""
+        return self.y if self.amount is None else self.amount
+
+    @property
+    def amounts(self) -> NDArray[np.float64]:
+        """The amounts of rows whose target is an amount.
+
+        Raises:
+            RowsError: The target is binary.
+        """
+        if self.amount is None:
+            raise RowsError("the rows have labels and no amounts: their target is binary")
+        return self.amount
 
     @property
     def span_days(self) -> float:

@@ -18,7 +18,7 @@ import xgboost as xgb
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from assets.product import ModelSpec
+from assets.product import Binary, ModelSpec
 from assets.training.rows import TrainingRows
 from assets.training.search_space import SPACE, STARTS
 from assets.training.split import Split
@@ -37,10 +37,11 @@ def journal_of(folder: Path, product: str, rows: TrainingRows, split: Split, spe
         split: The positions of the training rows, and the purge gap.
         spec: The settings of the search.
     """
-    settings = (spec.seed, spec.device, sorted(spec.monotone.items()), spec.search.pruning)
+    settings: tuple[object, ...] = (spec.seed, spec.device, sorted(spec.monotone.items()), spec.search.pruning)
+    settings += () if isinstance(spec.target, Binary) else (spec.target,)
     libraries = (optuna.__version__, xgb.__version__, np.__version__)
     content = hashlib.sha256(repr((SPACE, STARTS, settings, str(split.gap), rows.columns, libraries)).encode())
-    for values in (rows.matrix, rows.y, rows.as_of):
+    for values in (rows.matrix, rows.learned, rows.as_of):
         content.update(np.ascontiguousarray(values[split.train]).tobytes())
     return folder / f"{product}-{content.hexdigest()[:32]}.journal"
 

@@ -10,16 +10,16 @@ differ from the original's by rounding, about 1e-7, which the conversion checks.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from assets.bundle.scorecard import Scorecard, bin_indices
+from assets.bundle.scorecard import Scorecard, ScorecardLink, bin_indices
 from assets.training.folds import TrainingError
 
 TOLERANCE = 1e-5
@@ -27,6 +27,15 @@ _LARGEST = float(np.finfo(np.float32).max)
 _NO_PARENT = 2**31 - 1
 # A bin without rows weighs almost nothing; XGBoost divides by the weights.
 _NO_ROWS = 1e-6
+
+
+BoosterForm = Literal["binary:logistic", "reg:squarederror", "reg:gamma"]
+"""What becomes of a booster's sums: a probability, an amount as it is, or the exponential of its logarithm."""
+_FORMS: Mapping[ScorecardLink, BoosterForm] = {
+    "logit": "binary:logistic", "identity": "reg:squarederror", "log": "reg:gamma",
+}  # fmt: skip
+# The base score, in the form of the output, at which the sums begin with 0.
+_NOTHING: Mapping[BoosterForm, str] = {"binary:logistic": "[5E-1]", "reg:squarederror": "[0E0]", "reg:gamma": "[1E0]"}
 
 
 class TreesError(TrainingError):
@@ -58,13 +67,16 @@ class Node:
     share: float
 
 
-def booster_of(trees: Sequence[Node | Leaf], base: float, width: int) -> xgb.Booster:
-    """A booster whose log odds are `base` and the trees' leaves, summed.
+def booster_of(
+    trees: Sequence[Node | Leaf], base: float, width: int, form: BoosterForm = "binary:logistic"
+) -> xgb.Booster:
+    """A booster whose log odds (or amounts, or their logarithms) are `base` and the trees' leaves, summed.
 
     Args:
         trees: At least one.
         base: Log odds, added to every leaf of the first tree.
         width: The number of the matrix's columns.
+        form: What becomes of the sums.
 
     Raises:
         TreesError: XGBoost does not read the booster.
@@ -81,10 +93,10 @@ def booster_of(trees: Sequence[Node | Leaf], base: float, width: int) -> xgb.Boo
         "attributes": {}, "feature_names": [], "feature_types": [],
         "gradient_booster": {"model": model, "name": "gbtree"},
         "learner_model_param": {
-            "base_score": "[5E-1]", "boost_from_average": "0", "num_class": "0", "num_feature": str(width),
+            "base_score": _NOTHING[form], "boost_from_average": "0", "num_class": "0", "num_feature": str(width),
             "num_target": "1",
         },
-        "objective": {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}},
+        "objective": {"name": form, "reg_loss_param": {"scale_pos_weight": "1"}},
     }  # fmt: skip
     written = json.dumps({"learner": learner, "version": list(_version())}).encode()
     try:
@@ -114,23 +126,29 @@ def scorecard_booster(card: Scorecard, matrix: NDArray[np.float32]) -> xgb.Boost
             trees.append(_column_tree(column, edges, leaves))
     constant = Leaf(0.0, 0.5)
     base = card.intercept + sum(points[0] for points in card.points if len({*points}) == 1)
-    booster = booster_of(trees or [_question(0, 0.0, constant, constant)], base, len(card.columns))
+    booster = booster_of(trees or [_question(0, 0.0, constant, constant)], base, len(card.columns), _FORMS[card.link])
     return _checked(booster, card.apply(matrix), matrix, "scorecard")
 
 
-def histogram_booster(model: HistGradientBoostingClassifier, matrix: NDArray[np.float32]) -> xgb.Booster:
-    """Scikit-learn's histogram boosting of two classes as a booster.
+def histogram_booster(
+    model: HistGradientBoostingClassifier | HistGradientBoostingRegressor,
+    matrix: NDArray[np.float32],
+    link: ScorecardLink = "logit",
+) -> xgb.Booster:
+    """Scikit-learn's histogram boosting, of two classes or of an amount, as a booster.
 
     Args:
         model: Fitted on float32 without categories.
         matrix: float32 [n, m], the training rows, on which the scores are compared.
+        link: What the model adds up.
 
     Raises:
         TreesError: The booster's scores are not the model's.
     """
     trees = [_histogram_tree(stage[0].nodes, 0, len(matrix)) for stage in model._predictors]
-    booster = booster_of(trees, float(np.ravel(model._baseline_prediction)[0]), matrix.shape[1])
-    return _checked(booster, model.predict_proba(matrix)[:, 1], matrix, "histogram boosting")
+    booster = booster_of(trees, float(np.ravel(model._baseline_prediction)[0]), matrix.shape[1], _FORMS[link])
+    scores = model.predict_proba(matrix)[:, 1] if link == "logit" else model.predict(matrix)
+    return _checked(booster, scores, matrix, "histogram boosting")
 
 
 def _column_tree(column: int, edges: Sequence[float], leaves: Sequence[Leaf]) -> Node:
@@ -215,7 +233,9 @@ def _version() -> tuple[int, ...]:
 
 
 def _checked(booster: xgb.Booster, wanted: NDArray[np.float64], matrix: NDArray[np.float32], name: str) -> xgb.Booster:
-    gap = float(np.abs(np.asarray(booster.inplace_predict(matrix), dtype=np.float64) - wanted).max())
+    given = np.asarray(booster.inplace_predict(matrix), dtype=np.float64)
+    # Of amounts above 1 the difference is a share of them.
+    gap = float((np.abs(given - wanted) / np.maximum(1.0, np.abs(wanted))).max())
     if not gap <= TOLERANCE:
         raise TreesError(f"the {name} as a booster differs by {gap} from itself; at most {TOLERANCE} is allowed")
     return booster

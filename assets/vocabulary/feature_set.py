@@ -14,6 +14,7 @@ from typing import Any
 
 from assets.vocabulary import wording
 from assets.vocabulary.base import WHOLE, Declared
+from assets.vocabulary.clock import DayOfWeek, Weekend
 from assets.vocabulary.conditions import FeatureError
 from assets.vocabulary.derived import Missing, Trend
 from assets.vocabulary.history import History
@@ -102,6 +103,11 @@ class FeatureSet:
         """For each text feature its values; an empty tuple where they are learned or hashed."""
         texts = (feature for feature in self.all if holds_text(feature))
         return {f.name: f.values if isinstance(f, (Category, History)) else () for f in texts}
+
+    @property
+    def of_the_date(self) -> tuple[str, ...]:
+        """Names of the features whose value the date of a decision gives: all rows of a local day have the same."""
+        return tuple(feature.name for feature in self.derived if isinstance(feature, (Weekend, DayOfWeek)))
 
     def feature(self, name: str) -> Feature:
         """The feature of this name.

@@ -28,13 +28,13 @@ def gameday(
     json_: Json = False,
 ) -> None:
     """Months of simulated operation with planned incidents; says what the loop did about each."""
-    from pipelines.operations.gameday.play import play
+    from pipelines.operations.gameday.apart import play_scenario
     from pipelines.operations.gameday.scenarios import scenario_of
 
     found = scenario_of(scenario)
     console.heading(f"Loopline: game day {found.name}, seed {seed}")
     place = home or load_environment().home / "gameday" / f"{found.name}-{seed}"
-    report = play(found, seed, place.expanduser().resolve(), os.environ, console.say)
+    report = play_scenario(found, seed, place.expanduser().resolve(), os.environ, console.say)
     if page is not None:
         from pipelines.operations.gameday.page import to_html
         from pipelines.operations.pages import write_text_page

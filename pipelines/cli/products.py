@@ -16,6 +16,7 @@ from pipelines.cli.render.descriptions import check_json, new_json, show_check, 
 from resources.environments import load_environment
 
 Template = Literal["events", "table"]
+Target = Literal["binary", "amount"]
 _DELAY = re.compile(r"(\d+)d")
 
 
@@ -41,6 +42,7 @@ def new(
     sheet: Annotated[str, typer.Option(help="The sheet of an Excel workbook with several.")] = "",
     encoding: Annotated[str, typer.Option(help="The encoding of CSV and JSON files, as latin-1.")] = "utf-8",
     zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
+    target: Annotated[Target, typer.Option(help="`amount` where the label is a number to be foretold.")] = "binary",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
     json_: Json = False,
 ) -> None:
@@ -50,7 +52,7 @@ def new(
 
     given = Given(
         row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label, positive=positive,
-        without=tuple(without or ()), has_time=template == "events",
+        without=tuple(without or ()), has_time=template == "events", target=target,
     )  # fmt: skip
     product = new_product(
         name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet,

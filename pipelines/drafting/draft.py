@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from assets.product.partitions import PARTITIONS, Partition
+from pipelines.drafting.amounts import amount_draft
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.parts import Draft, HistoryDraft, SourceDraft
 from pipelines.drafting.roles import (
@@ -83,6 +84,7 @@ def draft_product(
         partition=partition,
         example=samples[0].last_row(),
         guessed=tuple(guessed),
+        amount=amount_draft(table, label) if given.target == "amount" else None,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from assets.product import Partition
+from assets.product.target import Objective
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.roles import Roles
 from pipelines.drafting.sample import Sample
@@ -60,6 +61,21 @@ class HistoryDraft:
 
 
 @dataclass(frozen=True)
+class AmountDraft:
+    """What a sample says of its amounts.
+
+    Attributes:
+        objective: `gamma` where all are above zero, `tweedie` where many are zero and none is below, else
+            `squared_error`.
+        mean, large: Their mean, and the amount that a tenth of them reaches, in three digits.
+    """
+
+    objective: Objective
+    mean: float
+    large: float
+
+
+@dataclass(frozen=True)
 class Draft:
     """A product, ready to be written.
 
@@ -73,6 +89,7 @@ class Draft:
         first, last: The first day of the sample's rows, and the last day of history; `last` is `None` where it goes on.
         example: A request, from the sample's last row.
         guessed: What was guessed, in words.
+        amount: What the sample says of the label's amounts; `None` of a binary target.
     """
 
     name: str
@@ -93,6 +110,7 @@ class Draft:
     partition: Partition
     example: Mapping[str, object]
     guessed: tuple[str, ...]
+    amount: AmountDraft | None = None
 
     @property
     def sources(self) -> tuple[SourceDraft, ...]:

@@ -40,7 +40,15 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("Features over events", (vocabulary.Events, Options)),
     (
         "Model and decision",
-        (product.ModelSpec, product.SearchPolicy, product.DecisionPolicy, product.Profit, product.Words),
+        (
+            product.ModelSpec,
+            product.SearchPolicy,
+            product.Amount,
+            product.Scale,
+            product.DecisionPolicy,
+            product.Profit,
+            product.Words,
+        ),
     ),
     (
         "Rules beside the model",
@@ -59,6 +67,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
         "Gates and fairness",
         (
             product.GatePolicy,
+            product.AmountGates,
             product.Protected,
             product.FairnessPolicy,
             product.Jurisdiction,
@@ -204,7 +213,9 @@ def _above_attributes(described: Callable[..., Any]) -> str:
 def _meanings(described: type[Any]) -> dict[str, str]:
     """The meaning of each field, from the section `Attributes:` of the docstring; several may share one."""
     _, _, section = (inspect.getdoc(described) or "").partition("\nAttributes:\n")
-    found: dict[str, str] = {}
+    # A field that is inherited means what it means there, unless its own class says otherwise.
+    inherited = [_meanings(base) for base in reversed(described.__mro__[1:]) if base is not object]
+    found = {name: meaning for meanings in inherited for name, meaning in meanings.items()}
     fields_alone = section.split("\nRaises:")[0]
     for entry in re.split(r"\n(?=    \S)", f"\n{fields_alone}"):
         names, _, meaning = entry.strip().partition(": ")

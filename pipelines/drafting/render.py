@@ -7,12 +7,14 @@ Belongs here: `product.py`, `features.py`, `definitions.py` and the runbook as t
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from pipelines.drafting.amounts import amount_gates, amount_model, amount_profit
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.contracts import contract_text
 from pipelines.drafting.declared import GUESSED, connections, declared, kind_of, period, text, title_of
 from pipelines.drafting.parts import Draft, HistoryDraft
 
 _WIDE = 70
+_GATES = f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}"
 _LONGEST = 120
 
 
@@ -33,7 +35,8 @@ def files_of(draft: Draft) -> Mapping[str, str]:
 
 
 def _product(draft: Draft) -> str:
-    from_assets = ["DecisionPolicy", "GatePolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
+    gates = ["Amount", "AmountGates"] if draft.amount else ["GatePolicy"]
+    from_assets = [*gates, "DecisionPolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
     from_assets += ["Protected"] if draft.roles.protected else []
     from_assets = sorted({*from_assets, *(kind_of(source) for source in draft.sources)})
     lines = [
@@ -51,7 +54,7 @@ def _product(draft: Draft) -> str:
         "PRODUCT = Product(",
         f"    name={text(draft.name)},",
         f"    title={text(title_of(draft.name))},",
-        f"    question={text(f'Will {draft.label.title} be {draft.positive or 1}?')},{GUESSED}",
+        f"    question={text(_question(draft))},{GUESSED}",
         '    owner="you@example.com",' + GUESSED,
         '    impact="standard",' + GUESSED,
         f"    start={_day(draft.first)},",
@@ -70,19 +73,19 @@ def _product(draft: Draft) -> str:
         f"        {_bar(draft)},",
         '        kind="outcome",  # a later value corrects the earlier one',
         f"        delay={period(draft.label_delay.days)},{GUESSED}",
-        f"        meaning={text(f'{draft.label.title} is {draft.positive or 1}')},{GUESSED}",
+        f"        meaning={text(_meaning(draft))},{GUESSED}",
         "    ),",
         "    features=FEATURES,",
-        f"    model={_model(draft)},",
+        f"    model={amount_model(draft.amount, _model(draft)) if draft.amount else _model(draft)},",
         "    decision=DecisionPolicy(",
         '        accept="accept",' + GUESSED,
         '        refuse="refuse",' + GUESSED,
-        f"        profit=Profit(good=1.0, bad={_bad(draft)}),{GUESSED}",
+        f"        profit={_profit(draft)},{GUESSED}",
         "        reasons={",
         *(f"            {text(name)}: {words}," for name, words in _reasons(draft)),
         "        },",
         "    ),",
-        f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}",
+        amount_gates() if draft.amount else _GATES,
         *_protected(draft),
         f"    request_example={_example(draft)},",
         ")",
@@ -91,7 +94,9 @@ def _product(draft: Draft) -> str:
 
 
 def _bar(draft: Draft) -> str:
-    return f"positive=({text(draft.positive)},)" if draft.positive else "at_least=1"
+    if draft.positive:
+        return f"positive=({text(draft.positive)},)"
+    return f"at_least={draft.amount.large if draft.amount else 1}"
 
 
 def _spine(draft: Draft) -> str:
@@ -109,6 +114,21 @@ def _model(draft: Draft) -> str:
     if draft.roles.time is None:
         return 'ModelSpec(train_days=None, test_days=1, split="random")'
     return f"ModelSpec(train_days={draft.train_days}, test_days={draft.test_days}, trials=8)"
+
+
+def _question(draft: Draft) -> str:
+    label = draft.label.title
+    return f"What will {label} be?" if draft.amount else f"Will {label} be {draft.positive or 1}?"
+
+
+def _meaning(draft: Draft) -> str:
+    if draft.amount is None:
+        return f"{draft.label.title} is {draft.positive or 1}"
+    return f"{draft.label.title}; from {draft.amount.large:g} on it counts as large"
+
+
+def _profit(draft: Draft) -> str:
+    return amount_profit(draft.amount) if draft.amount else f"Profit(good=1.0, bad={_bad(draft)})"
 
 
 def _bad(draft: Draft) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assets.product.target import TargetKind
 from pipelines.drafting.columns import ColumnFacts, Oddity
 from resources.errors import LooplineError
 
@@ -47,6 +48,7 @@ class Given:
     positive: str = ""
     without: tuple[str, ...] = ()
     has_time: bool = True
+    target: TargetKind = "binary"
 
 
 @dataclass(frozen=True)

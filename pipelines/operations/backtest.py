@@ -22,6 +22,7 @@ from assets.monitoring.backtest.alternative import (
 from assets.monitoring.backtest.comparison import Difference, difference, differences_by_group
 from assets.monitoring.backtest.rows import Past, past_rows
 from assets.product import Product
+from assets.product.target import of_binary_alone
 from pipelines.connections import clock_of
 from pipelines.operations.versions import bundle_of_version
 from pipelines.products import load_product
@@ -94,6 +95,11 @@ def backtest(name: str, environment: Environment, days: tuple[date, date], tried
         LakeError: A table is missing or damaged.
     """
     product = load_product(name)
+    refused = of_binary_alone(
+        product.model.target, f"{name}: a backtest", "its realised figures have the errors of each version"
+    )
+    if refused is not None:
+        raise BadAlternative(refused)
     require(environment, "bundles", "lake")
     lake, rollout = Lake(environment.lake), RolloutStore.open(environment.rollout, environment.home / "fetched")
     key = Keys.of(environment.home).signing

@@ -12,6 +12,7 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.released import champion_bundle
 from assets.product import Product
 from assets.product.names import TRAINING_SET, table_name
+from assets.product.target import of_binary_alone
 from assets.training.candidate import boosted_model, labelled_rows
 from assets.training.mitigation.frontier import Frontier
 from assets.training.mitigation.mitigate import tried_frontier
@@ -68,13 +69,19 @@ def fairness_of(product: Product, environment: Environment, *, frontier: bool = 
             champion's training set, by every method and with the default settings, for the first protected attribute.
 
     Raises:
-        NoFairness: The product has no protected attribute or no champion.
+        NoFairness: The product has no protected attribute, no champion, or no binary target.
         RolloutError, BundleError: The bundle is not published, or was altered.
         LakeError: The pinned training set cannot be read.
         EvaluationError: There is no disparity to reduce.
     """
     if not product.protected:
         raise NoFairness(f"{product.name} declares no protected attribute: name them as protected= in its product.py")
+    refused = of_binary_alone(
+        product.model.target, f"{product.name}: fairness by accepted shares",
+        "the errors of each group are in the model card and in the model's report",
+    )  # fmt: skip
+    if refused is not None:
+        raise NoFairness(refused)
     require(environment, "bundles", "lake")
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     bundle = champion_bundle(product.name, rollout, Keys.of(environment.home).signing)

@@ -22,6 +22,7 @@ from assets.metrics.groups import group_members
 from assets.metrics.ranking import columns_by_feature
 from assets.product import Product, Protected
 from assets.product.names import TRAINING_SET, table_name
+from assets.product.target import of_binary_alone
 from assets.serving.engine import Engine
 from assets.training.candidate import labelled_rows
 from assets.training.split import rows_tested
@@ -94,10 +95,16 @@ def compared_rows(product: Product, lake: Lake, one: Bundle, other: Bundle) -> C
     """The rows of two versions.
 
     Raises:
-        NotComparable: There is no row that both can score, or they have one class only.
+        NotComparable: The target is an amount; there is no row that both can score, or they have one class only.
         LakeError: A training set is missing or damaged.
         ModelError: A version cannot score the rows.
     """
+    refused = of_binary_alone(
+        product.model.target, f"{product.name}: the comparison of versions",
+        "the report of a version has its loss beside that of the champion then",
+    )  # fmt: skip
+    if refused is not None:
+        raise NotComparable(refused)
     later, earlier = sorted((one, other), key=lambda bundle: bundle.parts.created_at, reverse=True)
     name, row_id = table_name(product.name, TRAINING_SET), product.spine.row_id
     table = lake.read(name, version=_training_set(later))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from html import escape
 
+from assets.monitoring.page.amount_sections import amount_section
 from assets.monitoring.page.business_sections import business_section
 from assets.monitoring.page.drift_sections import drift_section, fault_section
 from assets.monitoring.page.history_sections import alert_section, budget_section, rollout_section, training_section
@@ -16,12 +17,20 @@ from assets.monitoring.page.performance_sections import performance_section
 from assets.monitoring.page.report import Line, LineName, MonitoringReport
 from assets.monitoring.page.summary import figures_in_words, headline, lines_of, needing, worth_a_look
 from assets.pages.document import document, marked_line, navigation, section
+from assets.product import Amount
 from resources.notifications import REPOSITORY
+
+
+def _performance(report: MonitoringReport) -> str:
+    """Performance in the metrics of the product's kind of target."""
+    target = report.product.model.target
+    return amount_section(report, target) if isinstance(target, Amount) else performance_section(report)
+
 
 _SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
     ("alerts", "Alerts", alert_section),
     ("business", "Business", business_section),
-    ("performance", "Performance", performance_section),
+    ("performance", "Performance", _performance),
     ("drift", "Drift", drift_section),
     ("faults", "Data faults", fault_section),
     ("vintages", "Vintages", vintage_section),

@@ -86,7 +86,7 @@ def _realised(
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        from assets.monitoring.plots import performance_over_time
+        from assets.monitoring.performance.pictures import realised_plot
 
         watch, slots = begun(context, name, partitions)
         days = days_of(slots)
@@ -98,7 +98,7 @@ def _realised(
             found = figures_of(product, outcomes, days, rollout, keys.signing)
         record = judged_record(context.run.run_id, found.judged_by, {table_name(product.name, source): reading})
         commit = lake.replace(table_name(product.name, name), found.table, days=days, metadata=record)
-        plot = performance_over_time(found.shown, approved_auc=found.approved_auc, max_auc_loss=policy.max_auc_loss)
+        plot = realised_plot(product, found)
         yield watch.table(
             rows=commit.rows, version=commit.version, over_time=plot, schema=found.table.schema, **found.facts
         )

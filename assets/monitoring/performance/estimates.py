@@ -39,7 +39,7 @@ from assets.monitoring.performance.recalibration import (
 from assets.product import Profit
 
 Method = Literal["cbpe", "pape"]
-Withheld = Literal["no reference", "too few rows", "regions never seen", "calibration moved"]
+Withheld = Literal["no reference", "too few rows", "regions never seen", "calibration moved", "amount"]
 
 WHOLE = "all"
 """The part, and its group, of the figures over all rows."""

@@ -19,7 +19,7 @@ from assets.monitoring.performance.kpis import DayRows, Matured
 from assets.monitoring.performance.recalibration import Floats
 from assets.monitoring.performance.reference import Decided
 from assets.monitoring.performance.vintages import Courses
-from assets.product import DecisionPolicy, Label, Product
+from assets.product import Amount, DecisionPolicy, Label, Product
 from assets.product.names import BATCH_OUTCOMES, DECISIONS, FEATURES, OUTCOMES, SCORES, table_name
 from assets.training.labels import labels_so_far
 from resources.lake import Lake
@@ -118,14 +118,14 @@ def day_rows(rows: pa.Table, product: Product) -> DayRows:
         accepted=accepted,
         referred=_is(rows["outcome"], decision.refer or ""),
         refused=_is(rows["outcome"], decision.refuse),
-        loss=np.where(accepted, score * decision.profit.bad * np.nan_to_num(stake), 0.0),
+        loss=np.where(accepted, score * decision.profit.bad * _lost(product, np.nan_to_num(stake)), 0.0),
     )
 
 
 def approved_rows(found: Decided, product: Product) -> DayRows:
     """The rows of the days on which the champion was evaluated, as it decides them."""
     decision = product.decision
-    loss = np.nan_to_num(found.rows.score) * decision.profit.bad * found.rows.stake
+    loss = np.nan_to_num(found.rows.score) * decision.profit.bad * _lost(product, found.rows.stake)
     return DayRows(
         day=found.day,
         accepted=found.rows.accepted,
@@ -148,6 +148,11 @@ def matured_rows(outcomes: pa.Table, product: Product) -> Matured:
         stake=stake[kept],
         only_accepted=bool((~accepted).any() and not (known & ~accepted).any()),
     )
+
+
+def _lost(product: Product, stake: Floats) -> Floats:
+    """Of what a loss is a share: the stake; an amount is lost as it is."""
+    return np.ones(len(stake)) if isinstance(product.model.target, Amount) else stake
 
 
 def _stake(rows: pa.Table, decision: DecisionPolicy) -> Floats:

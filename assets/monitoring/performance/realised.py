@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle, released_bundle
+from assets.monitoring.performance.amounts import amount_figures, approved_mae
 from assets.monitoring.performance.by_bundle import (
     EVERY_ROLE,
     approved_auc,
     performance_by_bundle,
     performance_by_model,
 )
-from assets.product import Product
+from assets.product import Amount, Product
 from resources.rollout_store.manifest import Release, RolloutError
 from resources.rollout_store.store import RolloutStore
 
@@ -64,6 +65,7 @@ def answered_performance(
     figures = performance_by_bundle(
         outcomes, days, policy.window_days, accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows
     )
+    figures = _of_target(product, figures, outcomes, "bundle")
     rows = figures.to_pylist()
     releases = {row["digest"]: Release(version=row["bundle"], digest=row["digest"]) for row in rows}
     bundles = {
@@ -73,6 +75,9 @@ def answered_performance(
     }
     approved = [_approved(bundles.get(row["digest"]), row) for row in rows]
     table = figures.append_column("approved_auc", pa.array(approved, pa.float64()))
+    if isinstance(product.model.target, Amount):
+        errors = [approved_mae(bundles.get(row["digest"])) for row in rows]
+        table = table.append_column("approved_mae", pa.array(errors, pa.float64()))
     shown = _largest(table)
     return Realised(
         table=table,
@@ -104,11 +109,15 @@ def batch_performance(
         outcomes, days, policy.window_days, champion=bundle.version,
         accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
     )  # fmt: skip
+    figures = _of_target(product, figures, outcomes, "model_version")
     approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
     is_champion = pc.equal(figures["model_version"], bundle.version)
     # The AUC at approval is the champion's; beside a predecessor's figures it would say nothing.
     at_approval = pc.if_else(is_champion, pa.scalar(approved, pa.float64()), pa.scalar(None, pa.float64()))
     table = figures.drop_columns(["model_version"]).append_column("approved_auc", at_approval)
+    if isinstance(product.model.target, Amount):
+        error = pc.if_else(is_champion, pa.scalar(approved_mae(bundle), pa.float64()), pa.scalar(None, pa.float64()))
+        table = table.append_column("approved_mae", error)
     return Realised(
         table=table.append_column("model_version", figures["model_version"]),
         shown=figures.filter(is_champion),
@@ -116,6 +125,14 @@ def batch_performance(
         judged_by=bundle.digest,
         facts={"champion": bundle.version},
     )
+
+
+def _of_target(product: Product, figures: pa.Table, outcomes: pa.Table, version: str) -> pa.Table:
+    """The figures in the metrics of the product's kind of target."""
+    target = product.model.target
+    if not isinstance(target, Amount):
+        return figures
+    return amount_figures(product, target, figures, outcomes, version=version)
 
 
 def _approved(bundle: Bundle | None, row: Mapping[str, Any]) -> float | None:

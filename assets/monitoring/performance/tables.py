@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,15 @@ import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Estimator, ReferenceRows
+from assets.monitoring.performance.amounts import BINARY_ALONE, not_asked_rows, of_probability, realised_amounts
+from assets.monitoring.performance.estimates import (
+    ESTIMATED_SCHEMA,
+    WHOLE,
+    Estimator,
+    Method,
+    ReferenceRows,
+    Withheld,
+)
 from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA, performance_by_day
 from assets.monitoring.performance.judged import (
     approved_rows,
@@ -27,13 +35,13 @@ from assets.monitoring.performance.judged import (
     matured_rows,
     own_outcomes,
 )
-from assets.monitoring.performance.kpis import kpis_by_day
-from assets.monitoring.performance.matured import calibration_by_day
+from assets.monitoring.performance.kpis import COUNTED_DAYS, kpis_by_day
+from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
 from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
 from assets.monitoring.windows import MadeTable, window_of
-from assets.product import Product
+from assets.product import Amount, Product
 from assets.product.names import CALIBRATION, FEATURES, table_name, validated_name
 from resources.lake import Lake
 
@@ -83,7 +91,8 @@ def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[dat
                 own.filter(pa.array(of_rows == group)), days, policy.window_days,
                 accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
             )  # fmt: skip
-            made.append(_with(_with(figures.filter(pc.greater(figures["rows"], 0)), "part", part), "group", group))
+            kept = of_probability(product, figures.filter(pc.greater(figures["rows"], 0)))
+            made.append(_with(_with(kept, "part", part), "group", group))
     readings = {
         table_name(product.name, tables.outcomes): of_outcomes, table_name(product.name, FEATURES): of_features,
     }  # fmt: skip
@@ -98,6 +107,10 @@ def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequen
         LakeError: A table does not exist or is damaged.
     """
     policy, source = product.monitoring, judged_tables(product).outcomes
+    if isinstance(product.model.target, Amount):
+        told = f"no calibration of a probability: {BINARY_ALONE}; see mean_error in the realised figures"
+        none = not_asked_rows(CALIBRATION_SCHEMA, days, rows=0, positives=0, reason=told)
+        return MadeTable(_with(none, _MODEL, bundle.version), {})
     outcomes, reading = window_of(lake, product.name, days, source, before=policy.window_days - 1)
     reference = evaluated_rows(product, bundle, lake)
     expected = None
@@ -120,6 +133,8 @@ def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence
         ModelError: The model failed.
     """
     policy = product.monitoring
+    if isinstance(product.model.target, Amount):
+        return MadeTable(_with_approved(_withheld(days), bundle), {})
     rows, of_rows = window_of(lake, product.name, days, FEATURES, before=policy.window_days - 1)
     calibration, of_calibration = window_of(lake, product.name, days, CALIBRATION, before=0)
     own = calibration.filter(pc.and_(pc.equal(calibration[_MODEL], bundle.version), calibration["moved"]))
@@ -137,14 +152,32 @@ def estimated_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence
     # A day's time is its classifier's, which leaves the interpreter to other threads.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         made = [one for found in pool.map(of_day, judged_days(bundle, days)) for one in found]
-    table = _with(pa.Table.from_pylist(made, schema=ESTIMATED_SCHEMA), _MODEL, bundle.version)
-    approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
-    table = table.append_column("approved_auc", pa.repeat(pa.scalar(approved, pa.float64()), table.num_rows))
+    table = _with_approved(pa.Table.from_pylist(made, schema=ESTIMATED_SCHEMA), bundle)
     readings = {
         table_name(product.name, FEATURES): of_rows,
         table_name(product.name, CALIBRATION): of_calibration,
     }
     return MadeTable(table, readings)
+
+
+def _withheld(days: Sequence[date]) -> pa.Table:
+    """The estimates of an amount: none, with the reason."""
+    kind: Withheld = "amount"
+    reason = f"performance is estimated from probabilities: {BINARY_ALONE}"
+    parts = [
+        not_asked_rows(
+            ESTIMATED_SCHEMA, days, method=method, part=WHOLE, group=WHOLE, rows=0, accepted=0, withheld=kind,
+            reason=reason,
+        )
+        for method in get_args(Method)
+    ]  # fmt: skip
+    return pa.concat_tables(parts).sort_by([("day", "ascending"), ("method", "ascending")])
+
+
+def _with_approved(table: pa.Table, bundle: Bundle) -> pa.Table:
+    approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
+    table = _with(table, _MODEL, bundle.version)
+    return table.append_column("approved_auc", pa.repeat(pa.scalar(approved, pa.float64()), table.num_rows))
 
 
 def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]) -> MadeTable:
@@ -155,20 +188,21 @@ def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]
         ModelError: The model failed.
     """
     tables, policy = judged_tables(product), product.monitoring
-    rows, of_rows = window_of(
-        lake, product.name, days, tables.decisions, before=policy.window_days, columns=tables.judged.columns
-    )
+    before = max(policy.window_days, COUNTED_DAYS)
+    rows, of_rows = window_of(lake, product.name, days, tables.decisions, before=before, columns=tables.judged.columns)
     rows = tables.judged.whole(product, lake, rows)
-    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=0)
+    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=before)
     approved = approved_days(product, bundle, lake)
     found = kpis_by_day(
         day_rows(rows, product),
-        matured_rows(outcomes, product),
+        # The interval of losses is that of drawn labels: of amounts the figures are those of `realised_amounts`.
+        matured_rows(outcomes.slice(0, 0) if isinstance(product.model.target, Amount) else outcomes, product),
         days,
         approved=None if approved is None else approved_rows(approved, product),
         profit=product.decision.profit,
         policy=policy,
     )
+    found = realised_amounts(product, outcomes, found)
     readings = {
         table_name(product.name, tables.decisions): of_rows, table_name(product.name, tables.outcomes): of_outcomes,
     }  # fmt: skip

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Profit
+from assets.product.names import LABEL_AMOUNT
 from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import place
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
@@ -42,12 +43,14 @@ class Terms:
         accept: The outcome of an accepted decision.
         entity: The column that tells entities apart.
         largest_stake: The largest value of the stake; 1 without a stake.
+        amounts: The least and the largest amount of outcomes whose target is an amount; `None` of a binary one.
     """
 
     accept: str
     profit: Profit
     entity: str = "row_id"
     largest_stake: float = 1.0
+    amounts: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     A decision that was not accepted earns nothing and cannot turn out bad.
 
     Args:
-        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one; `final`
-            where decisions are reviewed.
+        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), the amount where the target is one, and the
+            stake if the profit has one; `final` where decisions are reviewed.
     """
     accepted = _accepted(rows, terms).to_numpy()
     label = pc.cast(rows["label"], pa.float64()).to_numpy()
@@ -128,6 +131,9 @@ def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     if terms.profit.stake is not None:
         stake = pc.cast(rows[terms.profit.stake], pa.float64()).to_numpy()
     earned = np.where(label == 1.0, -terms.profit.bad, terms.profit.good) * stake
+    if terms.amounts is not None:
+        amount = pc.cast(rows[LABEL_AMOUNT], pa.float64()).to_numpy()
+        earned = terms.profit.good * stake - terms.profit.bad * amount
     return np.where(accepted, np.where(np.isnan(label), np.nan, earned), 0.0)
 
 
@@ -290,4 +296,8 @@ def _accepted(rows: pa.Table, terms: Terms) -> pa.ChunkedArray:
 def _range(terms: Terms, metric: str) -> tuple[float, float]:
     if metric == "bad_rate":
         return 0.0, 1.0
-    return -terms.profit.bad * terms.largest_stake, terms.profit.good * terms.largest_stake
+    good = terms.profit.good * terms.largest_stake
+    if terms.amounts is not None:
+        least, largest = terms.amounts
+        return min(0.0, -terms.profit.bad * largest), good + max(0.0, -terms.profit.bad * least)
+    return -terms.profit.bad * terms.largest_stake, good

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product import Product
-from assets.product.names import OUTCOMES, table_name
+from assets.product.names import LABEL_AMOUNT, OUTCOMES, table_name
 from assets.product.rollout_policy import Rollout
 from assets.rollout.moves import last_begun, policy_of
 from assets.rollout.outcomes.bandit import Allocation, BanditPolicy, next_shares
@@ -66,7 +66,11 @@ def terms_of(product: Product, rows: pa.Table) -> Terms:
     decision = product.decision
     stake = decision.profit.stake
     largest = 1.0 if stake is None else float(pc.max(rows[stake]).as_py() or 1.0)
-    return Terms(accept=decision.accept, profit=decision.profit, entity="entity", largest_stake=largest)
+    ends = None
+    if LABEL_AMOUNT in rows.column_names:
+        least, most = pc.min_max(rows[LABEL_AMOUNT]).as_py().values()
+        ends = (float(least or 0.0), float(most or 0.0))
+    return Terms(accept=decision.accept, profit=decision.profit, entity="entity", largest_stake=largest, amounts=ends)
 
 
 def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late:

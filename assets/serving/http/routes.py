@@ -56,6 +56,7 @@ _MOST_IN_FLIGHT = 64
 _MOST_SECONDS = 10.0
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
+_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class _BodyTooLarge(LooplineError):
@@ -91,26 +92,25 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
             await asyncio.to_thread(application.close)
             app.state.application = None
 
-    handlers: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
-        ("POST", "/decide"): _bounded(decide),
-        ("POST", "/decide/many"): _bounded(decide_many),
-        ("GET", "/decisions/{decision_id}"): _bounded(_explain),
-        ("POST", "/events"): _bounded(_events),
-        ("POST", "/outcomes"): _bounded(post_outcome),
-        ("POST", "/reviews"): _bounded(post_review),
-        ("GET", "/reviews"): _bounded(_waiting),
-        ("GET", "/reviews/{decision_id}"): _bounded(_case),
-        ("GET", "/products"): _products,
-        ("GET", "/metrics"): _metrics,
-        ("GET", "/openapi.json"): _openapi,
-        ("GET", "/docs"): _docs,
-        ("GET", "/review"): _review,
+    paths: Mapping[str, Mapping[str, _Endpoint]] = {
+        "/decide": {"POST": _bounded(decide)},
+        "/decide/many": {"POST": _bounded(decide_many)},
+        "/decisions/{decision_id}": {"GET": _bounded(_explain)},
+        "/events": {"POST": _bounded(_events)},
+        "/outcomes": {"POST": _bounded(post_outcome)},
+        "/reviews": {"POST": _bounded(post_review), "GET": _bounded(_waiting)},
+        "/reviews/{decision_id}": {"GET": _bounded(_case)},
+        "/products": {"GET": _products},
+        "/metrics": {"GET": _metrics},
+        "/openapi.json": {"GET": _openapi},
+        "/docs": {"GET": _docs},
+        "/review": {"GET": _review},
     }
-    undeclared = {path for _, path in handlers} - ROUTES.keys()
+    undeclared = paths.keys() - ROUTES.keys()
     if undeclared:
         raise LooplineError(f"routes {', '.join(sorted(undeclared))} are not in the table of `access.py`; declare them")
     return Starlette(
-        routes=[Route(path, _in_time(handler), methods=[method]) for (method, path), handler in handlers.items()],
+        routes=[Route(path, _in_time(_by_method(methods)), methods=[*methods]) for path, methods in paths.items()],
         middleware=[Middleware(Gate)],
         lifespan=lifespan,
         exception_handlers={Exception: _unforeseen},
@@ -143,7 +143,16 @@ def count_refusal(app: Starlette, why: "Why") -> None:
         application.metrics.refused.labels(why).inc()
 
 
-def _in_time(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _by_method(methods: Mapping[str, _Endpoint]) -> _Endpoint:
+    """One endpoint for all methods of a path, so that the header `Allow` of a refused method names each of them."""
+
+    async def handle(request: Request) -> Response:
+        return await methods["GET" if request.method == "HEAD" else request.method](request)
+
+    return handle
+
+
+def _in_time(handler: _Endpoint) -> _Endpoint:
     """Gives a handler up that takes too long: nothing that fails in its threads may keep a client for ever."""
 
     async def handle(request: Request) -> Response:
@@ -159,7 +168,7 @@ def _in_time(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
     return handle
 
 
-def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _bounded(handler: Handler) -> _Endpoint:
     """Reads the body, refuses when too many requests are in flight, and turns errors into status codes.
 
     A request takes its place among those in flight when it is whole: a client that is slow to send takes none.

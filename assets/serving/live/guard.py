@@ -23,6 +23,7 @@ from assets.rollout.steps import next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together, trials_of
 from assets.serving.decision import Decision
 from assets.serving.live.product import LiveProduct
+from assets.serving.live.scores import within_one
 from assets.serving.live.watcher import Watcher
 from resources.clock import Clock
 from resources.processes.loops import Loop
@@ -30,7 +31,10 @@ from resources.rollout_store.manifest import LostRace, RolloutManifest, RolloutU
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.rollout")
-_SECONDS = 1.0
+SECONDS = 1.0
+"""Between two looks of the guard."""
+SIMULATED_SECONDS = 0.05
+"""The same where the clock is a simulation's, in which hours go by in a second."""
 _MOST_WAITING = 50_000
 BY = "guard"
 _Key = tuple[str, str, str]
@@ -49,15 +53,21 @@ class Guard:
     Args:
         count_rollback: Called with the product when the guard takes a challenger out.
         clock: Says when evidence is judged.
+        seconds: Of this machine, between two looks.
     """
 
     def __init__(
-        self, watcher: Watcher, store: RolloutStore, count_rollback: Callable[[str], None], clock: Clock
+        self,
+        watcher: Watcher,
+        store: RolloutStore,
+        count_rollback: Callable[[str], None],
+        clock: Clock,
+        seconds: float = SECONDS,
     ) -> None:
         self._watcher = watcher
         self._store = store
         self._count_rollback = count_rollback
-        self._clock = clock
+        self._clock, self._seconds = clock, seconds
         self._noted: deque[_Noted] = deque(maxlen=_MOST_WAITING)
         self._trials: dict[_Key, Trial] = {}
         self._elsewhere: dict[_Key, list[Trial]] = {}
@@ -121,7 +131,7 @@ class Guard:
 
     def _turn(self) -> float:
         self.look(self._clock.now())
-        return _SECONDS
+        return self._seconds
 
     def look(self, now: datetime) -> None:
         """Counts what was noted, and takes out every challenger that breaches a guard."""
@@ -209,7 +219,7 @@ def outcome_of(live: LiveProduct, decision: Decision, seconds: float) -> Outcome
         fallbacks=decision.fallback is not None,
         latency=seconds * 1000 > live.policy.latency_ms,
         refused=decision.outcome == live.champion.bundle.policy.refuse,
-        score=float("nan") if decision.score is None else decision.score,
+        score=float("nan") if decision.score is None else within_one(decision.score, live.champion.bundle),
     )
 
 

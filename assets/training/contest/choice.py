@@ -4,7 +4,7 @@ Belongs here: judging recipes on the same later rows, and the choice by loss and
 candidates (`recipes.py`), the gates that the chosen model must pass (`assets.evaluation.gates`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from assets.training.contest.recipes import Recipe
 from assets.training.folds import Fold, calibrated_losses
 from assets.training.paired import paired
 from assets.training.rows import TrainingRows
+
+RowLosses = Callable[[NDArray[np.float64], TrainingRows], NDArray[np.float64]]
+"""The loss of each judged row, from the raw scores of a candidate and the rows: float64 [n]."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,14 @@ class Choice:
     positives: int
 
 
-def hold_contest(recipes: Sequence[Recipe], rows: TrainingRows, folds: Sequence[Fold]) -> Choice:
+def log_losses(raw: NDArray[np.float64], judged: TrainingRows) -> NDArray[np.float64]:
+    """The losses of a binary target: log losses after calibration."""
+    return calibrated_losses(raw, judged.y)
+
+
+def hold_contest(
+    recipes: Sequence[Recipe], rows: TrainingRows, folds: Sequence[Fold], losses_of: RowLosses = log_losses
+) -> Choice:
     """The candidate that becomes the model: of those within one standard error of the lowest loss, the simplest.
 
     Candidates are compared row by row on the same rows, so that what is hard for all of them cancels out. Between
@@ -70,8 +80,9 @@ def hold_contest(recipes: Sequence[Recipe], rows: TrainingRows, folds: Sequence[
         recipes: At least one, each with a name of its own.
         rows: The labelled rows.
         folds: The rows to learn from and to judge; each recipe is fitted on each.
+        losses_of: By what they are judged.
     """
-    losses = {recipe.name: _losses(recipe, rows, folds) for recipe in recipes}
+    losses = {recipe.name: _losses(recipe, rows, folds, losses_of) for recipe in recipes}
     standings = standings_of(recipes, losses)
     chosen = simplest(standings)
     judged = np.concatenate([fold.judge for fold in folds])
@@ -97,12 +108,12 @@ def simplest(standings: Sequence[Standing]) -> Standing:
     return min((found for found in standings if found.within), key=lambda found: (-found.simplicity, found.loss))
 
 
-def _losses(recipe: Recipe, rows: TrainingRows, folds: Sequence[Fold]) -> NDArray[np.float64]:
+def _losses(recipe: Recipe, rows: TrainingRows, folds: Sequence[Fold], losses_of: RowLosses) -> NDArray[np.float64]:
     parts = []
     for fold in folds:
         judged = rows.take(fold.judge)
         raw = recipe.fit(rows.take(fold.learn)).inplace_predict(judged.matrix)
-        parts.append(calibrated_losses(np.asarray(raw, dtype=np.float64), judged.y))
+        parts.append(losses_of(np.asarray(raw, dtype=np.float64), judged))
     return np.concatenate(parts)
 
 

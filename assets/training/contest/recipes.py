@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assets.product import Imbalance, ModelSpec, OwnCandidate
-from assets.training.boosting import PATIENCE, Settings, fit_booster, masked, monotone_signs
+from assets.training.boosting import PATIENCE, Fitter, Settings, fit_booster, masked, monotone_signs
 from assets.training.folds import Fold, TrainingError, calibrated_losses
 from assets.training.rows import TrainingRows
 from assets.training.scorecards import STRENGTHS, fit_scorecard
@@ -24,8 +24,8 @@ from assets.training.trees import histogram_booster, scorecard_booster
 
 SIMPLICITY: Mapping[str, int] = {"scorecard": 3, "histogram": 1, "xgboost": 1}
 """Of candidates of equal loss the one with the highest number wins."""
-_MOST_STAGES = 300
-_HISTOGRAMS: Sequence[Settings] = (
+MOST_STAGES = 300
+HISTOGRAMS: Sequence[Settings] = (
     {"learning_rate": 0.1, "max_leaf_nodes": 15, "min_samples_leaf": 20, "l2_regularization": 2.0},
     {"learning_rate": 0.1, "max_leaf_nodes": 4, "min_samples_leaf": 50, "l2_regularization": 10.0},
 )
@@ -64,6 +64,7 @@ class BoosterRecipe:
         rounds: The number of trees.
         way: How rare bad rows are weighted.
         ignored: Positions of columns that it does not use.
+        fitter: How it is fitted otherwise than by one call in this process; `None` for so.
     """
 
     spec: ModelSpec
@@ -71,6 +72,7 @@ class BoosterRecipe:
     rounds: int
     way: Imbalance = "none"
     ignored: tuple[int, ...] = ()
+    fitter: Fitter | None = None
     name: str = "xgboost"
     simplicity: int = SIMPLICITY["xgboost"]
 
@@ -79,7 +81,9 @@ class BoosterRecipe:
         return {**self.chosen, "rounds": self.rounds, "imbalance": self.way}
 
     def fit(self, rows: TrainingRows) -> xgb.Booster:
-        return fit_booster(rows, self.spec, self.chosen, self.rounds, way=self.way, ignored=self.ignored)
+        return fit_booster(
+            rows, self.spec, self.chosen, self.rounds, way=self.way, ignored=self.ignored, fitter=self.fitter
+        )
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class HistogramRecipe:
 
     def fit(self, rows: TrainingRows) -> xgb.Booster:
         matrix = masked(rows.matrix, self.ignored)
-        model = _histogram(rows, self.spec, self.chosen, self.rounds).fit(_with_values(matrix), rows.y)
+        model = _histogram(rows, self.spec, self.chosen, self.rounds).fit(with_values(matrix), rows.y)
         return histogram_booster(model, matrix)
 
 
@@ -183,11 +187,11 @@ def find_histogram(
     """Histogram boosting with the declared setting of lowest mean loss over the folds, each stopped by its fold."""
     matrix = masked(rows.matrix, ignored)
     found: list[tuple[float, int, Settings]] = []
-    for settings in _HISTOGRAMS:
+    for settings in HISTOGRAMS:
         losses, stages = [], []
         for fold in folds:
             model = _histogram(rows, spec, settings, None).fit(
-                _with_values(matrix[fold.learn]), rows.y[fold.learn], X_val=matrix[fold.judge], y_val=rows.y[fold.judge]
+                with_values(matrix[fold.learn]), rows.y[fold.learn], X_val=matrix[fold.judge], y_val=rows.y[fold.judge]
             )
             # Scores are the negative losses, the first before any tree.
             curve = -np.asarray(model.validation_score_)
@@ -198,7 +202,7 @@ def find_histogram(
     return HistogramRecipe(spec, settings, rounds, ignored)
 
 
-def _with_values(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_values(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """The matrix with zeros in columns without any value: scikit-learn fails to bin those, and asks no constant one."""
     return masked(matrix, np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist())
 
@@ -208,7 +212,7 @@ def _histogram(
 ) -> HistGradientBoostingClassifier:
     """The classifier with so many trees, or one that its validation rows stop."""
     return HistGradientBoostingClassifier(
-        max_iter=_MOST_STAGES if rounds is None else rounds,
+        max_iter=MOST_STAGES if rounds is None else rounds,
         early_stopping=rounds is None,
         n_iter_no_change=PATIENCE,
         scoring="loss",

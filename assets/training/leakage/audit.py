@@ -19,6 +19,7 @@ from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
 from assets.product import GatePolicy, Product
 from assets.product.names import validated_table
+from assets.training.amounts.told import learned_labels
 from assets.training.labels import days_to_label
 from assets.training.leakage.label_evidence import label_information, label_timing
 from assets.training.leakage.recompute import ChangedValue, changed_values, sample_rows
@@ -48,7 +49,8 @@ def gather_evidence(
     changed, recomputed_rows = _recomputed(product, lake, sample)
     measured = sample_rows(rows, seed=product.model.seed, rows=MEASURED_ROWS)
     # The encoder learns its categories from the measured rows: no model is fitted on this matrix.
-    encoder, y = Encoder.from_features(product.features, measured), measured[LABEL].to_numpy().astype(np.int8)
+    encoder = Encoder.from_features(product.features, measured)
+    y = learned_labels(product, measured)[LABEL].to_numpy().astype(np.int8)
     matrix = encoder.encode(measured)
     days = days_to_label(measured, label_events, product.label, now, row_id=product.spine.row_id)
     auc: dict[str, float] = {}

@@ -14,6 +14,7 @@ from pipelines.cli.render.services import show_waiting
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
+    from assets.bundle.bundle import Bundle
     from pipelines.operations.loop.load_store import Loaded
     from pipelines.operations.loop.run_loop import LoopReport
 
@@ -27,9 +28,7 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
         "to": str(report.last),
         "stages": [vars(stage) for stage in report.stages],
         "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
-        "champion": None
-        if champion is None
-        else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
+        "champion": None if champion is None else {"version": champion.version, **_headline(champion)},
         "waiting": None if report.waiting is None else dict(report.waiting),
         "made": list(report.materialised),
         "wall_seconds": round(report.wall_seconds, 1),
@@ -52,13 +51,26 @@ def show_report(report: "LoopReport", to: "Console") -> None:
         show_gates("Gates of the champion", report.gates, to)
         test = report.champion.parts.metrics["metrics"]["test"]
         tested = "later rows" if report.product.model.split == "time" else "rows chosen at random"
+        ((name, value),) = _headline(report.champion).items()
+        told = "unknown" if value is None else f"{value:.3f}"
         console.heading(
-            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} {tested}",
+            f"Champion: version {report.champion.version}, {_HEADLINES.get(name, name)} {told} on {test['rows']:,} "
+            f"{tested}",
             to,
         )
     if report.waiting is not None:
         show_waiting({report.product.name: report.waiting}, to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
+
+
+_HEADLINES = {"auc": "AUC"}
+
+
+def _headline(champion: "Bundle") -> dict[str, float | None]:
+    """The figure by which people know a model, by its name."""
+    from assets.bundle.headline import named_figures
+
+    return dict([next(iter(named_figures(champion.parts.metrics).items()))])
 
 
 def show_gates(heading: str, gates: Sequence[Mapping[str, Any]], to: "Console") -> None:

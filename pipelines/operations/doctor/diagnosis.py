@@ -21,6 +21,7 @@ from pipelines.operations.doctor.machine import (
 )
 from pipelines.operations.doctor.running import runs, services
 from pipelines.operations.doctor.settings import alerts, dagster_storage, keys, products, records, sandbox, servers
+from pipelines.operations.doctor.training import device
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 
 
@@ -50,6 +51,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *records(environment),
         alerts(environment, variables),
         products(),
+        device(),
         sandbox(environment),
         *servers(environment, variables),
         services(environment),

@@ -10,8 +10,8 @@ from html import escape
 
 from assets.pages.document import document
 from assets.pages.drawing import whole_table
-from pipelines.operations.gameday.play import Report
 from pipelines.operations.gameday.plots import incidents_over_time, profit_over_time
+from pipelines.operations.gameday.report import Report
 from resources.sandbox.judge.regret import Compared, period_days
 from resources.sandbox.judge.timeline import Judged
 

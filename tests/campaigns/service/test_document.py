@@ -182,6 +182,16 @@ def test_every_route_refuses_a_missing_a_wrong_and_a_too_weak_key(served: Served
     assert faults == []
 
 
+def test_a_refused_method_is_told_every_documented_one(served: Served) -> None:
+    documented: dict[str, set[str]] = {}
+    for of in served.document.operations:
+        documented.setdefault(of.path, set()).add(of.method.upper())
+    for path, methods in documented.items():
+        refused = served.ask("delete", path.replace("{decision_id}", "0198c0de-7c1f-7abc-8def-0123456789ab"))
+        assert refused.status_code == 405, path
+        assert set(refused.headers["allow"].split(", ")) - {"HEAD"} == methods, path
+
+
 CONFIGURATION = """
 # A valid body may still be refused for what no schema says: an event after it became known, an unprintable text.
 [checks]

@@ -28,7 +28,8 @@ def test_figures_have_their_intervals_and_curves_their_points(evaluation: Evalua
     assert evaluation.study is not None
     found = study_metrics(evaluation.study)
     assert (found["test_auc_low"] or 0) < (found["test_auc"] or 0) < (found["test_auc_high"] or 0)
-    kept = json.loads(json.dumps(documents(PRODUCT, evaluation.study, {"numpy": "2"}), allow_nan=False))
+    curves = {name: band.to_dict() for name, band in evaluation.study.curves.items()}
+    kept = json.loads(json.dumps(documents(PRODUCT, curves, {"numpy": "2"}), allow_nan=False))
     assert set(kept) == {"configuration", "curves", "packages"}
     assert len(kept["curves"]["roc"]["value"]) == len(kept["curves"]["roc"]["low"]) == 41
     assert kept["configuration"]["model"]["trials"] == PRODUCT.model.trials

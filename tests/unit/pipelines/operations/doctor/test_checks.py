@@ -2,15 +2,17 @@
 
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipelines.operations.doctor import machine, settings
+from pipelines.operations.doctor import machine, settings, training
 from pipelines.operations.doctor.diagnosis import diagnose
 from pipelines.operations.doctor.finding import Finding
 from resources.environments import Environment, load_environment
 from resources.processes.table import ProcessTable
+from tests.claims.product import PRODUCT as CLAIMS
 
 
 def environment(home: Path, **variables: str) -> Environment:
@@ -137,3 +139,13 @@ def test_prod_needs_its_keys_and_its_storage(tmp_path: Path) -> None:
 
 def test_the_local_environment_needs_no_dagster_variables(tmp_path: Path) -> None:
     assert settings.dagster_storage(environment(tmp_path), {}) == ()
+
+
+def test_a_device_that_is_not_there_is_told_with_the_products_that_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert training.device().ok
+    asking = replace(CLAIMS, model=replace(CLAIMS.model, device="cuda"))
+    monkeypatch.setattr(training, "loaded_products", lambda: ((CLAIMS, asking), {}))
+    found = training.device()
+    assert (found.name, found.ok) == ("device", False)
+    assert "claims trains on cuda: device 'cuda': XGBoost" in found.detail
+    assert "ModelSpec(device='cpu')" in found.remedy

@@ -11,6 +11,7 @@ import pytest
 
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.gates import GateSignals, evaluate
+from assets.evaluation.known import known_gates
 from assets.materialising import TRY_AGAIN
 from assets.product import GatePolicy
 from pipelines.cli.render.failures import failure_json, show_failure
@@ -91,7 +92,7 @@ def test_a_gate_that_was_not_asked_is_shown_as_that(
     key = dg.AssetKey(["card_fraud", "evaluation"])
     verdict = evaluate(GateSignals(first_model=True, no_protected=True), GatePolicy(min_auc=0.7))
 
-    @dg.asset(key=key, check_specs=gate_checks(key, GatePolicy(min_auc=0.7)))
+    @dg.asset(key=key, check_specs=gate_checks(key, known_gates(GatePolicy(min_auc=0.7))))
     def evaluation() -> Iterator[dg.MaterializeResult[None]]:
         yield dg.MaterializeResult(check_results=gate_results(verdict))
 
@@ -115,7 +116,7 @@ def test_a_refused_gate_comes_with_every_gate_and_the_report(
     key = dg.AssetKey(["card_fraud", "evaluation"])
     verdict = evaluate(GateSignals(auc=0.6), GatePolicy(min_auc=0.7))
 
-    @dg.asset(key=key, check_specs=gate_checks(key, GatePolicy(min_auc=0.7)))
+    @dg.asset(key=key, check_specs=gate_checks(key, known_gates(GatePolicy(min_auc=0.7))))
     def evaluation() -> Iterator[dg.MaterializeResult[None]]:
         page = dg.MetadataValue.url("http://127.0.0.1:4701/#/experiments/1/runs/ab")
         yield dg.MaterializeResult(metadata={"mlflow_run": page}, check_results=gate_results(verdict))

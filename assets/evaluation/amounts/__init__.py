@@ -1,0 +1,1 @@
+"""Evaluating a model of an amount: its figures, gates, pictures and report."""
