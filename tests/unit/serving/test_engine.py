@@ -167,7 +167,7 @@ def test_a_model_that_fails_gives_way_to_the_scorecard(parts: BundleParts, store
     assert decision.score == parts.scorecard.apply(matrix)[0] == pytest.approx(1 / (1 + np.exp(-1)))
     assert decision.outcome == "decline"
     assert [(reason.feature, reason.contribution) for reason in decision.reasons] == [("amount_to_income", 1.0)]
-    assert "instead of a number" in (decision.problem or "")
+    assert "instead of a probability" in (decision.problem or "")
     assert replay(decision, bundle_of(parts)) == ()
 
 
