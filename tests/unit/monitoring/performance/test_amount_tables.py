@@ -19,6 +19,7 @@ from assets.monitoring.monitors import performance_monitor
 from assets.monitoring.page.html import to_html
 from assets.monitoring.page.reading import Recorded, report_of
 from assets.monitoring.performance.pictures import realised_plot
+from assets.monitoring.performance.plots import calibration_plot, estimate_plot, group_plot, kpi_plot
 from assets.monitoring.performance.realised import Realised, batch_performance
 from assets.monitoring.performance.tables import calibration_table, estimated_table, group_table, kpi_table
 from assets.monitoring.scoring import scored_rows
@@ -137,6 +138,14 @@ def test_business_figures_and_groups_count_amounts(bundle: Bundle, lake: Lake) -
     assert set(groups["group"].to_pylist()) == {"north", "south"}
     assert set(groups["auc"].to_pylist()) == {None}
     assert all(row["mae"] > 0 for row in groups.to_pylist() if row["labelled"] >= SMALL.monitoring.min_rows)
+
+
+def test_the_pictures_of_these_tables_are_drawn(bundle: Bundle, lake: Lake) -> None:
+    for make, plot in (
+        (kpi_table, kpi_plot), (group_table, group_plot), (estimated_table, estimate_plot),
+        (calibration_table, calibration_plot),
+    ):  # fmt: skip
+        assert plot(make(SMALL, lake, bundle, WATCHED).table).startswith(b"\x89PNG")
 
 
 def test_the_page_shows_errors_in_the_unit_of_the_amount(bundle: Bundle, lake: Lake, realised: Realised) -> None:
