@@ -48,7 +48,7 @@ down: setup ## stops the local services
 	@echo "==> loopline down"
 	$(BIN)/loopline down
 
-# The tests start some forty sessions of Spark.
+# The tests start a dozen sessions of Spark.
 $(VENV)/.classes: $(VENV)/.complete resources/spark/class_archive.py
 	@echo "==> the archive of Spark's classes: sessions start in half the time"
 	$(BIN)/python -m resources.spark.class_archive

@@ -6,10 +6,18 @@ people, the names that people give with `--by`.
 
 import getpass
 import os
+import unicodedata
 from collections.abc import Mapping
 
 UNKNOWN = "unknown"
 """The author of what was started from Dagster's pages, which know no names."""
+
+
+def plain_name(name: str) -> str:
+    """A name as people read it: without case, spacing, Unicode form and invisible characters; empty for a blank one."""
+    normal = unicodedata.normalize("NFKC", name)
+    visible = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
+    return " ".join(visible.split()).casefold()
 
 
 def account_of(variables: Mapping[str, str]) -> str:

@@ -1,17 +1,29 @@
 """Settings of all tests, and which tests may run in parallel."""
 
+import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# Materialisations of a range are written in batches, as the command line does.
+from resources.processes.collecting import collect_rarely
+from resources.processes.threads import wait_asleep
+
+# As the command line does: materialisations of a range are written in batches, threads wait asleep, and Python seldom
+# looks for objects that only refer to each other.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+wait_asleep()
+collect_rarely()
+
+
+_OVER_SPARK = tuple(f"tests/properties/test_{name}.py" for name in ("everywhere", "features_spark", "large_days"))
 
 
 class Files(LoadFileScheduling):
-    """Keeps the tests of a file in one process, and the files that share the one demonstration.
+    """Keeps the tests of a file in one process, the files that share the one demonstration, and those that share a
+    session of Spark.
 
     Only the kernel's properties are spread: they share nothing, and each takes long in a campaign.
     """
@@ -20,9 +32,26 @@ class Files(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file == "tests/properties/test_features.py":
             return nodeid
+        if file in _OVER_SPARK:
+            return "session of Spark"
         return "demonstration" if file.startswith("tests/integration/commands/test_demo") else file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New homes have copies of the same empty databases."""
+    from tests.support.made_once import made_once  # imports Dagster, which whoever distributes the tests need not
+
+    with made_once(tmp_path_factory.mktemp("made_once")):
+        yield
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
     """The distribution of tests over several processes."""
     return Files(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """The tests and the libraries stay to the end: Python need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()

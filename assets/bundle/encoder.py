@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from assets.features.columns.arrow import filled, one_column, read_numbers, text_codes
 from assets.vocabulary import FeatureError, FeatureSet, HashedCategory, LearnedCategory
+from resources.errors import listed
 
 _LARGEST = np.finfo(np.float32).max
 _OTHER = "(other)"
@@ -103,7 +104,7 @@ class Encoder:
         cells: list[float] = []
         for name in self.features:
             if name not in row:
-                raise FeatureError(f"features: there is no '{name}'; the row has {sorted(row)}")
+                raise FeatureError(f"features: there is no '{name}'; the row has {listed(sorted(row))}")
             cells += self._cells(row[name], name)
         numbers = np.array([cells], np.float64) + 0.0
         if np.isinf(numbers).any():
@@ -135,7 +136,8 @@ class Encoder:
         fits = {*categories, *hashed} <= set(record.get("features", ())) and learned <= set(categories)
         if not {"features", "categories"} <= set(record) <= {"features", "categories", "learned", "hashed"} or not fits:
             raise FeatureError(
-                f"an encoder has features and categories, each category a feature; this record has {sorted(record)}"
+                "an encoder has features and categories, each category a feature; this record has "
+                f"{listed(sorted(record))}"
             )
         return cls(tuple(record["features"]), categories, learned, hashed)
 

@@ -14,6 +14,7 @@ from assets.bundle.bundle import BundleParts
 from assets.bundle.headline import named_figures
 from resources.errors import LooplineError
 from resources.naming import checked_name
+from resources.people import plain_name
 
 Gates = Literal["promote", "refuse"]
 Answer = Literal["approve", "reject"]
@@ -180,7 +181,7 @@ class Approval:
     entry: str = ""
 
     def __post_init__(self) -> None:
-        if not self.by.strip() or not self.reason.strip():
+        if not plain_name(self.by) or not plain_name(self.reason):
             raise RegistrationError(f"approval of version {self.version}: give --by and --reason; both are recorded")
         if self.answer not in ("approve", "reject"):
             raise RegistrationError(f"approval of version {self.version}: {self.answer!r}; write 'approve' or 'reject'")
@@ -195,14 +196,29 @@ class Approval:
         if self.at.tzinfo is None:
             raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the audit log has of the answer beside its reason."""
+        details = {
+            "overturns": self.overturns, "conditions": list(self.conditions), "max_share": self.max_share,
+            "until": self.until and self.until.isoformat(), "account": self.account,
+        }  # fmt: skip
+        return {name: value for name, value in details.items() if value}
+
     def to_tags(self, earlier: int) -> dict[str, str]:
         """The answer as a tag of the version: one more tag, so that no earlier answer is overwritten.
 
         Args:
-            earlier: Number of the answers that the version has already.
+            earlier: Number of the newest answer that the version has already (`newest_number`).
         """
         record = asdict(self) | {"at": self.at.isoformat(), "until": self.until and self.until.isoformat()}
         return {f"{_ANSWER}{earlier + 1}": json.dumps(record, sort_keys=True)}
+
+    @staticmethod
+    def newest_number(tags: Mapping[str, str]) -> int:
+        """Number of the newest answer among a version's tags, whichever of the earlier ones are gone; 0 for none."""
+        numbers = [int(name.removeprefix(_ANSWER)) for name in tags if name.startswith(_ANSWER)]
+        return max(numbers, default=int(_LAST_ANSWER in tags))
 
     @classmethod
     def all_from_tags(cls, tags: Mapping[str, str]) -> "tuple[Approval, ...]":

@@ -3,14 +3,17 @@
 Belongs here: running ONNX Runtime and XGBoost, and the check that a bundle's parts belong to one model. The decision
 service, batch scoring and replay all score here. Does not belong here: computing features, outcomes and fallbacks
 (`assets.serving.engine`), reasons in words (`assets.serving.reasons`).
+
+XGBoost and the scikit-learn that it imports take a second: they wait for the first model, since the code servers of
+Dagster and the commands that materialise data have none.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 import pyarrow as pa
-import xgboost as xgb
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -18,6 +21,9 @@ from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.calibration import CalibrationError, sigmoid
 from assets.features.kernel.rows import Value
 from resources.errors import LooplineError
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_errors.EPFail,
@@ -84,6 +90,8 @@ class Scorer:
         Raises:
             ModelError: XGBoost failed.
         """
+        import xgboost as xgb
+
         try:
             contributions = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
         except xgb.core.XGBoostError as error:
@@ -105,6 +113,8 @@ class Scorer:
 
     def _check(self) -> None:
         """Runs all parts on a row of zeros and a row of missing values; this also warms them up."""
+        import xgboost as xgb
+
         width = len(self._parts.encoder.columns)
         matrix = np.zeros((2, width), dtype=np.float32)
         matrix[1] = np.nan
@@ -122,6 +132,8 @@ class Scorer:
 
     def _expected(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The raw scores by the booster: of a probability by its contributions, which explain it."""
+        import xgboost as xgb
+
         rows = xgb.DMatrix(matrix, nthread=1)
         if self._parts.calibration.method == "none":
             return np.asarray(self._booster.predict(rows), dtype=np.float64)
@@ -162,7 +174,9 @@ def _probability_output(session: ort.InferenceSession, bundle: Bundle) -> str:
     return names[-1]
 
 
-def _booster(bundle: Bundle) -> xgb.Booster:
+def _booster(bundle: Bundle) -> "xgb.Booster":
+    import xgboost as xgb
+
     booster = xgb.Booster({"nthread": 1})
     try:
         booster.load_model(bytearray(bundle.parts.booster))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.json_numbers import json_number
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 
 
 class UsualError(LooplineError, ValueError):
@@ -82,7 +82,7 @@ class UsualValues:
         """
         cells = record.get("cells") if set(record) == {"cells"} else None
         if not isinstance(cells, list):
-            raise UsualError(f"usual values have cells, a list; this record has {sorted(record)}")
+            raise UsualError(f"usual values have cells, a list; this record has {listed(sorted(record))}")
         return cls(tuple(None if cell is None else json_number(cell, "usual value", UsualError) for cell in cells))
 
 

@@ -49,8 +49,8 @@ class DeliveryTable:
     def replace(self, product: str, slots: Sequence[Slot], schema: pa.Schema, blocks: Iterable[pa.Table]) -> int:
         """Makes the rows of the blocks the whole content of consecutive slots of a product; returns their number.
 
-        The table is made if it does not exist. Everything happens in one transaction: after an error, in the blocks
-        too, the table is as it was.
+        The table is made if it does not exist; one that exists needs the rights to read, insert and delete alone.
+        Everything happens in one transaction: after an error, in the blocks too, the table is as it was.
 
         Args:
             schema: The columns of the rows, the partition columns among them.
@@ -75,8 +75,9 @@ class DeliveryTable:
         return f"{self.name} at {place_of(self.address)}"
 
     def _prepare(self, connection: sa.Connection, wanted: dict[str, str]) -> None:
-        defined = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
-        connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS {self._table} ({defined})"))
+        # `IF NOT EXISTS` asks for the right to make the table, whether it exists or not.
+        if connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": self._table}).scalar() is None:
+            self._make(connection, wanted)
         found = connection.execute(
             sa.text(
                 "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
@@ -91,6 +92,14 @@ class DeliveryTable:
                 f"the table {self.where} has the columns {listed([f'{name} {kind}' for name, kind in has.items()])}; "
                 f"it needs {listed(wrong)}: add them there, or name another table in Delivery(table=)"
             )
+
+    def _make(self, connection: sa.Connection, wanted: dict[str, str]) -> None:
+        schema = self.name.rpartition(".")[0]
+        found = sa.text("SELECT to_regnamespace(:name)")
+        if schema and connection.execute(found, {"name": _quoted(schema)}).scalar() is None:
+            raise DeliveryError(f"{self.where} needs the schema {schema}, which does not exist; create it there")
+        defined = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
+        connection.execute(sa.text(f"CREATE TABLE {self._table} ({defined})"))
         index = self.name.replace(".", "_")[:50] + "_day"
         connection.execute(
             sa.text(f"CREATE INDEX IF NOT EXISTS {_quoted(index)} ON {self._table} ({_quoted(PRODUCT)}, day)")

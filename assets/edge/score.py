@@ -66,7 +66,7 @@ class Model:
         name, values = feature["name"], []
         for row in rows:
             if name not in row:
-                raise ValueError(f"the row has no '{name}'; it has {sorted(row)}")
+                raise ValueError(f"the row has no '{name}'; it has {', '.join(sorted(row))}")
             value = row[name]
             if value is not None and isinstance(value, str) != (feature["kind"] != "number"):
                 raise ValueError(f"{name} is {value!r}; write a text for a category, else a number")
@@ -209,26 +209,40 @@ def missing(value: Any) -> bool:
 
 def faults(folder: Path) -> list[str]:
     """What is wrong with the files of a folder, by its manifest."""
-    manifest = (folder / "manifest.json").read_bytes()
-    found = [
-        f"{name} is not the file of the manifest"
-        for name, entry in json.loads(manifest)["files"].items()
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry["sha256"]
-    ]
+    if not (folder / "manifest.json").is_file():
+        return ["manifest.json is missing"]
+    manifest, found = (folder / "manifest.json").read_bytes(), []
+    try:
+        files = json.loads(manifest)["files"]
+    except ValueError:
+        return ["manifest.json cannot be read"]
+    for name, entry in files.items():
+        if not (folder / name).is_file():
+            found.append(f"{name} is missing")
+        elif hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry["sha256"]:
+            found.append(f"{name} is not the file of the manifest")
     secret = os.environ.get("LOOPLINE_SIGNING_KEY", "").strip()
     if secret:
         try:
             key = bytes.fromhex(secret)
         except ValueError:
             key = secret.encode()
-        signature = (folder / "signature").read_text(encoding="ascii").strip()
+        signed = folder / "signature"
+        signature = signed.read_text(encoding="ascii").strip() if signed.is_file() else ""
         if not hmac.compare_digest(hmac.new(key, manifest, hashlib.sha256).hexdigest(), signature):
             found.append("the signature does not fit manifest.json and LOOPLINE_SIGNING_KEY")
     return found
 
 
 def check(folder: Path) -> dict[str, Any]:
-    """The files and the scores of the samples, beside what they must be."""
+    """The files and the scores of the samples, beside what they must be.
+
+    Where a file is missing or another, no row is scored: the model may not even be one.
+    """
+    told = faults(folder)
+    if told:
+        unknown = dict.fromkeys(("rows", "identical", "outcomes_differ"), 0)
+        return {"faults": told, **unknown, "largest_difference": 0.0, "largest_difference_of_the_graph": 0.0}
     samples = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
     model = Model(folder)
     rows, expected = samples["rows"], samples["expected"]
@@ -237,7 +251,7 @@ def check(folder: Path) -> dict[str, Any]:
     gaps = [0.0 if one == other else abs(one - other) if None not in (one, other) else 1.0 for one, other in pairs]
     own, graph = model.scores(rows)
     return {
-        "faults": faults(folder),
+        "faults": told,
         "rows": len(rows),
         "identical": sum(answer == wanted for answer, wanted in zip(answers, expected, strict=True)),
         "outcomes_differ": sum(a["outcome"] != e["outcome"] for a, e in zip(answers, expected, strict=True)),

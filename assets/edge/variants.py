@@ -29,6 +29,7 @@ VARIANTS: tuple[Variant, ...] = ("float32", "float16", "int8")
 _THRESHOLDS, _FEATURES, _BRANCHES = "nodes_values", "nodes_featureids", "nodes_modes"
 _WEIGHTS = ("class_weights", "target_weights", "base_values")
 _HALF = float(np.finfo(np.float16).max)
+_LARGEST = float(np.finfo(np.float32).max)
 _STEPS = 254.0
 _TIMED_ROWS = 200
 _SMALLER, _LIKE = 0.9, 0.001
@@ -109,7 +110,8 @@ def _round_trees(node: onnx.NodeProto, rounded: _Round) -> None:
     if _THRESHOLDS in attributes:
         values = np.array(attributes[_THRESHOLDS].floats, np.float32)
         features = np.array(attributes[_FEATURES].ints)
-        inner = np.array([mode != b"LEAF" for mode in attributes[_BRANCHES].strings])
+        # The largest number stands for a split of known values from missing ones, and is on no scale.
+        inner = np.array([mode != b"LEAF" for mode in attributes[_BRANCHES].strings]) & (np.abs(values) < _LARGEST)
         for feature in np.unique(features[inner]):
             own = inner & (features == feature)
             values[own] = rounded(values[own])

@@ -14,7 +14,8 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.files import load_bundle, write_bundle
+from assets.bundle.files import write_bundle
+from assets.bundle.released import bundle_of_run
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.known import known_gates
 from assets.governance.audit import Audit
@@ -73,7 +74,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product.name, TRAINING_SET), version=training_set["version"])
-            bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
+            bundle = bundle_of_run(run.download(CANDIDATE, Path(place)), product.name, run.run_id, keys.signing)
             engine, champion = Engine(bundle, online_stores.of(product.name)), _champion(product, keeper)
             judged = appraise(
                 product, table, bundle, engine, champion, future_features=training_set["audit"]["changed_features"],

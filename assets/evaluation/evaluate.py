@@ -27,6 +27,7 @@ from assets.product import DecisionPolicy, FairnessPolicy, GatePolicy, Profit, P
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
+from resources.errors import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +186,8 @@ def evaluate_model(
     missing = [attribute.column for attribute in protected if attribute.column not in rows.protected]
     if missing:
         raise EvaluationError(
-            f"protected {missing} are not among the rows' {sorted(rows.protected)}; pass protected= to assemble"
+            f"protected {listed(missing)} are not among the rows' {listed(sorted(rows.protected))}; pass protected= to "
+            "assemble"
         )
     train, calibrate, test = (rows.take(positions) for positions in (split.train, split.calibrate, split.test))
     train_scores, calibrate_scores, scores = (model.predict(sample.matrix) for sample in (train, calibrate, test))

@@ -155,8 +155,11 @@ def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
 
 
 def _is_alone(context: dg.AssetExecutionContext) -> bool:
-    """Whether a run was not asked for the store beside other assets: it is loaded then, whatever it has."""
-    return len(context.run.asset_selection or ()) <= 1
+    """Whether a run was not asked for the store beside other assets: it is loaded then, whatever it has.
+
+    A run that a schedule or a sensor starts selects nothing, and makes all assets of its job.
+    """
+    return len(context.run.asset_selection or context.job_def.asset_layer.selected_asset_keys) <= 1
 
 
 def _asked_whole(context: dg.AssetExecutionContext) -> str:

@@ -5,41 +5,22 @@ as a value (`assets.bundle.registration`), rejections (`assets.rollout.answers`)
 (`assets.rollout.promotion`).
 """
 
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from assets.bundle.registration import Approval
-from assets.governance.audit_entries import AuditEntry
 from assets.product.governance import Terms
-from resources.people import UNKNOWN
+from resources.people import UNKNOWN, plain_name
 
 NOT_AUDITED = "not in the audit log"
-"""In place of the hash of its entry: the audit log has no entry about an approval."""
-
-
-def audited(answers: Sequence[Approval], entries: Iterable[AuditEntry]) -> tuple[Approval, ...]:
-    """The answers; approvals that the audit log lacks are marked, and count no longer.
-
-    Args:
-        entries: The entries of the product.
-    """
-    approvals = [one for one in entries if one.action == "approve"]
-    hashes = {one.hash for one in approvals}
-    # Older code kept no hash with an approval.
-    known = {(one.version, one.actor) for one in approvals}
-    return tuple(
-        one
-        if one.answer == "reject" or (one.entry in hashes if one.entry else (one.version, one.by) in known)
-        else replace(one, entry=NOT_AUDITED)
-        for one in answers
-    )
+"""In place of the hash of its entry: the audit log has no entry about an approval, or one with other terms."""
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""How far the clocks of two machines may be apart."""
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are the same, whatever their case, spacing and Unicode form."""
-    return _plain(one) == _plain(other)
+    """Whether two names are the same, as people read them (`plain_name`)."""
+    return plain_name(one) == plain_name(other)
 
 
 def is_author(answer: Approval, author: str) -> bool:
@@ -64,8 +45,13 @@ def unfit(answer: Approval, *, version: str, author: str, terms: Terms, now: dat
         return f"{answer.by} approved version {answer.version}, not {version}"
     if answer.entry == NOT_AUDITED:
         return (
-            f"the approval by {answer.by} of {answer.at:%Y-%m-%d} is not in the audit log: it was written by hand; use "
-            "loopline approve"
+            f"the approval by {answer.by} of {answer.at:%Y-%m-%d} is not in the audit log: it was written or changed "
+            "by hand; use loopline approve"
+        )
+    if answer.at > now + _CLOCKS_DIFFER:
+        return (
+            f"the approval by {answer.by} is dated {answer.at:%Y-%m-%d %H:%M} UTC, ahead of the clock; correct the "
+            "clock of the machine where it was given, and approve again"
         )
     if is_author(answer, author):
         return f"{answer.by} trained it and may not approve it; ask another person"
@@ -84,12 +70,17 @@ def unfit(answer: Approval, *, version: str, author: str, terms: Terms, now: dat
 def counting(
     answers: Sequence[Approval], *, version: str, author: str, terms: Terms, now: datetime
 ) -> tuple[Approval, ...]:
-    """The approvals that count, one a person: the newest of each."""
+    """The approvals that count, one a person: the newest of each.
+
+    Who approved under two names from one account (`Approval.account`) is one person.
+    """
     newest: dict[str, Approval] = {}
     for answer in answers:
-        if answer.answer == "approve":
-            newest[_plain(answer.by)] = answer
-    return tuple(one for one in newest.values() if not unfit(one, version=version, author=author, terms=terms, now=now))
+        if answer.answer == "approve" and answer.entry != NOT_AUDITED:
+            newest[plain_name(answer.by)] = answer
+    fit = [one for one in newest.values() if not unfit(one, version=version, author=author, terms=terms, now=now)]
+    by_account: dict[str, Approval] = {plain_name(one.account): one for one in fit if one.account}
+    return tuple(one for one in fit if not one.account or by_account[plain_name(one.account)] is one)
 
 
 def objection(
@@ -122,6 +113,7 @@ def objection(
     limited = [f"{one.by} approved it only up to a share of {one.max_share:.0%}" for one in valid if one not in enough]
     told = [
         *limited,
+        *_of_one_account(approvals, valid),
         *(fault for one, fault in zip(approvals, faults, strict=True) if fault and not _again(one, valid)),
     ]
     return "; ".join([*told, f"{lacking} for a share of {share:.0%}" if limited else lacking])
@@ -145,5 +137,12 @@ def _lacking(valid: Sequence[Approval], terms: Terms) -> str:
     return f"{len(valid)} of {wanted.approvers} approvers{of}{roles}"
 
 
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+def _of_one_account(approvals: Sequence[Approval], valid: Sequence[Approval]) -> list[str]:
+    """Which of the approvals count no longer because the same account gave another one."""
+    told = []
+    for one in approvals:
+        same = [other for other in valid if other.account and same_person(other.account, one.account)]
+        if same and not same_person(one.by, same[0].by):
+            both = f"{one.by} and {same[0].by}"
+            told.append(f"{both} approved it from one account, {one.account}, and count as one person")
+    return told

@@ -60,7 +60,7 @@ def _proxies(record: Mapping[str, Any]) -> Iterator[str]:
         (
             report["attribute"], group["group"], f"{group['together']:.3f}",
             ", ".join(f"{one['feature']} {one['auc']:.3f}" for one in group["features"][:_SHOWN_PROXIES]),
-            f"{group['gap']:+.1%}", f"{group['through_proxies']:+.1%}",
+            f"{group['gap']:+z.1%}", f"{group['through_proxies']:+z.1%}",
         )
         for report in record["proxies"]
         for group in report["groups"]

@@ -3,6 +3,9 @@
 Belongs here: figures of one set of scores against labels, their bootstrap interval, and the ranking by one feature
 alone. Does not belong here: calibration (`calibration.py`), money (`profit.py`), groups, two models and thresholds
 (`assets.evaluation`).
+
+scikit-learn takes a second to import: it waits for the first scores, since whoever loads a product's definitions may
+have none.
 """
 
 from collections.abc import Sequence
@@ -10,7 +13,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from assets.metrics.calibration import calibration_error
 from resources.errors import LooplineError
@@ -113,6 +115,8 @@ def measure(y: NDArray[np.int8], probability: NDArray[np.float64], *, seed: int)
     Raises:
         EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
     """
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
     check_scores(y, probability)
     low, high = auc_interval(y, probability, seed=seed)
     return Metrics(
@@ -156,6 +160,8 @@ def resampled(y: NDArray[np.int8], generator: np.random.Generator) -> tuple[NDAr
 
 def ks_distance(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
     """The largest distance between the score distributions of both classes."""
+    from sklearn.metrics import roc_curve
+
     false_rate, true_rate, _ = roc_curve(y, scores)
     return float(np.max(np.abs(true_rate - false_rate)))
 

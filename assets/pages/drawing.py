@@ -17,6 +17,8 @@ from itertools import groupby
 _SIDE = 1000
 """Units of a drawing's width and height."""
 _MOST_DATES = 7
+_END = 8.0
+"""In percent of the width: words under a place that is nearer to an end would stand out of the drawing."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LONGEST_TABLE = 130
 """Rows of a table behind a picture; of a longer one the last are shown."""
@@ -167,14 +169,24 @@ def chart(
     ticks = _ticks(axes.low, axes.high)
     lines = "".join(level(axes, tick, "grid") for tick in ticks)
     ys = "".join(f'<span style="top:{float(axes.y(t)) / 10:.4g}%">{escape(y_words(t))}</span>' for t in ticks)
-    xs = "".join(
-        f'<span{" class=alt" if place % 2 else ""} style="left:{float(axes.x(x)) / 10:.4g}%">{escape(words)}</span>'
-        for place, (x, words) in enumerate(x_ticks)
-    )
+    xs = tick_words([(float(axes.x(x)) / 10, words) for x, words in x_ticks])
     return (
         f'<div class="chart {tall}"><div class="ys" aria-hidden="true">{ys}</div>'
         f'<svg role="img" viewBox="0 0 {_SIDE} {_SIDE}" preserveAspectRatio="none"><title>{escape(said)}</title>'
         f'{lines}{drawn}</svg><div class="xs" aria-hidden="true">{xs}</div></div>'
+    )
+
+
+def tick_words(ticks: Sequence[tuple[float, str]]) -> str:
+    """Words under places in percent of the width; those at its ends keep within it."""
+
+    def kind(place: int, at: float) -> str:
+        end = "first" if at < _END else "last" if at > 100 - _END else ""
+        return " ".join(filter(None, ("alt" if place % 2 else "", end)))
+
+    return "".join(
+        f'<span class="{kind(place, at)}" style="left:{at:.4g}%">{escape(words)}</span>'
+        for place, (at, words) in enumerate(ticks)
     )
 
 
@@ -206,6 +218,11 @@ def data_table(heads: Sequence[str], rows: Sequence[Sequence[str]], what: str = 
 def wide_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table that scrolls by itself where the window is too narrow for it."""
     return f'<div class="wide" tabindex="0">{plain_table(heads, rows)}</div>'
+
+
+def whole_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts at its whole height, which scrolls sideways where the window is too narrow for it."""
+    return f'<div class="wide whole" tabindex="0">{plain_table(heads, rows)}</div>'
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -55,7 +55,8 @@ figcaption h3 { font-size: 1.06rem; } figcaption p { color: var(--muted); font-s
 .chart.low { --tall: 6.5rem; } .chart svg { width: 100%; height: var(--tall); overflow: hidden; display: block; }
 .ys, .xs { position: relative; font-size: .76rem; color: var(--muted); } .ys span { position: absolute; right: .5rem;
   transform: translateY(-50%); } .xs { grid-column: 2; height: 1.4rem; } .xs span { position: absolute; top: .2rem;
-  transform: translateX(-50%); white-space: nowrap; }
+  transform: translateX(-50%); white-space: nowrap; } .xs .first { transform: translateX(-25%); } .xs .last {
+  transform: translateX(-75%); }
 svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 svg .grid { stroke: var(--faint); stroke-width: 1; } svg .model { stroke: var(--model); stroke-width: 2.2; }
 svg .thin { stroke-width: 1.5; } svg .estimate { stroke: var(--estimate); stroke-width: 1.6; }
@@ -104,8 +105,21 @@ details { margin: .5rem 0; font-size: .88rem; } summary { cursor: pointer; color
   margin: .4rem 0; font-size: .84rem; } th, td { text-align: left; padding: .3rem .7rem .3rem 0; vertical-align: top;
   border-bottom: 1px solid var(--faint); white-space: nowrap; } td:last-child { white-space: normal; min-width: 9rem; }
 thead th { position: sticky; top: 0; background: var(--paper); font-weight: 600; }
+.whole { max-height: none; } .whole td { white-space: normal; min-width: 4.5rem; }
+.whole code { overflow-wrap: normal; } .whole td:first-child, td.day { white-space: nowrap; }
+td.n { text-align: right; }
+tr.live td:first-child { border-left: .25rem solid var(--model); padding-left: .5rem; }
+dl { display: grid; grid-template-columns: minmax(6rem, 13rem) minmax(0, 1fr); gap: .2rem 1rem; margin: .5rem 0;
+  font-size: .92rem; } dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
+.note { background: var(--card); border-radius: .5rem; padding: .7rem 1rem; margin: .8rem 0;
+  box-shadow: 0 0 0 1px var(--faint);
+  max-width: none; } .warn { color: var(--bad); } .share { display: inline-block; height: .6em; border-radius: 2px;
+  background: var(--model); } img { max-width: 100%; background: #fff; border-radius: .3rem; }
+.part { margin: .2rem 0 .2rem .4rem; padding-left: .9rem; border-left: 1px solid var(--faint); font-size: 1em; }
+.part > summary { color: var(--ink); font-weight: 600; }
 footer { margin-top: 3rem; color: var(--muted); font-size: .86rem; }
-@media (max-width: 40rem) { body { font-size: 15px; } .alt { display: none; } h1 { font-size: 1.5rem; }
+@media (max-width: 40rem) { body { font-size: 15px; } dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  dd { margin-bottom: .35rem; } .alt { display: none; } h1 { font-size: 1.5rem; }
   .lines li { grid-template-columns: 1.4rem 1fr; } .lines li > span:last-child { grid-column: 2; }
   .row { grid-template-columns: minmax(0, 1fr) 3rem; gap: .1rem .4rem; } .row > span { grid-column: 1; }
   .row > b { grid-row: 1; grid-column: 2; } .row > svg, .row > .bars, .row.axis .xs { grid-column: 1 / -1; }

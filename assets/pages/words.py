@@ -42,6 +42,16 @@ def business(figure: str, value: float | None) -> str:
     return percent(value) if figure in _SHARES else number(value)
 
 
+def sentence(text: str) -> str:
+    """A text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: `1 product`, `2 products`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def minute(moment: datetime) -> str:
     """A moment, to the minute."""
     return f"{moment:%Y-%m-%d %H:%M}"

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from assets.product.policies import ProductError
+from resources.errors import listed
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -53,5 +54,5 @@ class Delivery:
         if unknown:
             raise ProductError(
                 f"product {product}: delivery.columns names {unknown}, which scores do not have; name columns of "
-                f"spine.passthrough: {sorted(known)}"
+                f"spine.passthrough: {listed(sorted(known))}"
             )

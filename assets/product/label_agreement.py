@@ -83,10 +83,16 @@ def check_label_source(label: Label, contract: Contract) -> None:
     for column in filter(None, (label.row_id, label.column, label.record_key)):
         if column not in columns:
             raise ProductError(f"label: {where} has no column '{column}'; it has {listed(tuple(columns))}")
-    if label.column and columns[label.column] not in ("number", "integer", "boolean"):
+    kind = columns[label.column] if label.column else ""
+    if label.positive and kind != "string":
         raise ProductError(
-            f"label: '{label.column}' is a {columns[label.column]} in {where}; a label is compared as a number or a "
-            "boolean"
+            f"label: positive={label.positive!r} names texts, but '{label.column}' is a {kind} in {where}; write "
+            "at_least="
+        )
+    if label.column and not label.positive and kind not in ("number", "integer", "boolean"):
+        raise ProductError(
+            f"label: '{label.column}' is a {kind} in {where}; a label is compared as a number or a boolean, or by "
+            "positive=, which names the texts that make a row positive"
         )
     if label.settled or label.record_key == (contract.key[0] if contract.corrections else None):
         return

@@ -75,8 +75,9 @@ class Label:
     Attributes:
         source: The source with the label events.
         row_id: The column of the label source that identifies the spine row.
-        column: Numeric or boolean column that is compared.
+        column: The column that is compared: a number, a boolean or, with `positive`, a text.
         at_least: The lowest value that makes the row positive (a boolean counts as 0 or 1).
+        positive: The texts of `column` that make the row positive, in place of `at_least`; every other one does not.
         horizon: How long after the decision an event still counts; of an outcome, when it is settled.
         delay: How long after the horizon the last event may still arrive.
         meaning: The rule in one sentence, for people.
@@ -97,6 +98,7 @@ class Label:
     delay: timedelta = timedelta(0)
     meaning: str = ""
     kind: LabelKind = field(default="event", kw_only=True)
+    positive: tuple[str, ...] = field(default=(), kw_only=True)
     spine_column: str | None = field(default=None, kw_only=True)
     record_key: str | None = field(default=None, kw_only=True)
 
@@ -107,6 +109,10 @@ class Label:
             raise ProductError("label: meaning= is empty; write the rule in one sentence")
         if not self.column and self.kind != "absence":
             raise ProductError(f"label: column= is empty; name the column that says how a row turned out ({self.kind})")
+        if isinstance(self.positive, str) or (self.positive and not self.column):
+            raise ProductError(
+                f"label: positive={self.positive!r}; write the texts of column= that make a row positive, as ('yes',)"
+            )
         if min(self.horizon, self.delay) < timedelta(0) or (self.kind == "absence" and not self.horizon):
             raise ProductError(
                 f"label: horizon={self.horizon!r}, delay={self.delay!r}; write how long after the decision an event "
@@ -117,6 +123,11 @@ class Label:
                 f"label: an {self.kind} is of one row and revised as a whole; write neither record_key= nor "
                 "spine_column=, or kind='event'"
             )
+
+    @property
+    def bar(self) -> str:
+        """What a value must reach, in words."""
+        return f"is {' or '.join(self.positive)}" if self.positive else f"reaches {self.at_least:g}"
 
     @property
     def settled(self) -> bool:

@@ -186,7 +186,9 @@ class Product:
         for source in self.sources:
             if source.name == name:
                 return source
-        raise ProductError(f"product {self.name} has no source '{name}'; it has {[s.name for s in self.sources]}")
+        raise ProductError(
+            f"product {self.name} has no source '{name}'; it has {listed([s.name for s in self.sources])}"
+        )
 
     @property
     def connected(self) -> tuple[Connected, ...]:

@@ -42,7 +42,7 @@ def check_source_names(product: str, names: Sequence[str]) -> None:
                 f"it derives from a source; write '{re.sub('_+', '_', name)}'"
             )
     if len(set(names)) != len(names):
-        raise ProductError(f"product {product}: a source is named twice in {list(names)}; give each its own name")
+        raise ProductError(f"product {product}: a source is named twice in {', '.join(names)}; give each its own name")
 
 
 def check_read_sources(product: str, read: Sequence[tuple[str, str]], names: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ def check_read_sources(product: str, read: Sequence[tuple[str, str]], names: Seq
     """
     for reader, source in read:
         if source not in names:
-            raise ProductError(f"product {product}: {reader} '{source}', which is not one of {list(names)}")
+            raise ProductError(f"product {product}: {reader} '{source}', which is not one of {', '.join(names)}")
 
 
 def check_posted_once(product: str, posted: Iterable[Posted]) -> None:

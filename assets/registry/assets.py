@@ -15,8 +15,9 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import BundleError
-from assets.bundle.files import load_bundle, write_bundle
+from assets.bundle.files import write_bundle
 from assets.bundle.registration import Registration, RegistrationError
+from assets.bundle.released import bundle_of_run
 from assets.evaluation.assets import EVALUATED
 from assets.governance.anchors import head_tag
 from assets.governance.audit import Audit
@@ -29,6 +30,7 @@ from assets.registry.documents import documented, keep_all
 from assets.registry.inventory import inventory_of
 from assets.registry.inventory_page import to_html
 from assets.rollout.keeper import Keeper
+from assets.rollout.registered import record_registration
 from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
@@ -64,6 +66,7 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
         audit: dg.ResourceParam[Audit],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
         watch, run = Stopwatch(name), tracking.resumed(evaluation["mlflow_run"])
         if evaluation["verdict"] != "promote":
@@ -74,11 +77,13 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             )
         version = tracking.next_version(product.name, run.run_id)
         with permanent(BundleError), TemporaryDirectory(prefix="loopline-") as scratch:
-            evaluated = load_bundle(run.download(EVALUATED, Path(scratch)), keys.signing, None)
+            folder = run.download(EVALUATED, Path(scratch))
+            evaluated = bundle_of_run(folder, product.name, run.run_id, keys.signing)
             # No timestamps: a retried step writes identical bytes, and so the same digest.
             parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
             record = Registration.of(parts, digest=digest, author=run.tag(AUTHOR_TAG) or UNKNOWN, code=code_version())
+            record_registration(audit, record, version, environment.clock.now())
             last = audit.last()
             tracking.register(product.name, run.run_id, folder, record.to_tags() | (head_tag(last) if last else {}))
             rollout.publish_bundle(product.name, version, folder)

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from assets.bundle.registration import Approval, Registration
-from assets.governance.approvals import audited, counting, ends
+from assets.governance.approvals import counting, ends
+from assets.governance.recorded_answers import audited
 from assets.product import Product
 from assets.registry.standing import next_review, role_of, standing_objection
 from assets.rollout.answers import standing_rejection
@@ -84,7 +85,7 @@ def inventory_of(products: Sequence[Product], unread: Mapping[str, str], keeper:
         versions = [one for one in keeper.tracking.versions(product.name) if one.ready]
         log = [entry for entry in entries if entry.product == product.name]
         for one in versions:
-            answers = audited(Approval.all_from_tags(one.tags), log)
+            answers = audited(Approval.all_from_tags(one.tags), log, one.version)
             found.append(_entry(product, one.version, Registration.from_tags(one.tags), answers, state, now))
     return Inventory(now, tuple(found), unread)
 

@@ -33,7 +33,7 @@ from assets.product.names import (
 )
 from assets.registry.standing import next_review, role_of, standing_objection
 from assets.rollout.keeper import Keeper
-from assets.rollout.permits import with_entries
+from assets.rollout.permits import answers_on
 from resources.code_version import code_version
 from resources.environments import CHECKOUT
 from resources.lake import Lake
@@ -80,7 +80,7 @@ class VersionRecords:
     @cached_property
     def answers(self) -> tuple[Approval, ...]:
         """Every answer on the version, the oldest first."""
-        return with_entries(self.keeper.audit, self.product, Approval.all_from_tags(self._tags))
+        return answers_on(self.keeper.audit, self.product.name, self.version, self._tags)
 
     @cached_property
     def read(self) -> Mapping[str, Record]:

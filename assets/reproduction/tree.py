@@ -9,14 +9,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-details { margin: .2rem 0 .2rem .4rem; padding-left: .9rem; border-left: 1px solid var(--line); }
-summary { cursor: pointer; font-weight: 600; }
-dl { display: grid; grid-template-columns: minmax(9rem, 16rem) 1fr; gap: .1rem 1rem; margin: .2rem 0 .5rem 1rem; }
-dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
-"""
+from assets.pages.document import document
+from assets.pages.words import sentence
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,8 @@ def fact_text(value: Any) -> str:
     """A fact for people."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(fact_text, value)) or "none"
     if isinstance(value, Mapping):
@@ -55,17 +51,13 @@ def fact_text(value: Any) -> str:
 
 def to_html(root: Node) -> str:
     """The tree as one self-contained page: no script, nothing from another host."""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(root.title)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>{escape(root.title)}</h1>\n{_facts(root)}{''.join(map(_details, root.children))}</body></html>\n"
-    )
+    head = f"<header><h1>{escape(sentence(root.title))}</h1></header>\n"
+    return document(root.title, f"{head}{_facts(root)}{''.join(map(_details, root.children))}")
 
 
 def _details(node: Node) -> str:
     inner = _facts(node) + "".join(map(_details, node.children))
-    return f"<details open><summary>{escape(node.title)}</summary>{inner}</details>\n"
+    return f"<details class=part open><summary>{escape(node.title)}</summary>{inner}</details>\n"
 
 
 def _facts(node: Node) -> str:

@@ -89,11 +89,11 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
             verdict = Verdict[PromotionAction]("promote", ("it is the champion already",))
             if before != version:
                 release = keeper.release(product.name, version)
-                keeper.published(product.name, release)
+                bundle, _ = keeper.published(product.name, release)
                 answers = Approvals(product, tracking, audit, environment).of(version)
                 share = first_share(policy_in(product, environment), before)
                 verdict = verdict_on(
-                    product, tracking, release, answers, before, clock.now(), share=share,
+                    product, keeper, bundle, answers, before, clock.now(), share=share,
                     moment=environment.clock.now(),
                 )  # fmt: skip
                 if verdict.action == "promote":

@@ -7,7 +7,7 @@ steward's own steps (`steward.py`), approvals (`answers.py`), commands.
 from datetime import datetime
 from typing import Literal
 
-from assets.bundle.registration import Approval, Registration
+from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
 from assets.product.rollout_policy import Rollout
 from assets.rollout.answers import standing_rejection
@@ -24,7 +24,8 @@ from assets.rollout.moves import (
     resumed,
     rolled_back,
 )
-from assets.rollout.permits import Permit, first_share, next_share
+from assets.rollout.permits import Permit, answers_on, first_share, next_share
+from assets.rollout.registered import altered
 from resources.errors import LooplineError
 from resources.rollout_store.manifest import Release, RolloutManifest
 
@@ -126,15 +127,18 @@ def _releasable(keeper: Keeper, product: str, version: str) -> Release:
     """The release of a version, whose bundle is published and whole.
 
     Raises:
-        MoveRefused: Its gates or a person refused it.
+        MoveRefused: Its gates or a person refused it, or its registration was changed by hand.
     """
     release = keeper.release(product, version)
     tags = keeper.tracking.version(product, version).tags
     record = Registration.from_tags(tags)
     if record.gates != "promote":
         raise MoveRefused(f"{product} version {version}: its gates refused it: {'; '.join(record.gate_reasons)}")
-    rejection = standing_rejection(Approval.all_from_tags(tags), record.author)
+    rejection = standing_rejection(answers_on(keeper.audit, product, version, tags), record.author)
     if rejection is not None:
         raise MoveRefused(f"{product} version {version}: {rejection.by} rejected it: {rejection.reason}")
-    keeper.published(product, release)
+    bundle, _ = keeper.published(product, release)
+    changed = altered(keeper, record, bundle.parts)
+    if changed:
+        raise MoveRefused(f"{product} version {version}: {'; '.join(changed)}")
     return release

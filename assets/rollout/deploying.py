@@ -6,12 +6,13 @@ belong here: the asset (`assets.py`), whether a version may be rolled out (`prom
 
 from datetime import datetime
 
-from assets.bundle.bundle import BundleError
+from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.registration import Approval, Registration
 from assets.product import Product, Rollout, Verdict
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove, Who, begun, promoted
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
+from assets.rollout.registered import altered
 from resources.environments import Environment
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.tracking import Tracking
@@ -54,8 +55,8 @@ def rolled_out(
 
 def verdict_on(
     product: Product,
-    tracking: Tracking,
-    release: Release,
+    keeper: Keeper,
+    bundle: Bundle,
     answers: tuple[Approval, ...],
     champion: str | None,
     now: datetime,
@@ -63,23 +64,25 @@ def verdict_on(
     share: float,
     moment: datetime,
 ) -> Verdict[PromotionAction]:
-    """The verdict on a release whose published bundle was verified.
+    """The verdict on a version whose published bundle was verified.
 
     Args:
         now: By the product's clock.
         share: The share for which it would decide first.
         moment: By the machine's clock, which dates approvals.
     """
+    record = Registration.from_tags(keeper.tracking.version(product.name, bundle.version).tags)
     signals = PromotionSignals(
-        version=release.version,
-        registration=Registration.from_tags(tracking.version(product.name, release.version).tags),
-        digest=release.digest,
+        version=bundle.version,
+        registration=record,
+        digest=bundle.digest,
         impact=product.impact,
         answers=answers,
         champion=champion,
         governance=product.governance,
         share=share,
         moment=moment,
+        altered=altered(keeper, record, bundle.parts),
     )
     return promotion_verdict(signals, now)
 

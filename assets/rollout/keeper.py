@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.files import MANIFEST, SIGNATURE, load_bundle
+from assets.bundle.files import MANIFEST, SIGNATURE
 from assets.bundle.registration import Registration
-from assets.bundle.released import released_bundle
+from assets.bundle.released import bundle_in, released_bundle
 from assets.bundle.signing import SignatureError, verify
 from assets.governance.anchors import head_tag
 from assets.governance.audit import Audit
@@ -183,7 +183,7 @@ class Keeper:
         with TemporaryDirectory(prefix="loopline-") as place:
             try:
                 copy = self.tracking.bundle(product, release.version, Path(place))
-                load_bundle(copy, self.key, release.digest)
+                bundle_in(copy, product, release, self.key)
             except (BundleError, TrackingError) as error:
                 raise BundleError(
                     f"{product} version {release.version} is whole nowhere. Rollout store: {problem}. Registry: "

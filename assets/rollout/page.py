@@ -8,6 +8,9 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from assets.pages.document import document
+from assets.pages.drawing import whole_table
+from assets.pages.words import sentence
 from assets.product import Product
 from assets.rollout.moves import Begun, last_begun, where
 from assets.rollout.outcomes.cohorts import Experiment, Point
@@ -18,17 +21,6 @@ from assets.rollout.steps import ASSIGNMENT, told
 from assets.rollout.steward import Look
 from resources.rollout_store.manifest import Move, RolloutManifest
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-dl { display: grid; grid-template-columns: 12rem 1fr; gap: .2rem 1rem; margin: .5rem 0; } dt { opacity: .7; }
-dd { margin: 0; } img { max-width: 100%; background: white; }
-.note { background: var(--soft); border-radius: .5rem; padding: .6rem 1rem; }
-"""
-
 
 def to_html(product: Product, state: RolloutManifest, found: Look, results: Results) -> str:
     """The page of the rollout under way, or of the last one: no script, no link to another host.
@@ -37,18 +29,14 @@ def to_html(product: Product, state: RolloutManifest, found: Look, results: Resu
         found: The present look; its signals are those of the rollout under way.
     """
     begun = last_begun(state)
-    parts = [f"<p class=note>{escape(where(state))}.</p>", _verdict(state, found)]
+    parts = [f"<p class=note>{escape(sentence(where(state)))}.</p>", _verdict(state, found)]
     if begun is not None:
         parts.append(_declared(begun))
     parts += [_arms(results), *_tests(results), _assignment(found), _signals(found), _values(results.values)]
     parts.append(_changes(state.moves))
     title = f"Rollout of {product.title}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>{escape(title)}</h1>\n" + "\n".join(part for part in parts if part) + "\n</body></html>\n"
-    )
+    head = f"<header><h1>{escape(title)}</h1></header>"
+    return document(title, "\n".join(part for part in (head, *parts) if part) + "\n")
 
 
 def _verdict(state: RolloutManifest, found: Look) -> str:
@@ -88,7 +76,7 @@ def _arms(results: Results) -> str:
          f"{_number(arm.profit)} ({arm.profit_low:.4g} to {arm.profit_high:.4g})")
         for arm in results.arms
     ]  # fmt: skip
-    return "<h2>Arms</h2>" + (_table(heads, rows) if rows else "<p>No label is due yet.</p>")
+    return "<h2>Arms</h2>" + (whole_table(heads, rows) if rows else "<p>No label is due yet.</p>")
 
 
 def _tests(results: Results) -> Iterable[str]:
@@ -125,7 +113,7 @@ def _signals(found: Look) -> str:
          f"{one['evidence']:.1f} of {one['threshold']:.1f}")
         for one in found.readings
     ]  # fmt: skip
-    return "<h2>Guards</h2>" + _table(heads, rows)
+    return "<h2>Guards</h2>" + whole_table(heads, rows)
 
 
 def _values(values: Sequence[Estimate]) -> str:
@@ -137,7 +125,7 @@ def _values(values: Sequence[Estimate]) -> str:
          "" if one.effective is None else f"{one.effective:,.0f} of {one.decisions:,}", "; ".join(one.reasons))
         for one in values
     ]  # fmt: skip
-    return "<h2>Values by propensities</h2>" + _table(heads, rows)
+    return "<h2>Values by propensities</h2>" + whole_table(heads, rows)
 
 
 def _changes(moves: Sequence[Move]) -> str:
@@ -146,13 +134,7 @@ def _changes(moves: Sequence[Move]) -> str:
         (f"{move.at:%Y-%m-%d %H:%M:%S}", move.action.replace("_", " "), move.version, move.by, move.reason)
         for move in reversed(moves)
     ]
-    return "<h2>Changes, the newest first</h2>" + _table(heads, rows)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return "<h2>Changes, the newest first</h2>" + whole_table(heads, rows)
 
 
 def _number(value: float | None) -> str:

@@ -4,14 +4,16 @@ Belongs here: reading the recorded answers of a version, and the question that e
 Does not belong here: which approvals count (`assets.governance.approvals`), the moves (`moves.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from assets.bundle.registration import Approval, Registration
-from assets.governance.approvals import audited, objection
+from assets.governance.approvals import objection
 from assets.governance.audit import Audit
+from assets.governance.recorded_answers import audited
 from assets.product import Product, Rollout
+from assets.rollout.registered import other_than_logged
 from resources.environments import Environment
 from resources.rollout_store.manifest import RolloutManifest
 from resources.tracking import Tracking
@@ -30,15 +32,15 @@ class Approvals:
     environment: Environment
 
     def of(self, version: str) -> tuple[Approval, ...]:
-        """The version's answers; an approval that the audit log lacks is marked.
+        """The version's answers, as the audit log has them (`answers_on`).
 
         A product of the sandbox has no approver: it is approved under the name `sandbox`.
         """
         product, environment = self.product, self.environment
-        recorded = Approval.all_from_tags(self.tracking.version(product.name, version).tags)
+        recorded = answers_on(self.audit, product.name, version, self.tracking.version(product.name, version).tags)
         asked = product.terms.sign_off.approvers
         if recorded or not asked or not (environment.sandbox and product.sandbox):
-            return with_entries(self.audit, product, recorded)
+            return recorded
         reason, at = "the sandbox has no risk officer; elsewhere a person approves", environment.clock.now()
         entry = self.audit.append(
             actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at
@@ -56,16 +58,29 @@ class Approvals:
                 return ""
             answers = self.of(version)
             record = Registration.from_tags(self.tracking.version(self.product.name, version).tags)
-            return objection(answers, version=version, author=record.author, terms=terms, share=share, now=now)
+            entries = (one for one in self.audit.entries(last="skipped") if one.product == self.product.name)
+            changed = other_than_logged(record, version, entries)
+            author = record.author
+            return "; ".join(changed) or objection(
+                answers, version=version, author=author, terms=terms, share=share, now=now
+            )
 
         return why_not
 
 
-def with_entries(audit: Audit, product: Product, answers: tuple[Approval, ...]) -> tuple[Approval, ...]:
-    """The answers, of which approvals that the audit log lacks are marked; the log is read where it matters."""
-    if not product.terms.sign_off.approvers or not any(one.answer == "approve" for one in answers):
-        return answers
-    return audited(answers, (one for one in audit.entries(last="skipped") if one.product == product.name))
+def answers_on(audit: Audit, product: str, version: str, tags: Mapping[str, str]) -> tuple[Approval, ...]:
+    """The answers on a version as the audit log has them (`assets.governance.recorded_answers`).
+
+    Args:
+        tags: The version's tags in the registry.
+
+    Raises:
+        RegistrationError: A tag is no answer.
+        AuditLogDamaged: The log was altered.
+        AuditLogError: The log cannot be used.
+    """
+    entries = (one for one in audit.entries(last="skipped") if one.product == product)
+    return audited(Approval.all_from_tags(tags), entries, version)
 
 
 def first_share(policy: Rollout, champion: str | None, releases: int = 1) -> float:

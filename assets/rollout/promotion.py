@@ -30,6 +30,7 @@ class PromotionSignals:
         governance: The product's; `None` where it declares none.
         share: The share for which it would decide first: 1 for a champion at once, 0 for a shadow.
         moment: The machine's time, by which approvals are dated; `None` for the time of the verdict.
+        altered: What of the registration was changed by hand (`registered.py`); empty for nothing.
     """
 
     version: str
@@ -41,6 +42,7 @@ class PromotionSignals:
     governance: Governance | None = None
     share: float = 1.0
     moment: datetime | None = None
+    altered: tuple[str, ...] = ()
 
 
 def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[PromotionAction]:
@@ -70,6 +72,7 @@ def _faults(signals: PromotionSignals, record: Registration, now: datetime) -> t
         faults.append("its bundle was not verified")
     elif signals.digest != record.digest:
         faults.append(f"its bundle has the digest {signals.digest[:12]}…; {record.digest[:12]}… was registered")
+    faults += signals.altered
     if record.trained_at > now:
         faults.append(f"it was trained at {record.trained_at.isoformat()}, ahead of the clock")
     rejection = standing_rejection(signals.answers, record.author)

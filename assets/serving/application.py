@@ -15,7 +15,7 @@ from assets.serving.access.rates import Rates
 from assets.serving.decider import Decider
 from assets.serving.earlier.explainer import Explainer
 from assets.serving.earlier.repeats import Repeats
-from assets.serving.live.guard import Guard
+from assets.serving.live.guard import SECONDS, SIMULATED_SECONDS, Guard
 from assets.serving.live.product import LiveProduct
 from assets.serving.live.products import Products
 from assets.serving.live.watcher import Watcher
@@ -128,7 +128,10 @@ class Application:
             open_metrics=settings.open_metrics,
             rate=settings.rate,
         )
-        guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc(), environment.clock)
+        guard = Guard(
+            watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc(), environment.clock,
+            SECONDS if environment.simulated_clock is None else SIMULATED_SECONDS,
+        )  # fmt: skip
         explainer = Explainer(environment.decision_log, rollout, key, lambda: watcher.live)
         application = cls(
             environment, watcher, guard, metrics, settings=settings, access=access, explainer=explainer,

@@ -41,6 +41,9 @@ _SWITCH_SECONDS = 0.0005
 
 
 def _open() -> "Application":
+    # Takes a second: with the first bundle, which may come to a service that already answers, it would delay requests.
+    import xgboost  # noqa: F401
+
     from assets.serving.application import Application
     from resources.processes.ports import listening_addresses
 

@@ -167,7 +167,7 @@ def _counted(
     entities = pc.unique(of_rows).drop_null()
     try:
         of_events = column_of(events, label.row_id, where).combine_chunks().cast(entities.type)
-        values = column_of(events, label.column, where).cast(pa.float64()) if label.column else None
+        values = _numbers(column_of(events, label.column, where), label) if label.column else None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Without Arrow's error: it quotes the value that it cannot read.
         raise RowsError(
@@ -182,7 +182,7 @@ def _counted(
     records = _records(events, label, where)
     if records is not None:
         replaced = _replaced(entity, records[usable], time, known, number)
-    positive = np.ones(len(usable), bool) if values is None else number >= label.at_least
+    positive = np.ones(len(usable), bool) if values is None else number >= (1.0 if label.positive else label.at_least)
     if label.settled:
         positive, has_value = positive & ~np.isnan(number), ~np.isnan(number)
     else:
@@ -192,6 +192,14 @@ def _counted(
     found = _Counted(kept, time[kept], known[kept], replaced[kept], positive[kept])
     horizon = None if label.settled else _span_micros(label.horizon)
     return _for_rows(found, entity[kept], _codes(of_rows, entities), decided_at, horizon)
+
+
+def _numbers(values: pa.ChunkedArray, label: Label) -> pa.ChunkedArray:
+    """The values of the label as numbers; of texts 1 for a positive one and 0 for another."""
+    if not label.positive:
+        return values.cast(pa.float64())
+    reached = pc.is_in(values.cast(pa.string()), value_set=pa.array(label.positive))
+    return pc.if_else(pc.is_valid(values), reached, None).cast(pa.float64())
 
 
 def _for_rows(

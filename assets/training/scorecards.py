@@ -20,9 +20,11 @@ from assets.training.rows import TrainingRows
 
 _QUANTILES = (0.02, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.95, 0.99, 0.998)
 _LEAST_OF_BIN = 50
+# The length of the slope over all bins beside a step's 1: the penalty on it is a sixteenth.
+_SLOPE = 4.0
 # 240 MB of numbers; a scorecard of more rows is fitted on evenly spread ones.
 _MOST_CELLS = 30_000_000
-STRENGTHS = (0.3, 0.1, 0.03)
+STRENGTHS = (0.3, 0.1, 0.03, 0.01)
 """Inverse strengths of the L2 penalty that are tried: with few rows and many bins, steps must be held back more."""
 
 
@@ -102,11 +104,12 @@ def _edges_of(column: NDArray[np.float32]) -> tuple[float, ...]:
 
 
 def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], strength: float) -> Pipeline:
-    """The scikit-learn pipeline behind the scorecard: bins, one column per step between bins, logistic regression.
+    """The scikit-learn pipeline behind the scorecard: bins, a slope and one column per step between bins, and logistic
+    regression.
 
     The penalty is on the steps from a bin to the next, and not on the points of each bin by itself: neighbouring bins
-    then lend each other rows, and points follow a slope that a few rows a bin would not show. On the sandbox's credit
-    data this lowers the scorecard's log loss on the test rows from 0.324 to 0.317.
+    then lend each other rows. The slope over all bins is held back less than the steps: what a few rows a bin do not
+    show is then a straight line through the bins, and not the absence of one.
     """
     pipeline = Pipeline(
         [
@@ -115,19 +118,25 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], st
             ("model", LogisticRegression(C=strength, max_iter=500)),
         ]
     )
-    width = sum(len(bounds) + 1 for bounds in edges)
+    width = sum(len(bounds) + 2 for bounds in edges)
     some = evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
     return pipeline.fit(train.matrix[some], train.y[some])
 
 
 def step_columns(indices: NDArray[np.int64], edges: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """For each edge of each column whether the row's bin is above it, and whether its value is missing: float64."""
+    """For each column its place among the bins, whether it is above each edge, and whether it is missing: float64."""
     columns = []
     for place, bounds in enumerate(edges):
         bins, missing = indices[:, place], len(bounds) + 1
+        columns.append(np.where(bins == missing, 0.0, slope_of(len(bounds))[np.minimum(bins, len(bounds))]))
         columns += [(bins > edge) & (bins != missing) for edge in range(len(bounds))]
         columns.append(bins == missing)
     return np.column_stack(columns).astype(np.float64)
+
+
+def slope_of(edges: int) -> NDArray[np.float64]:
+    """For each bin of a column with so many edges its place on the straight line over all of them: float64."""
+    return _SLOPE * (np.arange(edges + 1) / max(edges, 1) - 0.5 * (edges > 0))
 
 
 def evenly(count: int, most: int) -> NDArray[np.int64]:
@@ -150,9 +159,10 @@ def scorecard_of(pipeline: Pipeline, train: TrainingRows, edges: Sequence[Sequen
     )
 
 
-def points_of(steps: NDArray[np.float64], edges: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
-    """The points of each bin of each column, from the steps that `step_columns` has a column for."""
-    by_column = np.split(steps, np.cumsum([len(bounds) + 1 for bounds in edges])[:-1])
+def points_of(found: NDArray[np.float64], edges: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """The points of each bin of each column, from the coefficients of the columns that `step_columns` makes."""
+    by_column = np.split(found, np.cumsum([len(bounds) + 2 for bounds in edges])[:-1])
     return tuple(
-        tuple(float(point) for point in (0.0, *np.cumsum(of_column[:-1]), of_column[-1])) for of_column in by_column
+        tuple(float(point) for point in (*(slope * slope_of(len(bounds)) + np.cumsum([0.0, *steps])), missing))
+        for bounds, (slope, *steps, missing) in zip(edges, by_column, strict=True)
     )

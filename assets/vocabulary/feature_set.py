@@ -14,6 +14,7 @@ from typing import Any
 
 from assets.vocabulary import wording
 from assets.vocabulary.base import WHOLE, Declared
+from assets.vocabulary.clock import DayOfWeek, Weekend
 from assets.vocabulary.conditions import FeatureError
 from assets.vocabulary.derived import Missing, Trend
 from assets.vocabulary.history import History
@@ -103,6 +104,11 @@ class FeatureSet:
         texts = (feature for feature in self.all if holds_text(feature))
         return {f.name: f.values if isinstance(f, (Category, History)) else () for f in texts}
 
+    @property
+    def of_the_date(self) -> tuple[str, ...]:
+        """Names of the features whose value the date of a decision gives: all rows of a local day have the same."""
+        return tuple(feature.name for feature in self.derived if isinstance(feature, (Weekend, DayOfWeek)))
+
     def feature(self, name: str) -> Feature:
         """The feature of this name.
 
@@ -149,7 +155,9 @@ class FeatureSet:
         """
         unknown = set(record) ^ {"owner", "request", "history", "derived"}
         if unknown:
-            raise FeatureError(f"a feature set has owner, request, history and derived; differs in {sorted(unknown)}")
+            raise FeatureError(
+                f"a feature set has owner, request, history and derived; differs in {', '.join(sorted(unknown))}"
+            )
         parts = {part: tuple(feature_from(r) for r in record[part]) for part in ("request", "history", "derived")}
         return cls(owner=record["owner"], **parts)
 

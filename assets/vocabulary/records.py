@@ -57,10 +57,12 @@ def feature_from(record: Mapping[str, Any]) -> Any:
     parts = dict(record)
     cls = _TYPES.get(parts.pop("type", ""))
     if cls is None:
-        raise FeatureError(f"feature {record.get('name')!r} has type {record.get('type')!r}; one of {sorted(_TYPES)}")
+        raise FeatureError(
+            f"feature {record.get('name')!r} has type {record.get('type')!r}; one of {', '.join(sorted(_TYPES))}"
+        )
     unknown = set(parts) - {part.name for part in fields(cls)}
     if unknown:
-        raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
+        raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {', '.join(sorted(unknown))}")
     for name in _DURATIONS:
         if name in parts:
             parts[name] = window_from(parts[name])

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Case = Annotated[str, typer.Argument(metavar="CASE", help="As the alert and `loopline alerts` name it.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
-Until = Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="When the silence ends, UTC.")]
+Until = Annotated[
+    str, typer.Option(metavar="TIME", help="When the silence ends, in UTC: a day, or a time as 2026-03-01T18:00.")
+]
 
 
 def alerts(product: ProductName, json_: Json = False) -> None:
@@ -43,7 +45,7 @@ def silence(
     """Silence an alert, and those of the same case that follow, until a time; it is recorded in the audit log."""
     from pipelines.operations.alerts import mark_alert
 
-    end = until.replace(tzinfo=UTC)
+    end = _moment(until)
     mark_alert(load_environment(), product, case, "silence", by=by, reason=reason, until=end)
     console.say(f"{case} is silent until {end:%Y-%m-%d %H:%M} UTC", console.results(json_))
     if json_:
@@ -58,6 +60,15 @@ def acknowledge(product: ProductName, case: Case, by: By, reason: Reason, json_:
     console.say(f"{case}: {by} looks after it", console.results(json_))
     if json_:
         console.print_json({"product": product, "case": case, "by": by, "reason": reason})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--until {text}: write a UTC day or time, as 2026-03-01 or 2026-03-01T18:00"
+        ) from error
 
 
 def _show(product: str, found: "Mapping[str, AlertState]", to: "Console") -> None:

@@ -40,10 +40,12 @@ from pipelines.cli import (
     traffic,
     upkeep,
 )
+from pipelines.cli.described import DescribedCommand
 from pipelines.cli.render.failures import failure_json, show_failure
 from resources.errors import LooplineError
 from resources.outages import outage_of
 from resources.processes.collecting import collect_rarely, end_without_collection
+from resources.processes.threads import wait_asleep
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -93,7 +95,7 @@ for command in (
     upkeep.vacuum,
     upkeep.erase,
 ):
-    app.command()(command)
+    app.command(cls=DescribedCommand)(command)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bundles.app, name="bundle")
@@ -107,6 +109,7 @@ def main() -> None:
     """
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    wait_asleep()
     collect_rarely()
     atexit.register(end_without_collection)
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)

@@ -12,12 +12,13 @@ import typer
 from pipelines.cli import console
 from pipelines.cli.approvals import By, Reason
 from pipelines.cli.arguments import Json
+from pipelines.cli.described import DescribedCommand
 from resources.environments import load_environment
 
 app = typer.Typer(help="The audit log: verify, show, anchor.", no_args_is_help=True)
 
 
-@app.command("verify")
+@app.command("verify", cls=DescribedCommand)
 def verify_log(json_: Json = False) -> None:
     """Hold every entry against the one before and the anchors; exit status 1 and the first that does not fit."""
     from pipelines.operations.audit import verify_audit
@@ -40,7 +41,7 @@ def verify_log(json_: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("show")
+@app.command("show", cls=DescribedCommand)
 def show_log(
     product: Annotated[str | None, typer.Option(metavar="PRODUCT", help="Of one product alone.")] = None,
     last: Annotated[int, typer.Option(min=1, help="How many entries, at most.")] = 50,
@@ -60,7 +61,7 @@ def show_log(
         console.print_json({"entries": [{**asdict(one), "at": one.at.isoformat()} for one in entries]})
 
 
-@app.command("anchor")
+@app.command("anchor", cls=DescribedCommand)
 def anchor_log(by: By, reason: Reason, json_: Json = False) -> None:
     """Anchor entries that have no anchor, once you have looked at them; recorded as an entry of its own."""
     from pipelines.operations.audit import anchor_audit

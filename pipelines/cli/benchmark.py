@@ -11,6 +11,7 @@ import typer
 
 from pipelines.cli import console
 from pipelines.cli.arguments import Json
+from pipelines.cli.described import DescribedCommand
 from pipelines.cli.render.benchmark import show_cards, show_sandbox
 from resources.environments import load_environment
 
@@ -44,4 +45,4 @@ def sandbox(json_: Json = False) -> None:
 
 
 for name, command in (("card_fraud", card_fraud), ("sandbox", sandbox)):
-    app.command(name)(command)
+    app.command(name, cls=DescribedCommand)(command)

@@ -11,6 +11,7 @@ import typer
 from pipelines.cli import console
 from pipelines.cli.approvals import By, Reason, Version
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.described import DescribedCommand
 from pipelines.cli.render.reproduce import show_export
 from resources.environments import load_environment
 
@@ -36,9 +37,12 @@ def export_model(
         console.print_json(report.to_dict())
 
 
-@app.command("export")
+@app.command("export", cls=DescribedCommand)
 def export_bundle(
-    product: ProductName, version: Version, file: Annotated[Path, typer.Argument(metavar="FILE")], json_: Json = False
+    product: ProductName,
+    version: Version,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")],
+    json_: Json = False,
 ) -> None:
     """A version's bundle with its signature and its record, as one file for another environment."""
     from pipelines.operations.bundle_files import export_bundle as run_export
@@ -49,9 +53,9 @@ def export_bundle(
         console.print_json({"product": product, "version": version, "digest": digest, "file": str(file)})
 
 
-@app.command("import")
+@app.command("import", cls=DescribedCommand)
 def import_bundle(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `loopline bundle export` has written.")],
     by: By,
     reason: Reason,
     digest: Annotated[str | None, typer.Option(metavar="SHA256", help="The digest that the bundle must have.")] = None,

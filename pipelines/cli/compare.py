@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from pipelines.cli.render.compare import show_comparison
 from resources.environments import load_environment
 
@@ -19,7 +19,10 @@ def compare(
     product: ProductName,
     one: Annotated[str, typer.Argument(metavar="A", help="A version.")],
     other: Annotated[str, typer.Argument(metavar="B", help="The version that is compared with it.")],
-    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also as a page with pictures.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Also as a page with pictures."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Two versions on the same rows: figures, features, slices, the decisions that differ, and why."""

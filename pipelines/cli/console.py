@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 400
-"""Characters in a line. A terminal wraps longer lines, whereas a table fitted to the terminal would cut numbers."""
+_WIDTH = 10_000
+"""Characters in a line. A terminal wraps longer lines, whereas a table fitted to the terminal would cut its cells."""
 PROGRESS = Console(stderr=True, highlight=False, markup=False, emoji=False, width=_WIDTH)
 _RESULTS = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
 
@@ -75,13 +76,28 @@ def say(text: str, to: Console = PROGRESS, *, mark: Mark | None = None) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], to: Console, *, right: Sequence[str] = ()) -> None:
-    """A table; `right` names the columns that are aligned right. A cell may be a text with its own style."""
+    """A table; `right` names the columns that are aligned right. A cell may be a text with its own style.
+
+    Where it is wider than a line may be, the widest column is broken into lines: the others are read whole.
+    """
     grid = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left", no_wrap=True)
-    for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    to.print(grid)
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    widths = [max((row[place].cell_len for row in cells), default=0) for place in range(len(columns))]
+    for column, width in zip(columns, widths, strict=True):
+        is_widest = width == max(widths)
+        grid.add_column(column, justify="right" if column in right else "left", no_wrap=not is_widest)
+    for row in cells:
+        grid.add_row(*row)
+    for line in to.render_lines(grid, pad=False):
+        to.print(Segments([*_without_end(line), Segment.line()]))
+
+
+def _without_end(line: Sequence[Segment]) -> list[Segment]:
+    """A line without the blanks at its end: a terminal would wrap those of a wide table into empty lines."""
+    found = list(line)
+    while found and not (text := found[-1].text.rstrip()):
+        found.pop()
+    return [*found[:-1], Segment(text, found[-1].style)] if found else []
 
 
 def print_json(value: Mapping[str, Any]) -> None:

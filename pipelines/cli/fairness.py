@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from pipelines.cli.render.fairness import show_fairness
 from resources.environments import load_environment
 
@@ -21,7 +21,8 @@ def fairness(
         bool, typer.Option("--frontier", help="Profit against disparity; models are trained if none was recorded.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --frontier: write its picture, FILE.png.")
+        Path | None,
+        typer.Option(metavar="FILE.png", callback=file_to_write(".png"), help="With --frontier: write its picture."),
     ] = None,
     json_: Json = False,
 ) -> None:

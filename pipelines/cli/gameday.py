@@ -11,27 +11,30 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json
+from pipelines.cli.arguments import Json, file_to_write
 from resources.environments import load_environment
 
 
 def gameday(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="quiet, one_month or two_years.")],
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="tiny, one_month, quiet or two_years.")],
     seed: Annotated[int, typer.Option(help="Seeds inputs, faults and clock.")] = 1,
     home: Annotated[
         Path | None, typer.Option(help="An empty folder for everything; by default in LOOPLINE_HOME.")
     ] = None,
-    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Writes the timeline as a page.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Write the timeline as a page."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Months of simulated operation with planned incidents; says what the loop did about each."""
-    from pipelines.operations.gameday.play import play
+    from pipelines.operations.gameday.apart import play_scenario
     from pipelines.operations.gameday.scenarios import scenario_of
 
     found = scenario_of(scenario)
     console.heading(f"Loopline: game day {found.name}, seed {seed}")
     place = home or load_environment().home / "gameday" / f"{found.name}-{seed}"
-    report = play(found, seed, place.expanduser().resolve(), os.environ, console.say)
+    report = play_scenario(found, seed, place.expanduser().resolve(), os.environ, console.say)
     if page is not None:
         from pipelines.operations.gameday.page import to_html
         from pipelines.operations.pages import write_text_page

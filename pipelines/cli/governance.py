@@ -11,7 +11,7 @@ import typer
 
 from pipelines.cli import console
 from pipelines.cli.approvals import Version
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from resources.environments import load_environment
 
 Kind = Literal["card", "risk"]
@@ -21,7 +21,9 @@ def document(
     product: ProductName,
     version: Version,
     kind: Annotated[Kind, typer.Option(help="The model card, or the model-risk document.")] = "card",
-    out: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write it to this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", callback=file_to_write(".md"), help="Write it to this file.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """A version's model card or model-risk document, from what is recorded now; each figure names its record."""
@@ -40,7 +42,10 @@ def document(
 
 
 def inventory(
-    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the page of the inventory.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Write the page of the inventory."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Every version of every product: risk tier, owner, state, approvals, next review, and where it is used."""

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from pipelines.cli.render.features import show_features, show_search
 from pipelines.cli.render.replay import show_replay
 from pipelines.cli.render.tables import show_tables
@@ -23,8 +23,8 @@ from resources.naming import checked_day
 
 def export(
     product: ProductName,
-    table: Annotated[str, typer.Argument(metavar="TABLE")],
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table, as `loopline tables` names it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Parquet file to write.")],
     version: Annotated[int | None, typer.Option(help="A version of the table; the newest by default.")] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME", help="The version that was the newest then, ISO-8601 in UTC.")
@@ -56,7 +56,10 @@ def features(
         str | None, typer.Option(metavar="WORD", help="Search the features of all products, and the shared ones.")
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the catalogue: FILE.html or FILE.md.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=file_to_write(".html", ".md"), help="Write the catalogue: FILE.html or FILE.md."
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 from pipelines.cli import console
 from pipelines.cli.approvals import By, Reason
 from pipelines.cli.arguments import Json
+from pipelines.cli.described import DescribedCommand
 from resources.environments import load_environment
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Roles = Annotated[
 Limit = Annotated[str, typer.Option(help="Its rate, as 20/second; without it, LOOPLINE_RATE_LIMIT of the service.")]
 
 
-@app.command()
+@app.command(cls=DescribedCommand)
 def add(name: Name, role: Roles, by: By, reason: Reason, limit: Limit = "", json_: Json = False) -> None:
     """Make a key and print it, once: only its digest is kept. The service knows it within seconds."""
     from pipelines.operations.access_keys import add_key
@@ -40,7 +41,7 @@ def add(name: Name, role: Roles, by: By, reason: Reason, limit: Limit = "", json
         console.print_json({**_content(key), "key": text})
 
 
-@app.command("list")
+@app.command("list", cls=DescribedCommand)
 def list_keys(json_: Json = False) -> None:
     """All keys, with those that were revoked."""
     from pipelines.operations.access_keys import access_keys
@@ -56,7 +57,7 @@ def list_keys(json_: Json = False) -> None:
         console.print_json({"keys": [_content(key) for key in keys]})
 
 
-@app.command()
+@app.command(cls=DescribedCommand)
 def revoke(name: Name, by: By, reason: Reason, json_: Json = False) -> None:
     """Revoke the key of a caller; running services refuse it within 5 seconds."""
     from pipelines.operations.access_keys import revoke_key

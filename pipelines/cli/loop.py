@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName
+from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName, slots_given
 from pipelines.cli.render.backfill import show_backfill, show_plan
 from pipelines.cli.render.runs import decision_json, report_json, show_decision, show_loaded, show_next, show_report
 from pipelines.cli.render.services import show_waiting
 from pipelines.cli.rollout import show_rehearsal
 from pipelines.products import load_product, product_names
 from resources.environments import load_environment
-from resources.slots import Slot, checked_slot, end_of, start_of
+from resources.slots import checked_slot
 
 if TYPE_CHECKING:
     from pipelines.jobs import Stage
@@ -67,7 +67,7 @@ def run(
     from pipelines.operations.decide import decide_example
     from pipelines.operations.loop.run_loop import run_loop
 
-    environment = load_environment()
+    (from_day, to_day), stage, environment = slots_given(first, last), _stage(through), load_environment()
     console.heading(f"Loopline: {product}")
     to, decision = console.results(json_), dict[str, Any]()
 
@@ -78,7 +78,7 @@ def run(
             show_decision(decision, to)
 
     report = run_loop(
-        product, environment, first=_day(first), last=_day(last), through=_stage(through), missing=missing,
+        product, environment, first=from_day, last=to_day, through=stage, missing=missing,
         progress=console.say, live=live,
     )  # fmt: skip
     show_report(report, to)
@@ -134,10 +134,10 @@ def backfill(
     """Materialise a range of days again, in whole partitions; an interrupted backfill of the same days goes on."""
     from pipelines.operations.loop import backfill as operation
 
-    days = (checked_slot(first), checked_slot(last))
-    if end_of(days[1]) <= start_of(days[0]):
-        raise typer.BadParameter(f"--to {last} is before --from {first}")
-    wanted = operation.Wanted(days, tuple(name for name in select.split(",") if name), overwrite, again)
+    slots_given(first, last)
+    wanted = operation.Wanted(
+        (checked_slot(first), checked_slot(last)), tuple(name for name in select.split(",") if name), overwrite, again
+    )
     to = console.results(json_)
     if plan:
         planned = operation.plan_backfill(product, load_environment(), wanted, console.say)
@@ -163,10 +163,6 @@ def load(product: ProductName, json_: Json = False) -> None:
     show_loaded(found, console.results(json_))
     if json_:
         console.print_json(vars(found))
-
-
-def _day(text: str | None) -> Slot | None:
-    return None if text is None else checked_slot(text)
 
 
 def _stage(text: str) -> "Stage":

@@ -35,6 +35,7 @@ def new(
     time: Annotated[str, typer.Option(help="The column with the time of the decision.")] = "",
     known_at: Annotated[str, typer.Option(help="The column with the time at which a row became known.")] = "",
     label: Annotated[str, typer.Option(metavar="[SOURCE.]COLUMN", help="The column that says how it ended.")] = "",
+    positive: Annotated[str, typer.Option(metavar="TEXT", help="The text of a label that is no number: yes.")] = "",
     label_delay: Annotated[str, typer.Option(metavar="7d", help="How long after the decision it is final.")] = "",
     without: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column that is no feature.")] = None,
     header_line: Annotated[int, typer.Option(help="The line of a CSV or a sheet with the names of the columns.")] = 1,
@@ -50,7 +51,7 @@ def new(
     from pipelines.operations.new_product import new_product
 
     given = Given(
-        row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
+        row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label, positive=positive,
         without=tuple(without or ()), has_time=template == "events", target=target,
     )  # fmt: skip
     product = new_product(

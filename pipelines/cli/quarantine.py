@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import FirstDayIfAny, Json, LastDayIfAny, ProductName
+from pipelines.cli.arguments import FirstDayIfAny, Json, LastDayIfAny, ProductName, slots_given
 from resources.dependencies import require
 from resources.environments import load_environment
-from resources.slots import checked_slot, named
+from resources.slots import named
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,7 +47,7 @@ def quarantine(
         raise typer.BadParameter("--readmit needs SOURCE, --by NAME and --reason TEXT")
     environment, found = load_environment(), load_product(product)
     require(environment, "lake")
-    days = (None if first is None else checked_slot(first), None if last is None else checked_slot(last))
+    days = slots_given(first, last)
     result: dict[str, object] = {"product": product}
     to = console.results(json_)
     if readmit and source:

@@ -11,7 +11,7 @@ import typer
 
 from pipelines.cli import console
 from pipelines.cli.approvals import Version
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from pipelines.cli.render.reproduce import show_rebuild, show_trace
 from resources.environments import load_environment
 
@@ -29,8 +29,11 @@ def rebuild(product: ProductName, version: Version, json_: Json = False) -> None
 
 
 def trace(
-    decision: Annotated[str, typer.Argument(metavar="DECISION_ID")],
-    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tree as a page: FILE.html.")] = None,
+    decision: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The id that the decision was answered with.")],
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Write the tree as a page."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """From a decision to its bundle, arm, training set, table versions, features, code, settings and approvals."""

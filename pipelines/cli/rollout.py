@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json, ProductName
+from pipelines.cli.arguments import Json, ProductName, file_to_write
 from resources.environments import load_environment
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def rollout(
     version: Version = None,
     by: By = "",
     reason: Reason = "",
-    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page: FILE.html.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Write the report as one page."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Show how far a new version has come, and why; or start, advance, promote, pause, resume or freeze it."""
@@ -114,14 +117,10 @@ def _show(report: "RolloutReport", to: "Console") -> None:
         )  # fmt: skip
     _show_results(report, to)
     console.heading("Changes, the newest first", to)
-    console.table(
-        ["when", "what", "version", "by", "why"],
-        [
-            [f"{move.at:%Y-%m-%d %H:%M:%S}", move.action.replace("_", " "), move.version, move.by, move.reason]
-            for move in list(reversed(state.moves))[:10]
-        ],
-        to,
-    )
+    for move in list(reversed(state.moves))[:10]:
+        what = move.action.replace("_", " ")
+        console.say(f"{move.at:%Y-%m-%d %H:%M:%S}  {what} version {move.version}, by {move.by}", to)
+        console.say(f"  {move.reason}", to)
     if report.behind:
         console.say(report.behind, to)
 

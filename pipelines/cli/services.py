@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json
+from pipelines.cli.arguments import Json, file_to_write
 from pipelines.cli.render.services import (
     elsewhere_json,
     services_json,
@@ -63,14 +63,20 @@ def down(json_: Json = False) -> None:
     """Stop the local services and all processes that they started."""
     from pipelines.services.lifecycle import down as stop
 
-    found = stop(load_environment(), report=partial(show_service, to=console.results(json_)))
+    environment, to = load_environment(), console.results(json_)
+    found = stop(environment, report=partial(show_service, to=to))
+    if not found:
+        console.say(f"no service of {environment.home} was running", to)
     if json_:
         console.print_json(services_json(found))
 
 
 def status(
     product: Annotated[str | None, typer.Argument(metavar="PRODUCT", help="Of a product: in 20 lines.")] = None,
-    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Of a product: its page, as of now.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", callback=file_to_write(".html"), help="Of a product: its page, as of now."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """The state of the local services, versions that wait for an approver, and what asks for a retraining.
@@ -135,7 +141,7 @@ def _retraining(environment: Environment) -> "dict[str, RetrainState]":
 
 
 def probe(
-    service: Annotated[Probed, typer.Argument(help="dagster, daemon, decisions or stream")],
+    service: Annotated[Probed, typer.Argument(metavar="SERVICE", help="dagster, daemon, decisions or stream.")],
     pid: Annotated[int, typer.Option(help="Process of the service, or one above it.")] = 1,
     json_: Json = False,
 ) -> None:

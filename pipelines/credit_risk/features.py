@@ -6,20 +6,18 @@ computation, the decision (`product.py`). A new feature is one line.
 
 from assets.vocabulary import (
     Category,
-    Difference,
     Events,
     FeatureSet,
-    Log1p,
     Missing,
     Number,
     Ratio,
-    Trend,
     at_least,
     days,
 )
 
 transactions = Events("transactions", key="customer_id")
-income = transactions.where(direction="credit")
+pay = transactions.where(direction="credit", category=("salary", "benefit"))
+month_ends = transactions.where(category=("card_bill", "savings"))
 spend = transactions.where(direction="debit")
 bureau = Events("bureau_reports", key="customer_id")
 repayments = Events("repayments", key="customer_id")
@@ -40,22 +38,17 @@ FEATURES = FeatureSet(
         Category("channel", values=("branch", "web", "app")),
     ),
     history=(
-        transactions.count(days(30)),
-        transactions.count(days(90)),
-        income.sum("amount", days(90), name="income_90d", unit="EUR", description="Money received in the last 90 days"),
-        income.where(category="salary").count(days(90), name="salaries_90d", description="Salaries paid in 90 days"),
-        income.where(category="salary").std("amount", days(180), name="salary_std_180d", unit="EUR"),
-        income.where(category="salary").mean("amount", days(180), name="salary_mean_180d", unit="EUR"),
-        spend.sum("amount", days(30), name="spend_30d", unit="EUR", empty=0),
-        spend.sum("amount", days(90), name="spend_90d", unit="EUR", empty=0),
-        spend.max("amount", days(90), name="largest_payment_90d", unit="EUR"),
-        spend.where(category="gambling").sum("amount", days(90), name="gambling_90d", unit="EUR", empty=0),
-        spend.where(category="cash").sum("amount", days(90), name="cash_90d", unit="EUR", empty=0),
-        spend.share(days(90), category="gambling", name="gambling_share_90d", empty=0),
-        spend.distinct("counterparty", days(90), name="counterparties_90d"),
+        pay.count(days(90), name="salaries_90d", description="Salaries and benefits paid in 90 days"),
+        pay.time_since_last(days(180), name="days_since_salary", description="Days since salary or benefit was paid"),
+        pay.mean("amount", days(365), name="salary_mean_365d", unit="EUR", description="Salaries and benefits, mean"),
+        pay.std("amount", days(365), name="salary_std_365d", unit="EUR"),
+        spend.share(days(365), category="gambling", name="gambling_share_365d", empty=0),
+        spend.share(days(365), category="cash", name="cash_share_365d", empty=0),
+        spend.share(days(365), category="returned", name="returned_share_365d", empty=0),
+        spend.where(category="returned").count(days(90), name="returned_debits_90d"),
         transactions.min("balance_after", days(90), name="lowest_balance_90d", unit="EUR"),
-        transactions.mean("balance_after", days(90), name="mean_balance_90d", unit="EUR"),
-        transactions.time_since_last(days(180)),
+        month_ends.mean("balance_after", days(90), name="month_end_balance_90d", unit="EUR"),
+        month_ends.mean("balance_after", days(365), name="month_end_balance_365d", unit="EUR"),
         bureau.last(
             "bureau_score",
             days(365),
@@ -63,8 +56,12 @@ FEATURES = FeatureSet(
             unit="points",
             description="Latest score of the credit bureau",
         ),
-        bureau.last(
-            "open_loans", days(365), name="open_loans", description="Loans open elsewhere, by the credit bureau"
+        bureau.mean(
+            "bureau_score",
+            days(365),
+            name="mean_bureau_score_365d",
+            unit="points",
+            description="Mean score of the credit bureau in a year",
         ),
         bureau.last(
             "inquiries_6m", days(365), name="inquiries_6m", description="Credit inquiries in 6 months, by the bureau"
@@ -75,20 +72,24 @@ FEATURES = FeatureSet(
             name="delinquencies_2y",
             description="Late payments in 2 years, by the bureau",
         ),
-        bureau.last(
-            "utilisation", days(365), name="utilisation", description="Used share of credit lines, by the bureau"
+        bureau.mean(
+            "utilisation",
+            days(365),
+            name="utilisation",
+            description="Used share of credit lines, by the bureau, mean of a year",
         ),
-        bureau.last("oldest_account_months", days(365), name="oldest_account_months", unit="months"),
         repayments.where(days_past_due=at_least(30)).count(days(365), name="late_instalments_365d"),
         applications.count(days(180), name="applications_180d", description="Applications here in the last 180 days"),
     ),
     derived=(
         Ratio("amount_to_income", numerator="amount", denominator="income_monthly"),
+        Ratio("principal_monthly", numerator="amount", denominator="term_months"),
+        Ratio("instalment_to_income", numerator="principal_monthly", denominator="income_monthly"),
         Ratio("debt_to_income", numerator="existing_debt", denominator="income_monthly"),
-        Difference("stated_less_paid_salary", left="income_monthly", right="salary_mean_180d", unit="EUR"),
-        Ratio("spend_to_income_90d", numerator="spend_90d", denominator="income_90d"),
-        Trend("spend_trend", recent="spend_30d", longer="spend_90d"),
-        Log1p("amount_log", of="amount"),
+        Ratio("balance_to_income", numerator="month_end_balance_365d", denominator="income_monthly"),
+        Ratio("lowest_balance_to_income", numerator="lowest_balance_90d", denominator="income_monthly"),
+        Ratio("recent_balance_to_income", numerator="month_end_balance_90d", denominator="income_monthly"),
+        Ratio("salary_variation", numerator="salary_std_365d", denominator="salary_mean_365d"),
         Missing("no_bureau_score", of="bureau_score"),
     ),
 )

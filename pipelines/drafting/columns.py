@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from assets.product import Column, ColumnType
 from assets.validation.rules.typing import typed
+from pipelines.drafting.plain_names import plain_letters
 
 MOST_VALUES = 30
 """A text column with at most so many different values is proposed as a category."""
@@ -35,11 +36,11 @@ _FORMS: dict[Personal, str] = {
 }
 _NAMES: dict[Personal, str] = {
     "email": r"e?mail",
-    "telephone number": r"phone|mobile|telefon",
+    "telephone number": r"phone|mobile|telefon|handy",
     "IBAN": r"iban",
-    "address": r"address|street|postcode|zip",
-    "name": r"(first|last|full|sur|family|given|person|holder)_?name|^name$",
-    "birth date": r"birth|^dob$",
+    "address": r"address|street|postcode|zip|adresse|strasse|postleitzahl|(^|_)plz(_|$)",
+    "name": r"(first|last|full|sur|family|given|person|holder)_?name|^name$|(vor|nach)name",
+    "birth date": r"birth|^dob$|geburt",
     "identity number": r"ssn|passport|national_id|tax_id|social_security",
     "IP address": r"(^|_)ip(_|$)",
 }
@@ -102,8 +103,8 @@ class ColumnFacts:
 
     @property
     def title(self) -> str:
-        """The name in words, for descriptions."""
-        return self.name.replace("_", " ")
+        """The name in words, for descriptions: as the sample spells it, if with other letters than a name may have."""
+        return self.name.replace("_", " ") if self.original.isascii() else self.original.strip(" ?:.").replace("_", " ")
 
 
 def facts_of(table: pa.Table) -> tuple[ColumnFacts, ...]:
@@ -124,7 +125,7 @@ def _plain_names(originals: list[str]) -> list[str]:
     found: list[str] = []
     for original in originals:
         words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", original)
-        name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "column"
+        name = re.sub(r"[^a-z0-9]+", "_", plain_letters(words)).strip("_") or "column"
         name = (name if name[0].isalpha() else f"column_{name}")[:60].rstrip("_")
         while name in found or name == "day":
             name += "_2"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 from pipelines.drafting.columns import ColumnFacts, ceiling
-from pipelines.drafting.declared import GUESSED, title_of
+from pipelines.drafting.declared import GUESSED, text, title_of
 from pipelines.drafting.parts import Draft, SourceDraft
 
 
@@ -47,9 +47,9 @@ def _key(source: SourceDraft) -> list[str]:
 
 
 def _contract_column(draft: Draft, column: ColumnFacts) -> str:
-    parts = [f"type: {column.type}", f"description: {json.dumps(column.title)}"]
+    parts = [f"type: {column.type}", f"description: {text(column.title)}"]
     if column.original != column.name:
-        parts.append(f"original: {json.dumps(column.original)}")
+        parts.append(f"original: {text(column.original)}")
     if column.resolution is not None:
         parts.append(f"resolution: {column.resolution:g}")
     if not column.required:

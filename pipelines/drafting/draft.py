@@ -17,7 +17,7 @@ from pipelines.drafting.roles import (
     Given,
     Roles,
     RoleUnclear,
-    check_label,
+    positive_text,
     remark_on,
     roles_of,
     times_of_events,
@@ -45,8 +45,10 @@ def draft_product(
     own = table is samples[0]
     roles = roles_of(samples[0].facts, replace(given, label=column if own else ""), with_label=own)
     label = roles.label or _column(table, column)
-    check_label(label)
+    positive = positive_text(label, given.positive)
     guessed = list(roles.guessed)
+    if positive and not given.positive:
+        guessed.append(f"positive: {label.original} is {positive}")
     guessed += [remark for sample in samples for remark in map(remark_on, sample.facts) if remark]
     if label_delay is None:
         label_delay = timedelta(0) if roles.time is None else timedelta(days=7)
@@ -59,7 +61,7 @@ def draft_product(
     others = tuple(_events(sample, roles) for sample in samples[1:] if sample is not table)
     first, last = _period(samples, roles, label_delay, now)
     span = ((last or now.date()) - first - label_delay).days
-    history = _history(spine, labels, others, roles, label, span)
+    history = _history(spine, labels, others, roles, (label, positive), span)
     partition = _partition(samples)
     if partition != "day":
         guessed.append(f"one run makes a {partition}, the time of a file by its name")
@@ -73,7 +75,8 @@ def draft_product(
         request=_request(spine, roles, given.without),
         history=history,
         label_delay=label_delay,
-        positives=table.positives(label),
+        positive=positive,
+        positives=table.positives(label, positive),
         first=first,
         last=last,
         test_days=max(1, span // 5),
@@ -181,18 +184,23 @@ def _request(spine: SourceDraft, roles: Roles, without: Sequence[str]) -> tuple[
 
 
 def _history(
-    spine: SourceDraft, labels: SourceDraft, others: Sequence[SourceDraft], roles: Roles, label: ColumnFacts, span: int
+    spine: SourceDraft,
+    labels: SourceDraft,
+    others: Sequence[SourceDraft],
+    roles: Roles,
+    label: tuple[ColumnFacts, str],
+    span: int,
 ) -> tuple[HistoryDraft, ...]:
     windows = tuple(days for days in _WINDOWS if days <= max(1, span // 5))
     found: list[HistoryDraft] = []
     for entity in roles.entities:
-        found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), None, is_spine=True))
+        found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), is_spine=True))
         if entity in labels.columns:
             # Labels become known days later: a day holds few of them.
             record_key = labels.key[0].name if labels.corrected else None
             later = windows[1:] or windows
             found.append(
-                HistoryDraft(labels.name, entity.name, later, (), label, is_spine=False, record_key=record_key)
+                HistoryDraft(labels.name, entity.name, later, (), *label, is_spine=False, record_key=record_key)
             )
         for other in others:
             own = next((c for c in other.columns if c.original == entity.original), None)

@@ -5,7 +5,7 @@ the text of the files (`render.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from assets.product import Partition
@@ -46,6 +46,7 @@ class HistoryDraft:
         key: The name of the entity's column.
         numbers: Columns whose mean is proposed.
         label: The column whose share of positives is proposed; `None` in a source of other events.
+        positive: The text of a positive label; empty where the label is a number.
         record_key: The column that identifies a record where later rows correct earlier ones.
     """
 
@@ -53,8 +54,9 @@ class HistoryDraft:
     key: str
     windows: tuple[int, ...]
     numbers: tuple[ColumnFacts, ...]
-    label: ColumnFacts | None
-    is_spine: bool
+    label: ColumnFacts | None = None
+    positive: str = ""
+    is_spine: bool = field(kw_only=True)
     record_key: str | None = None
 
 
@@ -79,6 +81,7 @@ class Draft:
 
     Attributes:
         request: The columns of a request that a model takes, in the order of the sample.
+        positive: As that of the history.
         label_delay: How long after the decision the label is final.
         positives: The share of positive labels in the sample, strictly between 0 and 1.
         train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
@@ -95,6 +98,7 @@ class Draft:
     others: tuple[SourceDraft, ...]
     roles: Roles
     label: ColumnFacts
+    positive: str
     request: tuple[ColumnFacts, ...]
     history: tuple[HistoryDraft, ...]
     label_delay: timedelta

@@ -15,6 +15,7 @@ from pipelines.drafting.parts import Draft, HistoryDraft
 
 _WIDE = 70
 _GATES = f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}"
+_LONGEST = 120
 
 
 def files_of(draft: Draft) -> Mapping[str, str]:
@@ -69,7 +70,7 @@ def _product(draft: Draft) -> str:
         f"        source={text(draft.labels.name)},",
         f"        row_id={text(_row_id_of_labels(draft))},",
         f"        column={text(draft.label.name)},",
-        f"        at_least={draft.amount.large if draft.amount else 1},",
+        f"        {_bar(draft)},",
         '        kind="outcome",  # a later value corrects the earlier one',
         f"        delay={period(draft.label_delay.days)},{GUESSED}",
         f"        meaning={text(_meaning(draft))},{GUESSED}",
@@ -92,6 +93,12 @@ def _product(draft: Draft) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _bar(draft: Draft) -> str:
+    if draft.positive:
+        return f"positive=({text(draft.positive)},)"
+    return f"at_least={draft.amount.large if draft.amount else 1}"
+
+
 def _spine(draft: Draft) -> str:
     names = [text(c.name) for c in draft.roles.protected]
     kept = f", passthrough=({', '.join(names)}{',' if len(names) == 1 else ''})" if names else ""
@@ -110,12 +117,13 @@ def _model(draft: Draft) -> str:
 
 
 def _question(draft: Draft) -> str:
-    return f"What will {draft.label.title} be?" if draft.amount else f"Will {draft.label.title} be 1?"
+    label = draft.label.title
+    return f"What will {label} be?" if draft.amount else f"Will {label} be {draft.positive or 1}?"
 
 
 def _meaning(draft: Draft) -> str:
     if draft.amount is None:
-        return f"{draft.label.title} is 1"
+        return f"{draft.label.title} is {draft.positive or 1}"
     return f"{draft.label.title}; from {draft.amount.large:g} on it counts as large"
 
 
@@ -179,8 +187,8 @@ def _features(draft: Draft) -> str:
         includes = ", includes_request=True" if item.is_spine else ""
         time = ', time="known_at"' if item.label else ""
         record = f", record_key={text(item.record_key)}" if item.record_key else ""
-        events.append(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})")
-        history += [f"        {variable}.{call}," for call in _history_calls(item)]
+        events.append(_line(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})"))
+        history += [_line(f"        {variable}.{call},") for call in _history_calls(item)]
     lines = [
         f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
         "",
@@ -217,6 +225,16 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
     return f"LearnedCategory({text(column.name)}, top=20)"
 
 
+def _line(line: str) -> str:
+    """A line with a call, folded as the formatter folds one that is too long."""
+    if len(line) <= _LONGEST:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    begin, _, rest = line.partition("(")
+    arguments, _, end = rest.rpartition(")")
+    return f"{begin}(\n{indent}    {arguments}\n{indent}){end}"
+
+
 def _variable(item: HistoryDraft) -> str:
     return f"{item.source}_by_{_entity(item)}"
 
@@ -228,7 +246,8 @@ def _entity(item: HistoryDraft) -> str:
 def _history_calls(item: HistoryDraft) -> Iterator[str]:
     if item.label is not None:
         for days in item.windows:
-            yield f"share(days({days}), {item.label.name}=1, name={text(_share(item, days))}, empty=0)"
+            value = text(item.positive) if item.positive else "1"
+            yield f"share(days({days}), {item.label.name}={value}, name={text(_share(item, days))}, empty=0)"
         return
     for days in item.windows:
         yield f"count(days({days}), name={text(_count(item, days))})"
@@ -253,11 +272,11 @@ def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
 
 
 def _definitions(draft: Draft) -> str:
+    own = f"from pipelines.{draft.name}.product import PRODUCT\n"
     return (
         f'"""The code location `{draft.name}`."""\n\n'
-        "from pipelines.build import build_pipeline\n"
-        f"from pipelines.{draft.name}.product import PRODUCT\n"
-        "from resources.environments import load_environment\n\n"
+        + "".join(sorted(("from pipelines.build import build_pipeline\n", own)))
+        + "from resources.environments import load_environment\n\n"
         "defs = build_pipeline(PRODUCT, environment=load_environment())\n"
     )
 

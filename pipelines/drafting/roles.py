@@ -12,16 +12,24 @@ from assets.product.target import TargetKind
 from pipelines.drafting.columns import ColumnFacts, Oddity
 from resources.errors import LooplineError
 
-_ENTITY = re.compile(r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal")
+_ENTITY = re.compile(
+    r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal|kunde|konto|karte"
+)
 _TIME = re.compile(r"event_time|timestamp|datetime|created|_at$|time|date")
 _KNOWN = re.compile(r"known_at|recorded|loaded|ingested|arriv")
 _LABEL = re.compile(r"label|target|fraud|default|churn|outcome|^y$|^class$|chargeback|is_bad|converted")
+_YES = re.compile(
+    r"(?i)y|yes|true|t|ja|j|wahr|oui|s[ií]|positive?|bad|default(ed)?|churn(ed)?|fraud(ulent)?|charged off"
+)
 _REMARKS: dict[Oddity, str] = {
     "nested": "holds nested values (JSON), and is no feature; deliver their parts as columns of their own",
     "decimal comma": "holds numbers with a decimal comma, which are text here; deliver them with a point",
     "times": "holds times that are text here; deliver them in ISO-8601, as 2026-03-01T14:03",
 }
-_PROTECTED = re.compile(r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability)$")
+_PROTECTED = re.compile(
+    r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability"
+    r"|geschlecht|alter|familienstand|nationalitaet|staatsangehoerigkeit|behinderung)$"
+)
 
 
 class RoleUnclear(LooplineError):
@@ -37,6 +45,7 @@ class Given:
     time: str = ""
     known_at: str = ""
     label: str = ""
+    positive: str = ""
     without: tuple[str, ...] = ()
     has_time: bool = True
     target: TargetKind = "binary"
@@ -139,17 +148,30 @@ def remark_on(column: ColumnFacts) -> str:
     return "" if column.oddity is None else f"{column.original} {_REMARKS[column.oddity]}"
 
 
-def check_label(label: ColumnFacts | None) -> None:
-    """Refuses a label whose values are no numbers.
+def positive_text(label: ColumnFacts, given: str) -> str:
+    """The text of a label that makes a row positive; empty where the label is a number.
+
+    Args:
+        given: The text that the caller named; empty where it is to be guessed.
 
     Raises:
-        RoleUnclear: They are texts or times; the message says what to write.
+        RoleUnclear: The label has no such text, no text says yes, or it holds times; the message says what to write.
     """
-    if label is not None and not label.is_number:
-        raise RoleUnclear(
-            f"--label {label.original}: it is a {label.type}; a label is 1 (or true) for the rows that turned out so, "
-            f"and 0 (or false) for the others: deliver it so"
-        )
+    if label.is_number and not given:
+        return ""
+    values = label.values if label.is_category else ()
+    if given in values:
+        return given
+    if given:
+        raise RoleUnclear(f"--positive {given}: {label.original} holds {', '.join(map(str, values)) or 'no such text'}")
+    yes = [value for value in values if _YES.fullmatch(value)]
+    if len(values) == 2 and len(yes) == 1:
+        return str(yes[0])
+    known = f", one of {', '.join(values)}" if values else ""
+    raise RoleUnclear(
+        f"--label {label.original}: it is a {label.type}; name the text of the rows that turned out so, --positive "
+        f"TEXT{known}, or deliver 1 (or true) for these rows and 0 (or false) for the others"
+    )
 
 
 def times_of_events(facts: Sequence[ColumnFacts]) -> tuple[ColumnFacts, ColumnFacts | None]:

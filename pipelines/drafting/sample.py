@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
+from pipelines.drafting.plain_names import plain_letters
 from resources.errors import LooplineError
 from resources.sources.files.form import FileForm, Period, period_of
 from resources.sources.files.formats import read_content
@@ -29,6 +30,7 @@ _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}([T_-])([01]\d|2[0-3])(?!\d)")
 _TIMES_OF_NAMES = re.compile(r"\{day\}.?\{hour\}|\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?")
 _OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
 """The options of `loopline new` for fields that messages about files name."""
+_ONE = ("1", "1.0", "true")
 _WEEK = re.compile(r"\d{4}-W\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
@@ -132,11 +134,16 @@ class Sample:
         """What it says about each column."""
         return facts_of(self.table)
 
-    def positives(self, label: ColumnFacts) -> float:
-        """The share of rows with a positive label, kept away from 0 and 1."""
+    def positives(self, label: ColumnFacts, positive: str = "") -> float:
+        """The share of rows with a positive label, kept away from 0 and 1.
+
+        Args:
+            positive: The text of a positive label; empty where the label is a number.
+        """
         text = self.table[label.original]
-        positive = pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(["1", "1.0", "true"]))).as_py() or 0
-        return min(max(positive / max(self.rows, 1), 0.001), 0.999)
+        reached = pc.equal(text, positive) if positive else pc.is_in(pc.utf8_lower(text), pa.array(_ONE))
+        positive_rows = pc.sum(reached).as_py() or 0
+        return min(max(positive_rows / max(self.rows, 1), 0.001), 0.999)
 
     def last_row(self) -> dict[str, str | None]:
         """Its last row, by the names of the sample."""
@@ -204,7 +211,7 @@ def _pattern(names: Sequence[str], zone: str) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = _TIMES_OF_NAMES.sub(" ", text).lower()
+        words = plain_letters(_TIMES_OF_NAMES.sub(" ", text))
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():

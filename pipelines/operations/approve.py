@@ -7,8 +7,7 @@ promoted (`assets.rollout.promotion`), whether an answer may be given (`assets.r
 import logging
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import dagster as dg
 
@@ -18,6 +17,7 @@ from assets.product import Product
 from assets.product.names import DEPLOYMENT, MODEL_DOCUMENTS
 from assets.rollout.answers import fault_of
 from assets.rollout.moves import NoSuchMove
+from assets.rollout.permits import answers_on
 from pipelines.jobs import retrain_name
 from pipelines.operations.documents import refresh_documents
 from pipelines.operations.loop.run_job import dagster_instance, run_job
@@ -154,7 +154,7 @@ def record_answer(
         TrackingError: There is no such version.
         BundleError: The bundle is whole neither in the rollout store nor in the registry.
     """
-    now = datetime.now(UTC)
+    now = environment.clock.now()
     given = Approval(
         version=version, answer=answer, by=by, reason=reason, at=now, overturns=overturns.strip(),
         conditions=on.words, max_share=on.max_share, until=None if on.holds is None else now + on.holds,
@@ -163,28 +163,19 @@ def record_answer(
     keeper = keeper_of(environment)
     with keeper.tracking.alone(product.name):
         known = keeper.tracking.version(product.name, version)
-        earlier = Approval.all_from_tags(known.tags)
+        earlier = answers_on(keeper.audit, product.name, version, known.tags)
         if answer == "approve":
             record = Registration.from_tags(known.tags)
             fault = fault_of(given, earlier, author=record.author, terms=product.terms)
             if fault:
                 raise AnswerRefused(f"{product.name} version {version}: {fault}")
             keeper.published(product.name, keeper.release(product.name, version))
-        details = _details(given)
         entry = keeper.audit.append(
-            actor=by, action=answer, product=product.name, version=version, reason=reason, at=given.at, details=details
-        )
-        given = replace(given, entry=entry.hash)
-        keeper.tracking.annotate(product.name, version, given.to_tags(earlier=len(earlier)))
-
-
-def _details(given: Approval) -> dict[str, Any]:
-    """What the audit log has of an answer beside its reason."""
-    details = {
-        "overturns": given.overturns, "conditions": list(given.conditions), "max_share": given.max_share,
-        "until": given.until and given.until.isoformat(), "account": given.account,
-    }  # fmt: skip
-    return {name: value for name, value in details.items() if value}
+            actor=by, action=answer, product=product.name, version=version, reason=reason, at=given.at,
+            details=given.details,
+        )  # fmt: skip
+        tags = replace(given, entry=entry.hash).to_tags(earlier=Approval.newest_number(known.tags))
+        keeper.tracking.annotate(product.name, version, tags)
 
 
 def _roles(state: RolloutManifest, version: str) -> list[str]:

@@ -148,7 +148,7 @@ def _register(keeper: Keeper, product: Product, packed: Packed, *, by: str, reas
     tracking.resumed(taken.run_id).documents({"model_card": card})
     keeper.audit.append(
         actor=by, action="import", product=product.name, version=bundle.version, reason=reason, at=now,
-        details={"digest": bundle.digest, "environment": origin["environment"]},
+        details={"digest": bundle.digest, "environment": origin["environment"], "author": record.author},
     )  # fmt: skip
     keeper.rollout.publish_bundle(product.name, bundle.version, packed.folder)
     tags = {**record.to_tags(), IMPORTED: json.dumps(origin, sort_keys=True)}

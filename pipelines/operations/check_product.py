@@ -239,7 +239,7 @@ def _corrections(product: Product, labels: pa.Table) -> list[CheckResult]:
         return []  # several events of a row are no corrections of each other
     return [CheckResult(
         "label corrections", "not judged",
-        f"{changed:,} rows have several values in {label.source}, and one that reaches {label.at_least:g} stays bad: "
+        f"{changed:,} rows have several values in {label.source}, and one that {label.bar} stays bad: "
         "write kind='outcome' in the label if a later value corrects the earlier one",
     )]  # fmt: skip
 

@@ -4,7 +4,7 @@ Belongs here: whether a page can be written to a file, and writing it whole. Doe
 (`assets`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from resources.errors import LooplineError
@@ -28,16 +28,29 @@ def write_page(file: Path, kinds: Mapping[str, Callable[[], bytes]]) -> None:
     Raises:
         NoPage: The file's name has another end, or its folder does not exist.
     """
-    if file.suffix not in kinds:
-        raise NoPage(f"{file}: unknown kind of page; write a name that ends in {' or '.join(kinds)}")
-    if not file.parent.is_dir():
-        raise NoPage(f"{file}: there is no folder {file.parent}; create it first")
+    require_file(file, kinds)
     unfinished = file.with_name(f".{file.name}.new")
     try:
         unfinished.write_bytes(kinds[file.suffix]())
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def require_file(file: Path, ends: Iterable[str]) -> None:
+    """Returns if a page can be written to the file.
+
+    Args:
+        ends: The ends that the file's name may have, as `.html`.
+
+    Raises:
+        NoPage: The file's name has another end, or its folder does not exist.
+    """
+    known = tuple(ends)
+    if file.suffix not in known:
+        raise NoPage(f"{file}: unknown kind of page; write a name that ends in {' or '.join(known)}")
+    if not file.parent.is_dir():
+        raise NoPage(f"{file}: there is no folder {file.parent}; create it first")
 
 
 def _encoded(make: Callable[[], str]) -> Callable[[], bytes]:

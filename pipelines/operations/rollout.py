@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.bundle.registration import Approval, Registration
+from assets.bundle.registration import Registration
 from assets.governance.approvals import objection
 from assets.governance.audit_database import audit_of
 from assets.product import Product
@@ -23,7 +23,7 @@ from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove
 from assets.rollout.outcomes.results import Results, late_of, results_of
 from assets.rollout.page import to_html
-from assets.rollout.permits import Approvals, Permit, first_share, with_entries
+from assets.rollout.permits import Approvals, Permit, answers_on, first_share
 from assets.rollout.steward import Look, look
 from pipelines.operations.documents import refresh_documents
 from pipelines.operations.pages import NoPage, write_text_page
@@ -103,7 +103,7 @@ def unanswered(name: str, environment: Environment, waiting: Mapping[str, str] |
         return False
     product, version = load_product(name), Tracking.of(environment).version(name, waiting["version"])
     record = Registration.from_tags(version.tags)
-    answers = with_entries(audit_of(environment), product, Approval.all_from_tags(version.tags))
+    answers = answers_on(audit_of(environment), name, version.version, version.tags)
     if not answers or standing_rejection(answers, record.author) is not None:
         return not answers
     now, share = environment.clock.now(), first_share(policy_in(product, environment), "another")

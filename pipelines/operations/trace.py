@@ -6,10 +6,11 @@ Belongs here: finding the records of a decision, writing the page. Does not belo
 
 from pathlib import Path
 
-from assets.bundle.registration import Approval, Registration
+from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
 from assets.reproduction.lineage import Records, lineage_of
 from assets.reproduction.tree import Node, to_html
+from assets.rollout.permits import answers_on
 from assets.serving.log.decision_log import find_decision
 from pipelines.operations.pages import write_text_page
 from pipelines.operations.rollout import keeper_of
@@ -38,7 +39,7 @@ def trace(environment: Environment, decision_id: str) -> Node:
     records = Records(
         bundle=released_bundle(product, release, keeper.rollout, keeper.key),
         registration=Registration.from_tags(tags),
-        answers=Approval.all_from_tags(tags),
+        answers=answers_on(keeper.audit, product, decision.bundle, tags),
         actions=tuple(
             entry
             for entry in keeper.audit.entries(last="skipped")

@@ -18,6 +18,9 @@ from resources.environments import CHECKOUT, Environment, is_checkout
 
 ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
 
+_UNTOLD_WARNING = "ignore:Parameter `backfill_policy`"
+"""Of Dagster: that the parameter is in beta."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -71,6 +74,8 @@ def common_variables(environment: Environment) -> dict[str, str]:
         # A console script does not import from its working directory, so it would not find the checkout.
         **({"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])])} if is_checkout() else {}),
         "PYTHONUNBUFFERED": "1",
+        # Each code server would say it of each of some fifty assets, at every start and for every run.
+        "PYTHONWARNINGS": ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _UNTOLD_WARNING))),
         # No usage data are sent to the authors of the libraries.
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -143,22 +143,27 @@ def _create_databases(home: Path, template: str) -> None:
     marker = home / "databases-created"
     if marker.exists():
         return
-    from dagster import DagsterInstance
-
     making = home / ".making"
     if making.exists():
         shutil.rmtree(making)  # left by a killed process
     making.mkdir()
     (making / "dagster.yaml").write_text(template.replace("${DAGSTER_HOME}", str(making)), encoding="utf-8")
-    with DagsterInstance.from_config(str(making)) as instance:
-        for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
-            if storage is not None:
-                storage.alembic_version()
+    make_databases(making)
     for folder in [entry for entry in making.iterdir() if entry.is_dir()]:
         if not (home / folder.name).exists():
             folder.rename(home / folder.name)
     shutil.rmtree(making)
     marker.touch()
+
+
+def make_databases(home: Path) -> None:
+    """Makes the SQLite databases of the instance whose settings are in a folder."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(home)) as instance:
+        for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+            if storage is not None:
+                storage.alembic_version()
 
 
 def _end_impaired(table: ProcessTable, services: Sequence[Service]) -> None:

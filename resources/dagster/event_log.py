@@ -9,6 +9,8 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Lock, local
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
@@ -39,6 +41,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     - An engine is made once for each database, not for each event, so that its compiled statements are reused. Its
       connection stays open: whenever the last one of a database closes, SQLite moves the journal into the database and
       waits for the disk several times.
+    - The empty database of a run is a copy of one that was made before; Dagster goes through all of its migrations.
     - A commit does not wait for the disk (WAL with `synchronous=NORMAL`): a killed process loses nothing, a power cut
       may lose the last events but leaves the database intact.
     """
@@ -47,6 +50,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._engines_lock = Lock()
         self._tables_seen: set[str] = set()
+        self._empty = b""
         self._open = local()
         # Dagster has no setting for batches; this storage needs them.
         os.environ.setdefault(BATCH_SIZE_VARIABLE, str(_EVENTS_A_BATCH))
@@ -133,6 +137,19 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         event.listen(engine, "connect", _without_waiting_for_the_disk)
         return engine
 
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Makes the tables of a database that has none."""
+        path = Path(engine.url.database or "")
+        is_new = not for_index_shard and not path.exists()
+        if is_new and self._empty and _is_made(path, self._empty):
+            return
+        super()._initdb(engine, for_index_shard)
+        if is_new and not self._empty:
+            with engine.connect() as connection:
+                if not connection.execute(select(func.count()).select_from(SqlEventLogStorageTable)).scalar_one():
+                    opened = connection.connection.driver_connection
+                    self._empty = b"" if opened is None else opened.serialize()
+
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         opened: Mapping[str, Connection] = getattr(self._open, "connections", {})
@@ -172,6 +189,18 @@ def last_of_each_kind(stored: Sequence[tuple[EventLogEntry, int]]) -> list[tuple
         dagster_event = entry.get_dagster_event()
         last[dagster_event.asset_key, dagster_event.event_type_value] = (entry, number)
     return sorted(last.values(), key=lambda item: item[1])
+
+
+def _is_made(path: Path, content: bytes) -> bool:
+    """Whether this call made the file; not if another process was first."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as staging:
+        staging.write(content)
+        staging.flush()
+        try:
+            os.link(staging.name, path)
+        except FileExistsError:
+            return False
+    return True
 
 
 def _without_waiting_for_the_disk(connection: sqlite3.Connection, _record: object) -> None:

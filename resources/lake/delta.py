@@ -46,15 +46,18 @@ _KEEP_ALL = PostCommitHookProperties(cleanup_expired_logs=False)
 class DeltaLogs:
     """The logs of the tables under one folder or `s3://` prefix.
 
+    Args:
+        trusting: As `LogDigests` takes it.
+
     Attributes:
         uri: The address of the folder, without a slash at the end.
         root: The same as a path of `files`.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, trusting: bool = False) -> None:
         self.uri = uri.rstrip("/")
         self.root = self.uri.removeprefix("s3://")
-        self._digests = LogDigests()
+        self._digests = LogDigests(trusting=trusting)
         self._log: Log = S3Log(self.root, Objects()) if is_s3(uri) else FolderLog(self.root, self._digests)
         self._tables = OpenTables(self.uri, self._log)
 

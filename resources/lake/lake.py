@@ -27,11 +27,11 @@ from resources.lake.content import ordered_hash
 from resources.lake.delta import CONTENT, DeltaLogs
 from resources.lake.errors import DamagedPartition, LakeError, SchemaConflict
 from resources.lake.fragments import fragment_of
+from resources.lake.kept_files import KeptFiles
 from resources.lake.parquet import write_parquet
 from resources.lake.partitioning import (
     by_slot,
     contents_of,
-    data_files_of,
     partition_expression,
     partition_folder,
     partition_values,
@@ -44,13 +44,15 @@ from resources.sources.objects import sizes_of
 
 
 class Lake:
-    """Delta tables under one folder or `s3://` prefix."""
+    """Delta tables under one folder or `s3://` prefix.
 
-    def __init__(self, uri: str) -> None:
-        self._logs = DeltaLogs(uri)
-        self.uri = self._logs.uri
+    Args:
+        kept: Holds the data files that are read, whose logs are trusted; by default none is held.
+    """
 
-    # ------------------------------------------------------------------ tables
+    def __init__(self, uri: str, kept: KeptFiles | None = None) -> None:
+        self._logs = DeltaLogs(uri, trusting=kept is not None)
+        self.uri, self._kept = self._logs.uri, kept
 
     def tables(self, prefix: str = "") -> tuple[str, ...]:
         """Names (`product/table`) of the tables that exist, sorted."""
@@ -97,7 +99,7 @@ class Lake:
         Args:
             days: Slots of the table, or days of a table whose slots are hours: each stands for all of its hours.
         """
-        return data_files_of(self._logs.opened(table, version).files, days)
+        return self._logs.opened(table, version).data_files.of(days)
 
     def paths(self, table: str, *, days: Iterable[Slot] | None = None, version: int | None = None) -> list[str]:
         """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
@@ -150,13 +152,28 @@ class Lake:
             LakeError: The version lacks a wanted column.
         """
         opened = self._logs.opened(table, version)
-        files = data_files_of(opened.files, days)
+        files = opened.data_files.of(days)
         self._check_present(table, files, version)
         schema = opened.schema
         lacking = sorted(set(columns or ()) - set(schema.names))
         if lacking:
             raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {schema.names}")
         wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
+        if self._kept is None or not files:
+            return self._rows(table, files, schema, wanted)
+        return pa.concat_tables([self._kept_rows(table, file, schema) for file in files]).select(wanted.names)
+
+    def _kept_rows(self, table: str, file: DataFile, schema: pa.Schema) -> pa.Table:
+        """All rows and columns of one file, read once for as long as they are held."""
+        assert self._kept is not None
+        path = f"{self.folder(table)}/{file.path}"
+        rows = self._kept.rows(path, schema)
+        if rows is None:
+            rows = self._rows(table, [file], schema, schema)
+            self._kept.keep(path, rows)
+        return rows
+
+    def _rows(self, table: str, files: Sequence[DataFile], schema: pa.Schema, wanted: pa.Schema) -> pa.Table:
         batches = read_files(
             table,
             {file.path: self._fragment(table, file) for file in files},

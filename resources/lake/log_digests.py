@@ -11,6 +11,7 @@ code, is not judged; the next commit records it. S3 keeps checksums of its objec
 import hashlib
 import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from resources.lake.errors import DamagedLog
 FILE = "_log_digests"
 _LOG = "_delta_log"
 _ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.parquet)")
+_TICK_NS, _NEVER = 20_000_000, -1
 _LINE = re.compile(r"([0-9a-f]{64}) (\S+)")
 
 
@@ -27,16 +29,23 @@ LogState = Mapping[str, tuple[int, int]]
 
 
 class LogDigests:
-    """The digests of the logs of tables in a folder of this machine."""
+    """The digests of the logs of tables in a folder of this machine.
 
-    def __init__(self) -> None:
+    Args:
+        trusting: Whether a file that was compared is taken to be as it was for as long as nothing was added to its log
+            or removed from it. By default every file is looked at each time, which takes longer with every commit.
+    """
+
+    def __init__(self, *, trusting: bool = False) -> None:
+        self._trusting = trusting
+        self._listed: dict[Path, tuple[int, LogState]] = {}
         self._compared: dict[Path, tuple[LogState, Mapping[str, str]]] = {}
         self._read: dict[Path, tuple[tuple[int, int], Mapping[str, str]]] = {}
 
     def record(self, folder: Path) -> None:
         """Appends the digests of the table's log files that have none yet."""
         known = self._recorded(folder)
-        lines = [f"{_digest(folder, name)} {name}\n" for name in sorted(_state(folder)) if name not in known]
+        lines = [f"{_digest(folder, name)} {name}\n" for name in sorted(self._state(folder)) if name not in known]
         if lines:
             # One write at the end of the file: lines of two writers do not mix.
             descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -59,7 +68,7 @@ class LogDigests:
         Raises:
             DamagedLog: A log file is not what was written, or is gone.
         """
-        state = _state(folder)
+        state = self._state(folder)
         if not state:
             return state  # a table without a log does not exist, which whoever opens it says
         digests = self._recorded(folder)
@@ -90,14 +99,33 @@ class LogDigests:
             read = self._read[folder] = state, {match[2]: match[1] for match in matches}
         return read[1]
 
+    def _state(self, folder: Path) -> LogState:
+        if not self._trusting:
+            return _state(folder, {})
+        try:
+            changed = (folder / _LOG).stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        before = self._listed.get(folder)
+        if before is not None and before[0] == changed:
+            return before[1]
+        found = _state(folder, {} if before is None else before[1])
+        # The time of a change is that of the last tick of the system's clock: within one, more may follow unseen.
+        is_over = time.time_ns() - changed > _TICK_NS
+        self._listed[folder] = changed if is_over else _NEVER, found
+        return found
 
-def _state(folder: Path) -> LogState:
+
+def _state(folder: Path, known: LogState) -> LogState:
+    """The entries of a log; one that is known is not looked at again."""
     try:
         with os.scandir(folder / _LOG) as entries:
-            found = {entry.name: entry.stat() for entry in entries if _ENTRY.fullmatch(entry.name)}
+            names = [entry for entry in entries if _ENTRY.fullmatch(entry.name)]
+            stats = {entry.name: entry.stat() for entry in names if entry.name not in known}
     except FileNotFoundError:
         return {}
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
+    found = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+    return {entry.name: found.get(entry.name) or known[entry.name] for entry in names}
 
 
 def _digest(folder: Path, name: str) -> str:

@@ -25,6 +25,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from resources.lake.errors import DamagedLog, MissingTable
 from resources.lake.logs import Log, LogState, entry_name, version_of
+from resources.lake.partitioning import DataFiles
 from resources.outages import outage_of
 from resources.sources.object_stores import delta_options
 
@@ -42,14 +43,14 @@ class OpenTable:
         identity: Identifies the table: one that was removed and made again has another.
         schema: The columns, the partition columns last.
         partition_columns: The names of the partition columns; empty for a table without days.
-        files: The data files, one a row, with their partition and statistics.
+        data_files: With their slots.
     """
 
     version: int
     identity: str
     schema: pa.Schema
     partition_columns: tuple[str, ...]
-    files: pa.Table
+    data_files: DataFiles
 
 
 @dataclass
@@ -207,12 +208,15 @@ class OpenTables:
 
     def _read(self, table: str, opened: DeltaTable) -> OpenTable:
         with self._readable(table):
-            files = pa.table(opened.get_add_actions(flatten=True))
+            files = DataFiles(pa.table(opened.get_add_actions(flatten=True)))
             columns, metadata = pa.schema(opened.schema().to_arrow()), opened.metadata()
             return OpenTable(opened.version(), str(metadata.id), columns, tuple(metadata.partition_columns), files)
 
     def _missing(self, table: str) -> MissingTable:
-        return MissingTable(f"table {table} does not exist in {self._place}; materialise the asset of that name first")
+        return MissingTable(
+            f"table {table} does not exist in {self._place}; materialise the asset of that name first: "
+            f"loopline run {table.partition('/')[0]}"
+        )
 
     @contextmanager
     def _readable(self, table: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ slots themselves (`resources.slots`), reading and writing files (`lake.py`).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,25 +94,47 @@ def slot_at(row: Mapping[str, object]) -> Slot:
     return found
 
 
-def data_files_of(actions: pa.Table, days: Iterable[Slot] | None) -> list[DataFile]:
-    """The data files of a version, of all slots or of the given ones, in the order of their slot."""
-    names = {name: f"partition.{name}" for name in (DAY, HOUR) if f"partition.{name}" in actions.column_names}
-    parts = {name: actions[column].to_pylist() for name, column in names.items()}
-    wanted = None if days is None else set(days)
-    found = [
-        DataFile(path, slot_of({name: values[at] for name, values in parts.items()}), rows, size)
-        for at, (path, rows, size) in enumerate(
-            zip(
-                actions["path"].to_pylist(),
-                actions["num_records"].to_pylist(),
-                actions["size_bytes"].to_pylist(),
-                strict=True,
-            )
-        )
-    ]
-    if wanted is not None:
-        found = [file for file in found if file.day is not None and not wanted.isdisjoint({file.day, day_of(file.day)})]
-    return sorted(found, key=lambda file: ("" if file.day is None else str(file.day), file.path))
+class DataFiles:
+    """The data files of a version, in the order of their slot; they are listed once, when they are first asked for.
+
+    Args:
+        actions: The files of the log, one a row.
+    """
+
+    def __init__(self, actions: pa.Table) -> None:
+        self._actions = actions
+
+    def of(self, days: Iterable[Slot] | None) -> list[DataFile]:
+        """The files of all slots, or of the given ones; a day stands for its hours too."""
+        if days is None:
+            return [*self._all]
+        found = {file.path: file for day in set(days) for file in self._by_slot.get(day, ())}
+        return sorted(found.values(), key=_order)
+
+    @cached_property
+    def _all(self) -> tuple[DataFile, ...]:
+        columns = self._actions.column_names
+        names = {name: f"partition.{name}" for name in (DAY, HOUR) if f"partition.{name}" in columns}
+        parts = {name: self._actions[column].to_pylist() for name, column in names.items()}
+        paths, rows, sizes = (self._actions[name].to_pylist() for name in ("path", "num_records", "size_bytes"))
+        found = [
+            DataFile(path, slot_of({name: values[at] for name, values in parts.items()}), count, size)
+            for at, (path, count, size) in enumerate(zip(paths, rows, sizes, strict=True))
+        ]
+        return tuple(sorted(found, key=_order))
+
+    @cached_property
+    def _by_slot(self) -> Mapping[Slot, Sequence[DataFile]]:
+        """By slot its files, and by day those of its hours."""
+        found: dict[Slot, list[DataFile]] = {}
+        for file in self._all:
+            for slot in () if file.day is None else {file.day, day_of(file.day)}:
+                found.setdefault(slot, []).append(file)
+        return found
+
+
+def _order(file: DataFile) -> tuple[str, str]:
+    return "" if file.day is None else str(file.day), file.path
 
 
 def contents_of(files: Sequence[DataFile], days: Sequence[Slot]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
+from resources.errors import listed
 from resources.online_store.errors import StoreError, StoreUnavailable
 from resources.online_store.event_records import is_expired, is_superseded
 from resources.online_store.source_state import EntityEvents, SourceState
@@ -107,10 +108,10 @@ class StoreState:
             same = (before.schema, before.watermark, before.table_version)
             if same != (loaded.schema, loaded.watermark, loaded.table_version):
                 raise StoreError(
-                    f"source {source} was loaded by {sorted(before.rows)} until {before.watermark} with columns "
-                    f"{before.schema.names} of table version {before.table_version}, now by {key_column} until "
-                    f"{loaded.watermark} with {loaded.schema.names} of {loaded.table_version}; give the same table "
-                    f"and the same moment for every key column"
+                    f"source {source} was loaded by {listed(sorted(before.rows))} until {before.watermark} with "
+                    f"columns {listed(before.schema.names)} of table version {before.table_version}, now by "
+                    f"{key_column} until {loaded.watermark} with {listed(loaded.schema.names)} of "
+                    f"{loaded.table_version}; give the same table and the same moment for every key column"
                 )
             unbounded = before.lookback is None or lookback is None
             lookback = None if unbounded else max(before.lookback, lookback)  # type: ignore[type-var]

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from resources.durable_files import replace_file
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 from resources.locks import exclusive
 from resources.processes.ended import EndedProcess, append_ended
 from resources.processes.identity import ProcessIdentity
@@ -145,7 +145,9 @@ class ProcessTable:
         left = _wait_for(left, grace_seconds)
         if left:
             names = ", ".join(process.name for process in processes)
-            raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} were killed and are still alive")
+            raise ProcessError(
+                f"{names}: processes {listed(sorted(p.pid for p in left))} were killed and are still alive"
+            )
         _clear_scratch(processes)
         with self._locked():
             marks = {process.mark for process in processes}

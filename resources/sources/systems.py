@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.environments import Environment, token_of, token_variable
+from resources.slots import Slot
 from resources.sources.databases.days import DatabaseRows
 from resources.sources.databases.duckdb_files import DuckDBReader
 from resources.sources.databases.reader import DatabaseReader
@@ -25,7 +26,8 @@ from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.posted import PostedReader
 from resources.sources.readers import Reader, SampledReader, message_text
 from resources.sources.streams.avro_messages import AvroMessages
-from resources.sources.streams.stream_file import StreamFileReader
+from resources.sources.streams.line_spans import LineSpans
+from resources.sources.streams.stream_file import StreamFileReader, new_spans
 from resources.sources.streams.tails import FileTail, Tail
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class SourceSystems:
         self, environment: Environment, declared: Mapping[str, str] | None = None, folder: Path | None = None
     ) -> None:
         self._environment, self._folder = environment, folder
+        self._spans: dict[tuple[Path, str, str, date], Mapping[type[Slot], LineSpans]] = {}
         self._declared = {name: _within(folder, address) for name, address in (declared or {}).items()}
 
     def address(self, connection: str) -> str:
@@ -109,7 +112,9 @@ class SourceSystems:
         """
         address = self.address(connection)
         if not address.startswith("kafka://"):
-            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field, first_day)
+            place = Path(address.removeprefix("file://"))
+            known = self._spans.setdefault((place, topic, arrival_field, first_day), new_spans())
+            return StreamFileReader(name, place, topic, arrival_field, first_day, known)
         from resources.sources.streams.kafka import KafkaReader
 
         return KafkaReader(name, self._broker(address, connection), topic, first_day, text_of=_text_of(avro))

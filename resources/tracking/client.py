@@ -79,11 +79,16 @@ def prepare_store(uri: str, lock: str, artifacts: str, rollout: str) -> None:
         if making.exists():
             shutil.rmtree(making)  # left by a killed process
         making.mkdir(parents=True)
-        client = _quiet_client(f"{_SQLITE}{making / database.name}")
-        client.search_experiments(max_results=1)
-        client.search_registered_models(max_results=1)
+        make_database(making / database.name)
         (making / database.name).replace(database)
         shutil.rmtree(making)
+
+
+def make_database(file: Path) -> None:
+    """Makes an SQLite database with MLflow's tables, in about a second."""
+    client = _quiet_client(f"{_SQLITE}{file}")
+    client.search_experiments(max_results=1)
+    client.search_registered_models(max_results=1)
 
 
 def _quiet_client(uri: str) -> "MlflowClient":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.environments import Environment
+from resources.errors import listed
 from resources.locks import exclusive
 from resources.tracking.aliases import ALIASES_TAG, MovedByHand, holder, moved_by_hand, note, noted
 from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, prepare_store, unless
@@ -187,7 +188,8 @@ class Tracking:
         for known in self.versions(product):
             if known.version == version:
                 return known
-        raise TrackingError(f"{product} has no version {version}; it has {[v.version for v in self.versions(product)]}")
+        there = listed([known.version for known in self.versions(product)]) or f"none yet: loopline run {product}"
+        raise TrackingError(f"{product} has no version {version}; it has {there}")
 
     def versions(self, product: str) -> tuple[RegisteredVersion, ...]:
         """All versions, the oldest first; empty if the product was never registered."""

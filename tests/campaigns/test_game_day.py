@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.operations.gameday.page import to_html
-from pipelines.operations.gameday.play import Report, play
+from pipelines.operations.gameday.play import play
+from pipelines.operations.gameday.report import Report
 from pipelines.operations.gameday.scenarios import scenario_of
 from pipelines.operations.gameday.stage import UsedHome
 from resources.lake import Lake

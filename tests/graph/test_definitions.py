@@ -41,7 +41,7 @@ caught = [w for w in caught if issubclass(w.category, kinds) and w.filename.star
 ours = [f"{w.filename}: {w.message}" for w in caught]
 spark = sys.modules.get("pyspark")
 started = spark is not None and spark.SparkContext._active_spark_context is not None
-heavy = sorted({"mlflow", "great_expectations", "bentoml"} & set(sys.modules))
+heavy = sorted({"mlflow", "great_expectations", "bentoml", "xgboost", "sklearn", "scipy.stats"} & set(sys.modules))
 print(json.dumps({"warnings": ours, "spark": started, "heavy": heavy}))
 """
 

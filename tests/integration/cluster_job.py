@@ -7,10 +7,13 @@ Prints one JSON object: the files that the job wrote, and where the executors ha
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+from pyspark.sql import SparkSession
 
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.spark_job import run
@@ -26,17 +29,23 @@ def main(folder: Path, target: Path) -> None:
     environment = load_environment()
     sessions = SparkSessions(environment.spark_master, environment.home)
     spark = sessions.session()
+    said = job_of(folder, target, lambda: spark, _TASK_BYTES)
+    code = spark.range(1).mapInArrow(_code, "place string").collect()[0].place
+    sessions.stop()
+    print(json.dumps({**said, "code": code}))
+
+
+def job_of(folder: Path, target: Path, session: Callable[[], SparkSession], task_bytes: int) -> dict[str, Any]:
+    """Runs the job; the files that it wrote, and their schema."""
     events, spine = (
         files_of(name, sorted(map(str, (folder / name).rglob("*.parquet")))) for name in ("events", "spine")
     )
     written = run(
-        lambda: spark, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
-        columns=SpineColumns(row_id="row_id"), target=target, task_bytes=_TASK_BYTES,
+        session, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
+        columns=SpineColumns(row_id="row_id"), target=target, task_bytes=task_bytes,
     )  # fmt: skip
-    code = spark.range(1).mapInArrow(_code, "place string").collect()[0].place
-    sessions.stop()
     files = [asdict(file) | {"day": file.day.isoformat()} for file in written.files]
-    print(json.dumps({"files": files, "code": code, "schema": written.schema.serialize().to_pybytes().hex()}))
+    return {"files": files, "schema": written.schema.serialize().to_pybytes().hex()}
 
 
 def _code(batches):  # type: ignore[no-untyped-def]

@@ -26,6 +26,7 @@ WINDOWS = (hours(30), Lagged(days(2), hours(36)), None, today("Europe/Berlin"), 
 FEATURES = feature_set(WINDOWS, corrected=True)
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
 ONE_DAY = [TASK_BYTES, 20_000, 5_000]
+BOTH_WAYS = [TASK_BYTES, 100_000]
 SPINE = SpineColumns(row_id="row_id", sequence="row_id", passthrough=("flag", "amount"))
 
 
@@ -107,7 +108,7 @@ def _read(written: Written, target: Path) -> pa.Table:
     return pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)
 
 
-@pytest.fixture(scope="module", params=[TASK_BYTES, 100_000], ids=["in one task", "in stages"])
+@pytest.fixture(scope="module", params=BOTH_WAYS, ids=["in this process", "in stages"])
 def done(
     request: pytest.FixtureRequest, spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Written, Path]:
@@ -176,11 +177,11 @@ def test_a_flipped_bit_of_a_written_file_is_detected(done: tuple[Written, Path],
         pq.read_table(output, page_checksum_verification=True)
 
 
-@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in one task", "in stages"])
-def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
+@pytest.mark.parametrize("task_bytes", BOTH_WAYS, ids=["in this process", "in stages"])
+def test_a_damaged_file_is_named_with_the_remedy_wherever_it_was_read(
     spark: SparkSession, tmp_path: Path, task_bytes: int
 ) -> None:
-    """The run raises the lake's error, as if this process had read the file."""
+    """The run raises the lake's error in whichever process the file was read."""
     bank = Bank(tmp_path / "bank", seed=6)
     damaged = bank.events["payments"].paths[0]
     _flip(Path(damaged), "person")
@@ -230,6 +231,20 @@ def test_a_single_day_that_is_not_large_needs_no_session(bank: Bank, tmp_path: P
     assert [file.day for file in _one_day(bank, tmp_path, task_bytes).files] == [FIRST]
 
 
+def test_days_that_fit_into_one_task_need_no_session(bank: Bank, tmp_path: Path) -> None:
+    def some(task_bytes: int) -> Written:
+        return run(
+            _no_session, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST), columns=SPINE,
+            target=tmp_path, task_bytes=task_bytes,
+        )  # fmt: skip
+
+    files = {path for tables in bank.events.values() for path in tables.paths}
+    size = sum(Path(path).stat().st_size for path in files)
+    assert len(some(10 * size).files) > 1
+    with pytest.raises(AssertionError, match="a session was asked for"):
+        some(size // 2)
+
+
 def test_a_single_day_whose_entities_have_too_many_events_needs_a_session(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,12 +254,13 @@ def test_a_single_day_whose_entities_have_too_many_events_needs_a_session(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task_bytes", BOTH_WAYS, ids=["in this process", "in stages"])
+def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path, task_bytes: int) -> None:
     bank = Bank(tmp_path / "bank", seed=7)
     oldest = bank.events["payments"].paths[0]
     old = pq.ParquetFile(oldest).read().drop_columns("level")
     pq.write_table(old, oldest)
-    found = _read(_run(spark, bank, tmp_path / "out"), tmp_path / "out").sort_by("row_id")
+    found = _read(_run(spark, bank, tmp_path / "out", task_bytes=task_bytes), tmp_path / "out").sort_by("row_id")
     blank = pa.array([None] * len(old), pa.float64())
     old = old.append_column("level", blank).select(bank.payments.column_names)
     newer = [pq.ParquetFile(path).read() for path in bank.events["payments"].paths[1:]]
@@ -258,15 +274,18 @@ def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tm
     )
 
 
-def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 20_000], ids=["in this process", "in stages"])
+def test_a_source_without_events_and_a_spine_without_rows(
+    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int
+) -> None:
     written = run(
         lambda: spark, KERNEL, events={"payments": _only(bank.events["payments"], []), "orders": bank.spine},
-        spine=bank.spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few",
+        spine=bank.spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few", task_bytes=task_bytes,
     )  # fmt: skip
     found = _read(written, tmp_path / "few")
     assert set(found["count_p2"].to_pylist()) == {0.0}
     assert max(found["count_o2"].to_pylist()) > 1
-    nothing = _run(spark, bank, tmp_path / "none", [])
+    nothing = _run(spark, bank, tmp_path / "none", [], task_bytes)
     assert nothing.files == ()
     assert nothing.schema == written.schema
 

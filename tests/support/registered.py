@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from assets.bundle.files import write_bundle
-from assets.bundle.registration import Approval, Registration
+from assets.bundle.registration import Approval, Gates, Registration
 from assets.governance.audit_log import AuditEntry
 from assets.product.names import REGISTERED_MODEL
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, promoted
+from assets.rollout.registered import record_registration
 from pipelines.operations.rollout import keeper_of
 from resources.environments import Environment, load_environment
 from resources.rollout_store.manifest import Release
@@ -62,7 +63,12 @@ class RegisteredHome:
         return self.home / "rollout" / ".values" / self.product
 
     def register(
-        self, *, compared_with: str = "", publish: bool = True, pins: Mapping[str, Any] | None = None
+        self,
+        *,
+        compared_with: str = "",
+        publish: bool = True,
+        pins: Mapping[str, Any] | None = None,
+        gates: Gates = "promote",
     ) -> Release:
         """The next version, registered and published as the pipeline does it; with these pins beside its own."""
         keeper, tracking = self.keeper, self.keeper.tracking
@@ -71,13 +77,14 @@ class RegisteredHome:
         version = tracking.next_version(self.product, run.run_id)
         parts = replace(evaluated_parts(), product=self.product, version=version)
         parts = replace(parts, pins={**parts.pins, **(pins or {})})
-        gates = {**parts.metrics["gates"], "action": "promote", "reasons": ["all 18 gates passed"]}
-        metrics = {**parts.metrics, "champion": compared_with or None, "gates": gates}
+        verdict = {**parts.metrics["gates"], "action": gates, "reasons": ["all 18 gates passed"]}
+        metrics = {**parts.metrics, "champion": compared_with or None, "gates": verdict}
         parts = replace(parts, metrics=metrics, model=bytes(range(100)), booster=bytes(range(100)))
         with TemporaryDirectory() as place:
             folder = Path(place) / "bundle"
             digest = write_bundle(parts, folder, keeper.key)
             record = Registration.of(parts, digest=digest, author=AUTHOR, code="0b7c")
+            record_registration(keeper.audit, record, version, NOW)
             tracking.register(self.product, run.run_id, folder, record.to_tags())
             if publish:
                 keeper.rollout.publish_bundle(self.product, version, folder)

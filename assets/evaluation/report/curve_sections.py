@@ -168,7 +168,7 @@ def _aged(aged: Ageing) -> str:
         return "Too few periods to tell whether ranking falls with age"
     if aged.low > 0.0:
         return f"The AUC falls by {aged.loss_a_month:.3f} a month ({aged.low:.3f} to {aged.high:.3f})"
-    return f"No fall of the AUC with age can be told ({-aged.high:+.3f} to {-aged.low:+.3f} a month)"
+    return f"No fall of the AUC with age can be told ({-aged.high:+z.3f} to {-aged.low:+z.3f} a month)"
 
 
 def interval(found: Interval, words: object = fixed) -> str:

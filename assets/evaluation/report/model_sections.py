@@ -78,7 +78,7 @@ def slices_section(reported: Reported) -> str:
 def _slices(shown: list[Slice]) -> str:
     rows = [
         (", ".join(one.conditions), one.weakness, f"{one.rows:,}", percent(one.observed), percent(one.expected),
-         fixed(one.auc), f"{one.error:+.3f} ({one.low:+.3f} to {one.high:+.3f})")
+         fixed(one.auc), f"{one.error:+z.3f} ({one.low:+z.3f} to {one.high:+z.3f})")
         for one in shown
     ]  # fmt: skip
     heads = ("slice", "what is wrong", "rows", "bad", "expected", "AUC", "error of a row")
@@ -89,7 +89,7 @@ def robustness_section(reported: Reported) -> str:
     """Disturbed features: AUC lost and decisions changed."""
     found = reported.study.robustness
     worst = max(found, key=lambda one: one.flipped)
-    rows = [(one.kind, one.what, fixed(one.auc), f"{one.auc_lost:+.3f}", percent(one.flipped)) for one in found]
+    rows = [(one.kind, one.what, fixed(one.auc), f"{one.auc_lost:+z.3f}", percent(one.flipped)) for one in found]
     table = data_table(("features are", "which", "AUC", "AUC lost", "decisions that change"), rows)
     bars = bar_rows([(_named(one), one.flipped, percent(one.flipped)) for one in found], "decisions that change")
     least = percent(reported.study.noise_flips)

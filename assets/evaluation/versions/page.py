@@ -117,7 +117,7 @@ def _features(found: VersionComparison) -> str:
             one.feature,
             "none" if one.one is None else percent(one.one),
             "none" if one.other is None else percent(one.other),
-            f"{100 * one.change:+.2f}",
+            f"{100 * one.change:+z.2f}",
         )
         for one in found.features[:_MOST_FEATURES]
     ]
@@ -142,7 +142,7 @@ def _slices(found: VersionComparison) -> str:
     rows = [
         (str(place), one.slice, f"{one.rows:,}", f"{one.bad:,}", f"{fixed(one.one_auc)} to {fixed(one.other_auc)}",
          f"{one.one_loss:.4f} to {one.other_loss:.4f}",
-         f"{one.difference:+.4f} ({one.low:+.4f} to {one.high:+.4f})")
+         f"{one.difference:+z.4f} ({one.low:+z.4f} to {one.high:+z.4f})")
         for place, one in enumerate(found.slices, 1)
     ]  # fmt: skip
     better = sum(one.high < 0.0 for one in found.slices)
@@ -168,10 +168,10 @@ def _decisions(found: VersionComparison) -> str:
 
 def _flip(flip: Flip) -> str:
     causes = ", ".join(f"{name} ({count:,})" for name, count in flip.causes.items() if count)
-    rows = [(one.feature, f"{one.log_odds:+.3f}", percent(one.leads)) for one in flip.features]
+    rows = [(one.feature, f"{one.log_odds:+z.3f}", percent(one.leads)) for one in flip.features]
     table = wide_table(("feature", "log odds, toward the new answer", "first in"), rows) if rows else ""
     note = (
-        f"{flip.bad:,} of them bad; {flip.gain:+,.0f} in profit. Because of: {escape(causes)}. "
+        f"{flip.bad:,} of them bad; {flip.gain:+z,.0f} in profit. Because of: {escape(causes)}. "
         f"Rows: {escape(', '.join(flip.examples))}."
     )
     return plot_figure(f"{flip.rows:,} from {flip.before} to {flip.after}", note, table)

@@ -11,26 +11,13 @@ from assets.features.catalogue.entries import CatalogueEntry, markdown_table
 from assets.features.catalogue.statistics import QUANTILES, FeatureStatistics
 from assets.features.catalogue.survey import FeatureSurvey
 from assets.features.catalogue.usage import FeatureUse
+from assets.pages.document import document
 
 _STATE = {
     "used": "used",
     "idle": "computed by models, with no effect on any score",
     "new": "in no model yet",
 }
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --bar: #4a7dbd; --warn: #b5541c; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } td.bars { white-space: nowrap; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-code, .mono { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
-section { border: 1px solid var(--line); border-radius: .5rem; padding: .2rem 1rem 1rem; margin: 1rem 0; }
-section:target { border-color: var(--bar); } h2 { margin-bottom: 0; } h2 code { font-size: 1.05rem; }
-dl { display: grid; grid-template-columns: 9rem 1fr; gap: .2rem 1rem; margin: .5rem 0; } dt { opacity: .7; }
-dd { margin: 0; } .bar { display: inline-block; height: .6em; background: var(--bar); border-radius: 2px; }
-.warn { color: var(--warn); } .note { background: var(--soft); border-radius: .5rem; padding: .6rem 1rem; }
-"""
 
 
 def to_html(survey: FeatureSurvey) -> str:
@@ -38,14 +25,11 @@ def to_html(survey: FeatureSurvey) -> str:
     largest = max((use.importance or 0.0 for use in survey.uses.values()), default=0.0)
     rows = "".join(_row(entry, survey, largest) for entry in survey.entries)
     heads = "".join(f"<th>{head}</th>" for head in ("feature", "meaning", "unit", "missing", "importance", "use"))
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Features of {escape(survey.product)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>Features of {escape(survey.title)}</h1>\n"
-        f"<p>{escape(_summary(survey))}</p>\n{_warning(survey)}"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table>\n"
-        f"{''.join(_section(entry, survey) for entry in survey.entries)}</body></html>\n"
+    return document(
+        f"Features of {survey.product}",
+        f"<header><h1>Features of {escape(survey.title)}</h1><p>{escape(_summary(survey))}</p></header>\n"
+        f'{_warning(survey)}<div class="wide whole" tabindex="0"><table><thead><tr>{heads}</tr></thead><tbody>\n{rows}'
+        f"</tbody></table></div>\n{''.join(_section(entry, survey) for entry in survey.entries)}",
     )
 
 
@@ -83,10 +67,10 @@ def _warning(survey: FeatureSurvey) -> str:
 def _row(entry: CatalogueEntry, survey: FeatureSurvey, largest: float) -> str:
     use, found, name = survey.uses[entry.name], survey.statistics.get(entry.name), escape(entry.name)
     width = 0.0 if not largest else 7 * (use.importance or 0.0) / largest
-    bar = f'<span class="bar" style="width:{width:.2f}rem"></span> {_importance(use)}'
+    bar = f'<span class="share" style="width:{width:.2f}rem"></span> {_importance(use)}'
     return (
         f'<tr><td><a href="#{name}"><code>{name}</code></a></td><td>{escape(entry.description)}</td>'
-        f'<td>{escape(entry.unit)}</td><td class="n">{_missing(found)}</td><td class="bars">{bar}</td>'
+        f'<td>{escape(entry.unit)}</td><td class="n">{_missing(found)}</td><td>{bar}</td>'
         f"<td{'' if use.state == 'used' else ' class=warn'}>{use.state}</td></tr>\n"
     )
 
@@ -123,7 +107,8 @@ def _values(found: FeatureStatistics | None) -> str:
     ]
     cells += [(escape(value), f"{share:.1%}") for value, share in found.top]
     heads = "".join(f"<th>{name}</th>" for name, _ in cells)
-    return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{value}</td>' for _, value in cells)}</tr></table>"
+    row = "".join(f"<td>{value}</td>" for _, value in cells)
+    return f'<div class="wide" tabindex="0"><table><tr>{heads}</tr><tr>{row}</tr></table></div>'
 
 
 def _cells(entry: CatalogueEntry, survey: FeatureSurvey) -> Iterable[str]:

@@ -38,6 +38,7 @@ from assets.features.kernel.windows import (
 )
 from assets.vocabulary import FeatureError, FeatureSet
 from assets.vocabulary.times import SEQUENCE, TIMES
+from resources.errors import listed
 
 MOST_EVENTS = 10_000_000
 """Events of a source that are held at once: some gigabytes of arrays."""
@@ -160,7 +161,7 @@ class Kernel:
             FeatureError: The record is not of a kernel.
         """
         if set(record) != {"features", "resolutions"}:
-            raise FeatureError(f"a kernel has features and resolutions; this record has {sorted(record)}")
+            raise FeatureError(f"a kernel has features and resolutions; this record has {listed(sorted(record))}")
         return cls(FeatureSet.from_dict(record["features"]), record["resolutions"])
 
 

@@ -9,9 +9,10 @@ needed. The last stage writes a file per day or hour. The number of tasks follow
 task's memory stays the same as the history grows. The events of one entity are never divided: a task whose entity has
 half of all events holds them all.
 
-Files that fit into one task are not shuffled. A single day (the nightly run, or a bad day that is recomputed) needs no
-job: this process reads the day's window, drops the events of other entities at once, and finishes before a session
-would have started. This holds for the files of up to sixteen tasks, unless the day's entities have too many events.
+Files that fit into one task need no job: this process computes what the task would, and finishes before a session would
+have started. Nor does a single day (the nightly run, or a bad day that is recomputed): this process reads the day's
+window, and drops the events of other entities at once. This holds for the files of up to sixteen tasks, unless the
+day's entities have too many events.
 """
 
 import math
@@ -85,8 +86,8 @@ def run(
             earlier, or to the slot of its decision if that is made later (`columns.after`): every row is in the table
             once, however often days are recomputed. Files of days that have no such rows are left out.
         target: As in `FeatureTable`.
-        task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more,
-            as the opening of this module says.
+        task_bytes: Size of the files of one task; a file that two keys read counts once. From here on there is a job;
+            a single day may take more, as the opening of this module says.
 
     Raises:
         FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
@@ -100,10 +101,8 @@ def run(
     first = days[0] - timedelta(days=columns.days_after)
     wanted = [path for path in spine.paths if first <= partition_of(path) <= days[1]]
     alone = day_of(days[0]) == day_of(days[1]) or len(days_of(map(partition_of, wanted))) <= 1
-    files = _in_this_process(table, read, wanted, size, task_bytes) if alone else None
-    if files is None and size < task_bytes:
-        files = _in_one_task(session(), table, read, wanted)
-    elif files is None:
+    files = _in_this_process(table, read, wanted, size, task_bytes) if alone or size < task_bytes else None
+    if files is None:
         files = _Stages(table, min(size // task_bytes + 1, blocks.MOST_BUCKETS)).run(session(), read, wanted)
     return Written(tuple(sorted(files, key=lambda file: (file.day, file.path))), table.schema)
 
@@ -111,25 +110,13 @@ def run(
 def _in_this_process(
     table: FeatureTable, events: Mapping[str, Sequence[str]], spine: Sequence[str], size: int, task_bytes: int
 ) -> list[WrittenFile] | None:
-    """The files of a single day; None where it is too large for one process."""
+    """The files of what fits into one task, or of a single day; None where the day is too large for one process."""
     if size >= _ALONE * task_bytes:
         return None
     try:
         return list(table.at_once(events, spine, most_bytes=math.inf if size < task_bytes else _HELD * task_bytes))
     except TooLarge:
         return None
-
-
-def _in_one_task(
-    spark: SparkSession, table: FeatureTable, events: Mapping[str, Sequence[str]], spine: Sequence[str]
-) -> list[WrittenFile]:
-    """The whole job as one task, without a shuffle."""
-
-    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for _ in batches:  # there is one, of one row
-            yield from map(_as_batch, table.at_once(events, spine))
-
-    return _collected(spark.range(1, numPartitions=1).mapInArrow(work, _WRITTEN_DDL))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ A statistic over cells is that of values moved to their cell's point (a gap's is
 that changes nothing: the sample's distribution function is constant within a gap.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Subject:
         expected: Reference rows in each bin, int64 [bins].
         points: The number that stands for each cell but the last; empty without an order.
         sample: Reference values in each cell but the last, int64; empty without an order. Only the sample is kept.
+        is_of_the_date: Whether the date of a decision gives the value. A day has one value then, and a window as many
+            of each as it has such days and rows on them: it is compared with nothing.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Subject:
     expected: NDArray[np.int64]
     points: NDArray[np.float64]
     sample: NDArray[np.int64]
+    is_of_the_date: bool = False
 
     @property
     def cells(self) -> int:
@@ -198,16 +201,25 @@ class Layout:
         """The place of a subject."""
         return [subject.name for subject in self.subjects].index(name)
 
+    def of_the_date(self) -> NDArray[np.bool_]:
+        """Which subjects have a value that the date gives, bool [subjects + 1]; the last is the number of rows."""
+        return np.array([*(subject.is_of_the_date for subject in self.subjects), False])
+
     def numbers(self) -> tuple[int, ...]:
         """The places of the subjects with an order."""
         return tuple(n for n, subject in enumerate(self.subjects) if subject.kind in ("numeric", "score"))
 
 
-def layout_of(profile: ReferenceProfile, policy: Policy) -> Layout:
-    """The layout of a bundle, from its reference profile and its policy."""
+def layout_of(profile: ReferenceProfile, policy: Policy, of_the_date: Collection[str] = ()) -> Layout:
+    """The layout of a bundle, from its reference profile and its policy.
+
+    Args:
+        of_the_date: The numeric features whose value the date of a decision gives.
+    """
+    numeric = (numeric_subject(name, "numeric", column) for name, column in profile.numeric.items())
     return Layout(
         (
-            *(numeric_subject(name, "numeric", column) for name, column in profile.numeric.items()),
+            *(replace(subject, is_of_the_date=subject.name in of_the_date) for subject in numeric),
             *(category_subject(name, column) for name, column in profile.categories.items()),
             numeric_subject(SCORE, "score", profile.score),
             outcome_subject(policy, profile),

@@ -68,7 +68,8 @@ class Rows:
 
 def layout_in(bundle: Bundle) -> Layout:
     """The cells of a bundle."""
-    return layout_of(ReferenceProfile.from_dict(bundle.parts.reference), bundle.policy)
+    profile, features = ReferenceProfile.from_dict(bundle.parts.reference), bundle.parts.kernel.features
+    return layout_of(profile, bundle.policy, features.of_the_date)
 
 
 def counted(layout: Layout, rows: Rows) -> NDArray[np.int64]:

@@ -23,7 +23,8 @@ from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.figures import HORIZONS, Drift, Horizon, Kind
 from assets.monitoring.distributions.judged import STATISTICS, VOLUME, judged_values, volume_of
 from assets.monitoring.distributions.labels import label_shift
-from assets.monitoring.distributions.limits import OF_LABELS, Limits
+from assets.monitoring.distributions.limits import Limits
+from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
 Shifts = Mapping[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]
@@ -84,7 +85,7 @@ def label_figures(
         counts: Those of consecutive days that end with `days`.
     """
     before, window = then.sum(axis=0), policy.window_days
-    rate = OF_LABELS * policy.false_alarms_a_year / 2 * window / 365
+    rate = allowed(policy, "labels") / 2 * window / 365
     limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(then)
     found: dict[date, tuple[Drift, ...]] = {}
     for place, day in enumerate(days):

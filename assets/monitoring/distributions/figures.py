@@ -28,7 +28,7 @@ from assets.monitoring.distributions.judged import (
     binned,
     in_parts,
     judged_values,
-    ordered_cells,
+    rows_by_chance,
     usual_rows,
     volume_of,
     window_sums,
@@ -37,10 +37,10 @@ from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.distributions.statistics import (
     chi_squared,
     jensen_shannon,
-    kolmogorov_smirnov,
     kolmogorov_smirnov_p,
     share,
 )
+from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
 Kind = Literal["numeric", "category", "score", "outcome", "volume", "label", "concept", "segment"]
@@ -114,6 +114,9 @@ class Drift:
     z_limit: float | None = None
 
 
+_UNLIMITED = {one.name: None for one in fields(Drift) if one.name.endswith(("_limit", "_low", "_high"))}
+
+
 def _field(name: str, kind: str) -> pa.Field:
     types = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64(), "datetime.date | None": pa.date32()}
     return pa.field(name, types.get(kind, pa.string()), nullable=kind.endswith("None"))
@@ -137,6 +140,9 @@ def drift_of_days(
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of the last `days` of consecutive days with counts, for both horizons.
 
+    Answered decisions of a window that began before the first of them have no limits: a few days of a window differ
+    from each other by more than as many rows of whole windows, of which the limits are.
+
     Args:
         days: Consecutive days; those before them in `counts` are read for windows and usual rows alone.
         counts: int64 [at least days, cells], the last of which are those of `days`.
@@ -147,10 +153,15 @@ def drift_of_days(
         window = 1 if horizon == "day" else policy.window_days
         sums = window_sums(counts, window)[-len(days) :]
         usual = usual_rows(rows_by_day, window)[-len(days) :]
-        figures = _figures(layout, sums, volume_of(rows_by_day, window)[-len(days) :], usual, limits, horizon, policy)
+        volume = volume_of(rows_by_day, window)[-len(days) :]
+        figures = _figures(layout, sums, volume, usual, limits, horizon, policy)
+        begun = int(np.argmax(rows_by_day > 0)) if population == "answered" else 0
         for place, day in enumerate(days):
+            whole = begun <= len(counts) - len(days) + place - window + 1
+            limited = {} if whole else _UNLIMITED
             found[day] += tuple(
-                Drift(**one[place], horizon=horizon, population=population, limits_from=limits.basis) for one in figures
+                Drift(**one[place] | limited, horizon=horizon, population=population, limits_from=limits.basis)
+                for one in figures
             )
     return found
 
@@ -193,11 +204,12 @@ def _figures(
     values = judged_values(layout, counts, volume)
     own = limits.day if horizon == "day" else limits.window
     low, high = own.bounds(rows) if own is not None else fixed_bounds(layout, values, rows, policy)
+    high[:, layout.of_the_date()] = np.nan
     bins = binned(layout, counts)
     statistic, probability = chi_squared(*bins)
     recorded: dict[str, NDArray[Any]] = {
         "jensen_shannon": jensen_shannon(*bins), "chi_squared": statistic, "chi_squared_p": probability,
-        "p_value": _p_values(layout, counts),
+        "p_value": _p_values(layout, counts, values[:, :-1, STATISTICS.index("ks")]),
     }  # fmt: skip
     at: dict[str, int] = {name: place for place, name in enumerate(STATISTICS)}
     columns = {
@@ -221,31 +233,31 @@ def _figures(
             one["missing_share"] = _none_if_nan(missing[day, place])
             of_days.append(one)
         found.append(of_days)
-    found.append([_volume(int(rows[day]), usual[day], low[day, -1], high[day, -1]) for day in range(len(counts))])
+    place, chance = STATISTICS.index("volume"), allowed(policy, "days") / 365
+    least, most = rows_by_chance(usual, chance)
+    fewest = np.fmin(least, (usual + 1) * np.exp(low[:, -1, place]) - 1)
+    largest = np.fmax(most, (usual + 1) * np.exp(high[:, -1, place]) - 1)
+    has_limit = np.isfinite(high[:, -1, place]) & ~np.isnan(usual)
+    found.append(
+        [
+            {
+                "name": VOLUME, "kind": "volume", "psi": None, "ks": None, "p_value": None, "missing_share": None,
+                "rows": int(rows[day]), "usual_rows": _none_if_nan(usual[day]),
+                "rows_low": float(fewest[day]) if has_limit[day] else None,
+                "rows_high": float(largest[day]) if has_limit[day] else None,
+            }
+            for day in range(len(counts))
+        ]
+    )  # fmt: skip
     return found
 
 
-def _volume(rows: int, usual: float, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, Any]:
-    known = not np.isnan(usual)
-    least, most = low[STATISTICS.index("volume")], high[STATISTICS.index("volume")]
-    return {
-        "name": VOLUME, "kind": "volume", "psi": None, "ks": None, "p_value": None, "missing_share": None,
-        "rows": rows, "usual_rows": float(usual) if known else None,
-        "rows_low": float((usual + 1) * np.exp(least) - 1) if known and np.isfinite(least) else None,
-        "rows_high": float((usual + 1) * np.exp(most) - 1) if known and np.isfinite(most) else None,
-    }  # fmt: skip
-
-
-def _p_values(layout: Layout, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _p_values(layout: Layout, counts: NDArray[np.int64], ks: NDArray[np.float64]) -> NDArray[np.float64]:
     """The significance of each KS distance, float64 [n, subjects]; the reference has all its rows, not its sample's."""
-    found = np.full((len(counts), len(layout.subjects)), np.nan)
-    numbers = list(layout.numbers())
-    sample, current, starts, _ = ordered_cells(layout, counts)
-    reference = np.array([layout.subjects[place].expected[:-1].sum() for place in numbers])
-    found[:, numbers] = kolmogorov_smirnov_p(
-        kolmogorov_smirnov(sample, current, starts), np.add.reduceat(current, starts, axis=-1), reference
-    )
-    return found
+    missing = in_parts(layout, counts, "missing")
+    rows = score_rows(layout, counts)[:, None] - missing
+    reference = np.array([subject.expected[:-1].sum() for subject in layout.subjects])
+    return np.where(np.isnan(ks), np.nan, kolmogorov_smirnov_p(ks, rows, reference))
 
 
 def _none_if_nan(value: float) -> float | None:

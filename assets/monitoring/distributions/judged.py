@@ -12,11 +12,13 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrik
 
 from assets.bundle.answers import REFUSE
 from assets.monitoring.distributions.cells import OUTCOME, Layout, Part
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.statistics import (
+    distribution_gaps,
     kolmogorov_smirnov,
     psi,
     share,
@@ -48,9 +50,10 @@ def judged_values(layout: Layout, counts: NDArray[np.int64], volume: NDArray[np.
     rows = score_rows(layout, counts)[:, None]
     values[:, :-1, 0] = psi(*binned(layout, counts))
     numbers = list(layout.numbers())
-    ordered = ordered_cells(layout, counts)
-    values[:, numbers, 1] = kolmogorov_smirnov(*ordered[:3])
-    values[:, numbers, 2] = wasserstein(*ordered)
+    sample, current, starts, points = ordered_cells(layout, counts)
+    gaps = distribution_gaps(sample, current, starts)
+    values[:, numbers, 1] = kolmogorov_smirnov(gaps, starts)
+    values[:, numbers, 2] = wasserstein(gaps, starts, points)
     features = [n for n, subject in enumerate(subjects) if subject.kind != "outcome"]
     categories = [n for n, subject in enumerate(subjects) if subject.kind == "category"]
     values[:, features, 3] = share(in_parts(layout, counts, "missing")[:, features], rows)
@@ -105,7 +108,8 @@ def usual_rows(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     """The usual rows of the window that ends on each day: the median over those of up to 8 weeks before; float64 [n].
 
     The weeks are whole ones that end before the window begins, so the weekdays are the same. NaN with fewer than two.
-    Days before the first row are no quiet days: a service that has just begun to answer does not answer too much.
+    Days before the first row are no quiet days, and weeks without a row are none either: a service that has begun to
+    answer does not answer too much, nor does a feed that comes back.
 
     Args:
         rows: Rows of consecutive days, int64 [n]; 0 where there were none.
@@ -118,6 +122,7 @@ def usual_rows(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
         complete = max(len(rows) - lag, 0)
         earlier[len(rows) - complete :, place] = sums[:complete]
         earlier[: min(begun + lag + window - 1, len(rows)), place] = np.nan  # the window began before the first row
+    earlier[earlier == 0] = np.nan
     enough = (~np.isnan(earlier)).sum(axis=1) >= 2
     usual = np.full(len(rows), np.nan)
     usual[enough] = np.nanmedian(earlier[enough], axis=1)
@@ -130,9 +135,24 @@ def volume_of(rows: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     return np.asarray(np.log((sums + 1) / (usual_rows(rows, window) + 1)), dtype=np.float64)
 
 
+def rows_by_chance(usual: NDArray[np.float64], chance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The fewest and the most rows that independent events make of so many usual ones, float64 [n] each; NaN for NaN.
+
+    The logarithm of a small number of rows is lopsided, so limits of it are too narrow below. Poisson's limits, for
+    usual rows that are a median of few weeks.
+
+    Args:
+        chance: Of more extreme rows on either side.
+    """
+    uncertain = 1.0 + math.pi / 2 / _WEEKS  # the variance of a median of so many, beside that of the rows
+    mean = np.maximum(usual, 0.5) / uncertain
+    low, high = uncertain * pdtrik(chance, mean), uncertain * (pdtrik(1 - chance, mean) + 1)
+    return np.where(chance < np.exp(-mean), 0.0 * usual, low), high
+
+
 def window_sums(counts: NDArray[np.int64], window: int) -> NDArray[np.int64]:
     """The sums over the window that ends on each of consecutive days, int64 [n, cells]; earlier days count nothing."""
-    running = np.zeros((len(counts) + 1, counts.shape[1]), dtype=np.int64)
-    np.cumsum(counts, axis=0, out=running[1:])
-    after = np.arange(1, len(counts) + 1)
-    return np.asarray(running[after] - running[np.maximum(after - window, 0)], dtype=np.int64)
+    running = np.cumsum(counts, axis=0, dtype=np.int64)
+    sums = running.copy()
+    sums[window:] -= running[: max(len(counts) - window, 0)]
+    return sums

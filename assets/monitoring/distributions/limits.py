@@ -3,9 +3,9 @@
 Belongs here: which days are quiet, the bootstrap, the limits and the sentence that says where they are from. Does not
 belong here: the figures (`judged.py`), what follows from one beyond its limit (`verdict.py`).
 
-The policy states one number, the false alarms a year of the whole monitor. A tenth of it is for labels; the rest is
-half for days, half for windows. A false alarm is an episode: one day or more, one after the other, on which any figure
-of any subject is beyond its limit.
+The policy states one number, the false alarms a year of all judges together; days and windows have each a share of it
+(`assets.monitoring.false_alarms`). A false alarm is an episode: one day or more, one after the other, on which any
+figure of any subject is beyond its limit.
 
 Each figure is measured from its median on quiet days in units of its own spread, so that one level serves all figures
 of a family; the largest of them decides a day (Westfall and Young's maximum, 1993), which corrects for the number of
@@ -36,6 +36,7 @@ from assets.monitoring.distributions.judged import (
     volume_of,
     window_sums,
 )
+from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
 Values = NDArray[np.float64]
@@ -44,8 +45,6 @@ LEAST_DAYS = 56
 """With fewer quiet days than this nothing is known of a usual week; the limits are fixed ones."""
 FAMILIES = (("psi", "ks", "wasserstein"), ("missing", "unseen", "out_of_range"), ("refused", "volume"))
 """Statistics whose tails are alike share a level, and each family a third of the false alarms."""
-OF_LABELS = 0.1
-"""The share of the allowed false alarms that is left to labels."""
 _YEARS = 12
 _FOLDS = 5
 _YEAR = 364
@@ -125,9 +124,9 @@ def limits_of(layout: Layout, days: Sequence[date], counts: NDArray[np.int64], p
         return Limits(None, None, f"fixed limits: {len(known)} days before the approval have rows, {LEAST_DAYS} needed")
     first, last = known[0], known[-1] + 1
     history, is_odd = _quiet(layout, counts[first:last], rows[first:last])
-    allowed = policy.false_alarms_a_year * (1 - OF_LABELS) / 2
-    day = _of_days(layout, history, ~is_odd & (score_rows(layout, history) > 0), allowed)
-    window = _of_windows(layout, history, policy.window_days, allowed)
+    chosen = ~is_odd & (score_rows(layout, history) > 0)
+    day = _of_days(layout, history, chosen, allowed(policy, "days"))
+    window = _of_windows(layout, history, policy.window_days, allowed(policy, "windows"))
     quiet = tuple(day for day, odd in zip(days[first:last], is_odd.tolist(), strict=True) if not odd)
     basis = (
         f"{len(quiet)} quiet days to {quiet[-1].isoformat()}, for {policy.false_alarms_a_year:g} false alarms a year"
@@ -139,7 +138,7 @@ def _quiet(
     layout: Layout, counts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The history with each odd day replaced by the nearest day of its weekday that is not, and which days were odd."""
-    values = judged_values(layout, counts, volume_of(rows, 1))
+    values = _values(layout, counts, volume_of(rows, 1))
     horizon = _horizon(layout, values, rows)
     farthest = np.nan_to_num(_largest(horizon.distances(values, rows)), nan=0.0)
     odd = (farthest > _ODD) | (rows == 0)
@@ -153,9 +152,9 @@ def _quiet(
     return replaced, odd
 
 
-def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_], allowed: float) -> Horizon:
+def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_], a_year: float) -> Horizon:
     every = score_rows(layout, counts)
-    values, rows = judged_values(layout, counts, volume_of(every, 1))[chosen], every[chosen]
+    values, rows = _values(layout, counts, volume_of(every, 1))[chosen], every[chosen]
     distances = np.empty(values.shape)
     folds = np.arange(len(rows)) * _FOLDS // len(rows)
     for fold in range(_FOLDS):
@@ -163,11 +162,18 @@ def _of_days(layout: Layout, counts: NDArray[np.int64], chosen: NDArray[np.bool_
         held = folds == fold
         others = _horizon(layout, values[~held], rows[~held])
         distances[held] = others.distances(values[held], rows[held])
-    level = _levels(distances, stretch=1, independent=len(rows), rate=allowed / 365)
+    level = _levels(distances, stretch=1, independent=len(rows), rate=a_year / 365)
     return replace(_horizon(layout, values, rows), level=level)
 
 
-def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, allowed: float) -> Horizon:
+def _values(layout: Layout, counts: NDArray[np.int64], volume: Values) -> Values:
+    """The judged figures of days or windows; none of a subject whose value the date gives."""
+    values = judged_values(layout, counts, volume)
+    values[:, layout.of_the_date()] = np.nan
+    return values
+
+
+def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, a_year: float) -> Horizon:
     """The limits of windows, from years that are drawn from the history by blocks."""
     drawn = [_figures_of_year(layout, counts[places], window) for places in _years(len(counts), window)]
     values, rows = np.concatenate([value for value, _ in drawn]), np.concatenate([row for _, row in drawn])
@@ -177,7 +183,7 @@ def _of_windows(layout: Layout, counts: NDArray[np.int64], window: int, allowed:
     distances = horizon.distances(values, rows).reshape(len(drawn), _YEAR, *values.shape[1:])
     whole = distances[:, : _YEAR // stretch * stretch].reshape(-1, *values.shape[1:])
     independent = max(len(counts) // stretch, 1)
-    level = _levels(whole, stretch=stretch, independent=independent, rate=allowed * stretch / 365)
+    level = _levels(whole, stretch=stretch, independent=independent, rate=a_year * stretch / 365)
     return replace(horizon, level=level)
 
 
@@ -197,7 +203,7 @@ def _levels(distances: Values, *, stretch: int, independent: int, rate: float) -
 def _figures_of_year(layout: Layout, counts: NDArray[np.int64], window: int) -> tuple[Values, NDArray[np.int64]]:
     sums, rows = window_sums(counts, window), score_rows(layout, counts)
     whole = slice(len(counts) - _YEAR, None)
-    return judged_values(layout, sums[whole], volume_of(rows, window)[whole]), score_rows(layout, sums[whole])
+    return _values(layout, sums[whole], volume_of(rows, window)[whole]), score_rows(layout, sums[whole])
 
 
 def _years(days: int, window: int) -> list[NDArray[np.int64]]:

@@ -54,10 +54,18 @@ def chi_squared(reference: Counts, current: Counts, starts: Counts) -> tuple[Fig
     return _known(statistic, reference, current, starts), _known(p_value, reference, current, starts)
 
 
-def kolmogorov_smirnov(reference: Counts, current: Counts, starts: Counts) -> Figures:
-    """The largest distance between the distribution functions of two samples over ordered cells."""
-    distance = np.abs(_running(reference, starts) - _running(current, starts))
-    return _known(np.maximum.reduceat(distance, starts, axis=-1), reference, current, starts)
+def distribution_gaps(reference: Counts, current: Counts, starts: Counts) -> Figures:
+    """The distance of two distribution functions at the end of each of their ordered cells, float64 [..., cells]."""
+    gaps = np.abs(_running(current, starts) - _running(reference, starts))
+    nothing = (_total(reference, starts) == 0) | (_total(current, starts) == 0)
+    if nothing.any():
+        gaps[nothing.repeat(_of(starts, gaps.shape[-1]), axis=-1)] = np.nan
+    return np.asarray(gaps, dtype=np.float64)
+
+
+def kolmogorov_smirnov(gaps: Figures, starts: Counts) -> Figures:
+    """The largest distance between the distribution functions of two samples, from their gaps."""
+    return np.asarray(np.maximum.reduceat(gaps, starts, axis=-1), dtype=np.float64)
 
 
 def kolmogorov_smirnov_p(distance: Figures, n: Counts, m: Counts) -> Figures:
@@ -69,12 +77,11 @@ def kolmogorov_smirnov_p(distance: Figures, n: Counts, m: Counts) -> Figures:
     return np.where(rows > 0, kolmogorov(np.sqrt(rows) * distance), np.nan)
 
 
-def wasserstein(reference: Counts, current: Counts, starts: Counts, points: Figures) -> Figures:
+def wasserstein(gaps: Figures, starts: Counts, points: Figures) -> Figures:
     """The first Wasserstein distance, in the unit of the points: the area between the two distribution functions."""
     widths = np.diff(points, append=points[-1:])
     widths[np.append(starts[1:], len(points)) - 1] = 0.0
-    area = np.abs(_running(reference, starts) - _running(current, starts)) * widths
-    return _known(np.add.reduceat(area, starts, axis=-1), reference, current, starts)
+    return np.asarray(np.add.reduceat(gaps * widths, starts, axis=-1), dtype=np.float64)
 
 
 def share(counts: Counts, rows: Counts) -> Figures:
@@ -97,11 +104,12 @@ def _shares(counts: Counts, starts: Counts) -> Figures:
 
 def _running(counts: Counts, starts: Counts) -> Figures:
     """The distribution function at the end of each cell. Running counts are integers, so they are exact."""
-    running = np.cumsum(counts, axis=-1)
-    cells = _of(starts, counts.shape[-1])
-    before = np.take(np.concatenate([np.zeros((*counts.shape[:-1], 1), np.int64), running], axis=-1), starts, axis=-1)
-    total = np.maximum(_total(counts, starts), 1)
-    return np.asarray((running - before.repeat(cells, axis=-1)) / total.repeat(cells, axis=-1), dtype=np.float64)
+    running = np.empty(counts.shape)
+    for first, after in zip(starts.tolist(), [*starts[1:].tolist(), counts.shape[-1]], strict=True):
+        own = running[..., first:after]
+        np.cumsum(counts[..., first:after], axis=-1, out=own)
+        own /= np.maximum(own[..., -1:], 1.0)
+    return running
 
 
 def _known(values: Figures, reference: Counts, current: Counts, starts: Counts) -> Figures:

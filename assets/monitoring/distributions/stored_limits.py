@@ -15,6 +15,7 @@ from assets.monitoring.distributions.cells import Layout
 from assets.monitoring.distributions.figures import HORIZONS
 from assets.monitoring.distributions.judged import STATISTICS, VOLUME
 from assets.monitoring.distributions.limits import Horizon, Limits
+from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
 LIMITS_SCHEMA = pa.schema(
@@ -35,7 +36,8 @@ LIMITS_SCHEMA = pa.schema(
 def limits_key(digest: str, days: Sequence[date], policy: MonitoringPolicy) -> str:
     """What limits are made of: the bundle, its days with rows before its approval, and the policy."""
     span = f"{len(days)} days {days[0]} to {days[-1]}" if days else "no days"
-    return f"{digest}, {span}, window {policy.window_days}, {policy.false_alarms_a_year:g} a year"
+    shares = f"{allowed(policy, 'days'):g} and {allowed(policy, 'windows'):g} of {policy.false_alarms_a_year:g} a year"
+    return f"{digest}, {span}, window {policy.window_days}, {shares}"
 
 
 def limits_table(layout: Layout, limits: Limits, key: str) -> pa.Table:

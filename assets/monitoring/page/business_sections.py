@@ -10,7 +10,6 @@ from html import escape
 from typing import Any
 
 from assets.monitoring.page.report import MonitoringReport, rows_by_day
-from assets.monitoring.performance.kpis import CONFIDENCE
 from assets.pages.drawing import (
     axes_of,
     band,
@@ -21,7 +20,7 @@ from assets.pages.drawing import (
     line,
     pointers,
 )
-from assets.pages.words import business, percent
+from assets.pages.words import business
 from assets.product.names import KPIS
 
 
@@ -36,8 +35,8 @@ def business_section(report: MonitoringReport) -> str:
     cards = sorted(by_figure.items(), key=lambda item: item[0] not in outside)
     drawn = "".join(_card(name, rows) for name, rows in cards)
     told = (
-        f"The band holds {percent(CONFIDENCE)} of the days of a process that goes on as before: by the days before, by "
-        "the rows at approval, or by the scores of the same rows, as each card says."
+        "A process that goes on as before leaves the bands as seldom as the product's false alarms a year allow: by "
+        "the days before, by the rows at approval, or by the scores of the same rows, as each card says."
     )
     heads = ("day", "figure", "value", "expected", "from", "to", "by", "outside", "rows")
     rows = [row for rows in by_figure.values() for row in rows[-14:]]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from assets.monitoring.faults.finding import Finding
 from assets.monitoring.page.reading import SHOWN_DAYS
 from assets.monitoring.page.report import MonitoringReport
-from assets.pages.drawing import data_table, day_ticks, plot_figure, strip
+from assets.pages.drawing import data_table, day_ticks, plot_figure, strip, tick_words
 from assets.pages.words import number
 from assets.product.names import DRIFT
 from resources.naming import days_between
@@ -121,10 +121,7 @@ def _drawn(strips: Sequence[_Strip], days: Sequence[date]) -> str:
 def _axis(days: Sequence[date]) -> str:
     """The days under strips."""
     first, span = days[0].toordinal(), max(len(days), 1)
-    ticks = "".join(
-        f'<span{" class=alt" if place % 2 else ""} style="left:{100 * (at - first + 0.5) / span:.4g}%">{words}</span>'
-        for place, (at, words) in enumerate(day_ticks(days))
-    )
+    ticks = tick_words([(100 * (at - first + 0.5) / span, words) for at, words in day_ticks(days)])
     return f'<div class="row axis"><span></span><div class="xs" aria-hidden="true">{ticks}</div><b></b></div>'
 
 

@@ -27,7 +27,7 @@ from assets.pages.drawing import (
     stripes,
     upright,
 )
-from assets.pages.words import fixed, number, percent
+from assets.pages.words import fixed, number, percent, sentence
 from assets.product.names import CALIBRATION, GROUP_PERFORMANCE, VINTAGES
 
 _REACH = 1.959964
@@ -69,7 +69,7 @@ def calibration_section(report: MonitoringReport) -> str:
     keys = [("model", "of the labels"), ("band", "95% interval"), ("reference", "of the reference rows")]
     legend = "".join(f'<span><i class="key {kind}"></i>{name}</span>' for kind, name in keys)
     pair = f'<div class="pair">{"".join(figures)}</div>'
-    return f"<p>{escape(last['reason'])}. {told}</p><div class=legend>{legend}</div>{pair}{table}"
+    return f"<p>{escape(sentence(last['reason']))}. {told}</p><div class=legend>{legend}</div>{pair}{table}"
 
 
 def vintage_section(report: MonitoringReport) -> str:

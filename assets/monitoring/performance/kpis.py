@@ -1,37 +1,41 @@
 """Business figures of each day beside what was to be expected: approvals, reviews, losses, profit.
 
-Belongs here: the figures of a day, their expectation with an interval, and whether they lie outside of it. Does not
-belong here: reading rows (`assets.py`), the alert (`pipelines.alerts`).
+Belongs here: the figures of a day, what each is compared with, and whether it lies outside. Does not belong here: the
+interval (`expectations.py`), reading rows (`tables.py`), the alert (`pipelines.monitor_alerts`).
 
 Three kinds of figures have three expectations. How many decisions there are: the days before. What is made of them
 (approval rate, review load, expected loss a decision): the rows of the days on which the champion was evaluated, all of
 them, as it decides them. What labels that became final on the day cost and earned: the scores of the same rows. A
 target of the policy stands in place of any of them.
 
-An interval holds `CONFIDENCE` of the days of a process that goes on as before. Days differ by more than chance
-(weekdays, campaigns), so a rate's variance between days is measured and not supposed.
+A process that goes on as before leaves an interval as seldom as the policy's false alarms a year allow, over all
+figures together.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assets.monitoring.false_alarms import allowed
+from assets.monitoring.performance.expectations import (
+    Expectation,
+    expected_count,
+    expected_draw,
+    expected_share,
+    expected_sum,
+)
 from assets.monitoring.performance.figures import Over
 from assets.monitoring.performance.recalibration import Floats
 from assets.product import BusinessFigure, MonitoringPolicy, Profit
 
-Basis = Literal["days before", "approval", "scores", "target"]
-
-CONFIDENCE = 0.999
-"""A figure that goes on as before lies outside on about one day in three years."""
-_REACH = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2.0)
-_LEAST_DAYS = 7
+COUNTED_DAYS = 28
+"""From so many days before, at least, follow how many decisions a day has and how its labels differ from its scores."""
+_FIGURES = len(get_args(BusinessFigure))
 _EPOCH = date(1970, 1, 1)
 
 KPI_SCHEMA = pa.schema(
@@ -86,14 +90,6 @@ class Matured:
     only_accepted: bool
 
 
-@dataclass(frozen=True)
-class _Expectation:
-    value: float
-    low: float
-    high: float
-    basis: Basis
-
-
 def kpis_by_day(
     rows: DayRows,
     matured: Matured,
@@ -106,8 +102,8 @@ def kpis_by_day(
     """The business figures of each day.
 
     Args:
-        rows: The decisions of these days, and of the `window_days` before them.
-        matured: The outcomes of these days.
+        rows: The decisions of these days, and of the window or COUNTED_DAYS before them, the longer of both.
+        matured: The outcomes of the same days.
         days: UTC days, in order.
         approved: The rows of the days on which the champion was evaluated; `None` where they are not known.
         profit: Earnings and losses of an accepted row.
@@ -119,12 +115,13 @@ def kpis_by_day(
         `value` is null where there are no rows; `expected`, its interval and `outside` where nothing is expected.
         `over` says of the realised figures whether refused rows have labels too.
     """
+    before, chance = max(policy.window_days, COUNTED_DAYS), allowed(policy, "business") / _FIGURES / 365
     found: list[dict[str, Any]] = []
     for one in days:
         day = (one - _EPOCH).days
         for figure, value, count, expectation, over in [
-            *_of_decisions(rows, day, approved, policy.window_days),
-            *_of_labels(matured, day, profit),
+            *_of_decisions(rows, day, approved, before, chance),
+            *_of_labels(matured, day, profit, before, chance),
         ]:
             expected = _target(policy.targets, figure, expectation)
             told: dict[str, Any] = {"day": one, "figure": figure, "value": value, "rows": count, "over": over}
@@ -137,83 +134,60 @@ def kpis_by_day(
     return pa.Table.from_pylist(found, schema=KPI_SCHEMA)
 
 
-_Figure = tuple[BusinessFigure, float | None, int, _Expectation | None, Over]
+_Figure = tuple[BusinessFigure, float | None, int, Expectation | None, Over]
 
 
-def _of_decisions(rows: DayRows, day: int, approved: DayRows | None, window_days: int) -> list[_Figure]:
+def _of_decisions(rows: DayRows, day: int, approved: DayRows | None, before: int, chance: float) -> list[_Figure]:
     own = rows.day == day
     count = int(own.sum())
-    before = [int((rows.day == day - back).sum()) for back in range(1, window_days + 1)]
-    found: list[_Figure] = [("decisions", float(count), count, _count(before), "all")]
+    earlier = range(day - before, day)
+    counts = [int((rows.day == one).sum()) for one in earlier]
+    expected = expected_count(counts, [_weekday(one) for one in earlier], _weekday(day), chance)
+    found: list[_Figure] = [("decisions", float(count), count, expected, "all")]
     shares: tuple[tuple[BusinessFigure, str], ...] = (
         ("approval_rate", "accepted"), ("review_share", "referred"), ("refused_share", "refused"),
     )  # fmt: skip
     for figure, name in shares:
         values = np.asarray(getattr(rows, name)[own], dtype=np.float64)
-        expected = None if approved is None else _mean(np.asarray(getattr(approved, name), float), approved.day, count)
-        found.append((figure, float(values.mean()) if count else None, count, expected, "all"))
-    expected = None if approved is None else _scaled(_mean(approved.loss, approved.day, count), count)
-    found.append(("expected_loss", float(rows.loss[own].sum()) if count else None, count, expected, "all"))
+        then = None if approved is None else np.asarray(getattr(approved, name), dtype=np.float64)
+        share = None if approved is None or then is None else expected_share(then, approved.day, count, chance)
+        found.append((figure, float(values.mean()) if count else None, count, share, "all"))
+    loss = None if approved is None else expected_sum(approved.loss, approved.day, count, chance)
+    found.append(("expected_loss", float(rows.loss[own].sum()) if count else None, count, loss, "all"))
     return found
 
 
-def _of_labels(matured: Matured, day: int, profit: Profit) -> list[_Figure]:
-    own = (matured.day == day) & ~np.isnan(matured.score)
-    p, label, stake = matured.score[own], matured.label[own], matured.stake[own]
-    count = len(label)
+def _of_labels(matured: Matured, day: int, profit: Profit, before: int, chance: float) -> list[_Figure]:
     over: Over = "accepted" if matured.only_accepted else "all"
     each: tuple[tuple[BusinessFigure, float, float], ...] = (
         ("realised_loss", 0.0, profit.bad), ("profit", profit.good, -profit.bad),
     )  # fmt: skip
     found: list[_Figure] = []
     for figure, of_good, of_bad in each:
-        step = (of_bad - of_good) * stake
-        value = float((of_good * stake + step * label).sum())
-        mean, error = float((of_good * stake + step * p).sum()), float(np.sqrt((step**2 * p * (1.0 - p)).sum()))
-        third = float((step**3 * p * (1.0 - p) * (1.0 - 2.0 * p)).sum())
-        found.append((figure, value if count else None, count, _drawn(mean, error, third) if count else None, over))
+        value, mean, error, third, count = _sum_of_labels(matured, day, of_good, of_bad)
+        earlier = (_sum_of_labels(matured, one, of_good, of_bad) for one in range(day - before, day))
+        residuals = np.array([(one[0] - one[1]) / one[2] for one in earlier if one[2] > 0.0])
+        expected = expected_draw(mean, error, third, residuals, chance) if count else None
+        found.append((figure, value if count else None, count, expected, over))
     return found
 
 
-def _drawn(mean: float, error: float, third: float) -> _Expectation:
-    """The interval of a sum of drawn labels, by Cornish and Fisher's quantiles: few bad rows make it lopsided."""
-    skewness = float(np.clip(third / error**3, -1.0, 1.0)) if error > 0.0 else 0.0
-    lopsided = skewness * (_REACH**2 - 1.0) / 6.0
-    return _Expectation(mean, mean - error * (_REACH - lopsided), mean + error * (_REACH + lopsided), "scores")
+def _sum_of_labels(matured: Matured, day: int, of_good: float, of_bad: float) -> tuple[float, float, float, float, int]:
+    """What a day's labels are worth; the mean, standard error and third moment that its scores give; and the rows."""
+    own = (matured.day == day) & ~np.isnan(matured.score)
+    p, label, stake = matured.score[own], matured.label[own], matured.stake[own]
+    step = (of_bad - of_good) * stake
+    base, drawn = float((of_good * stake).sum()), p * (1.0 - p)
+    error, third = float(np.sqrt((step**2 * drawn).sum())), float((step**3 * drawn * (1.0 - 2.0 * p)).sum())
+    return base + float((step * label).sum()), base + float((step * p).sum()), error, third, len(label)
 
 
-def _count(before: Sequence[int]) -> _Expectation | None:
-    """The next count, from those of the days before: at least as uncertain as a Poisson count."""
-    known = np.array([count for count in before if count], dtype=np.float64)
-    if len(known) < _LEAST_DAYS:
-        return None
-    mean = float(known.mean())
-    error = float(np.sqrt(max(known.var(ddof=1), mean) * (1.0 + 1.0 / len(known))))
-    return _Expectation(mean, max(0.0, mean - _REACH * error), mean + _REACH * error, "days before")
+def _weekday(day: int) -> int:
+    """The day of the week, 0 for Monday, of a day since 1970."""
+    return (day + 3) % 7
 
 
-def _mean(values: Floats, day: NDArray[np.int64], count: int) -> _Expectation | None:
-    """The mean over `count` rows of a day, from rows of other days, with the variance between these days."""
-    if not len(values) or not count:
-        return None
-    mean, spread = float(values.mean()), float(values.var())
-    _, member = np.unique(day, return_inverse=True)
-    sizes = np.bincount(member)
-    dispersion = 1.0
-    if len(sizes) >= _LEAST_DAYS and spread > 0.0:
-        sums = np.bincount(member, values - mean)
-        dispersion = max(1.0, float((sums**2 / (sizes * spread)).sum() / (len(sizes) - 1)))
-    error = float(np.sqrt(dispersion * spread * (1.0 / count + 1.0 / len(values))))
-    return _Expectation(mean, mean - _REACH * error, mean + _REACH * error, "approval")
-
-
-def _scaled(mean: _Expectation | None, count: int) -> _Expectation | None:
-    if mean is None:
-        return None
-    return _Expectation(mean.value * count, mean.low * count, mean.high * count, mean.basis)
-
-
-def _possible(figure: BusinessFigure, expected: _Expectation) -> tuple[float, float]:
+def _possible(figure: BusinessFigure, expected: Expectation) -> tuple[float, float]:
     """The interval within what the figure can be: a share, or an amount that is not negative."""
     most = 1.0 if figure in ("approval_rate", "review_share", "refused_share") else np.inf
     least = -np.inf if figure == "profit" else 0.0
@@ -223,11 +197,11 @@ def _possible(figure: BusinessFigure, expected: _Expectation) -> tuple[float, fl
 def _target(
     targets: Mapping[BusinessFigure, tuple[float | None, float | None]],
     figure: BusinessFigure,
-    expectation: _Expectation | None,
-) -> _Expectation | None:
+    expectation: Expectation | None,
+) -> Expectation | None:
     if figure not in targets:
         return expectation
     least, most = targets[figure]
     low, high = -np.inf if least is None else least, np.inf if most is None else most
     value = expectation.value if expectation is not None else next(b for b in (least, most, 0.0) if b is not None)
-    return _Expectation(value, low, high, "target")
+    return Expectation(value, low, high, "target")

@@ -35,7 +35,7 @@ from assets.monitoring.performance.judged import (
     matured_rows,
     own_outcomes,
 )
-from assets.monitoring.performance.kpis import kpis_by_day
+from assets.monitoring.performance.kpis import COUNTED_DAYS, kpis_by_day
 from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
 from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
@@ -190,11 +190,10 @@ def kpi_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[date]
         ModelError: The model failed.
     """
     tables, policy = judged_tables(product), product.monitoring
-    rows, of_rows = window_of(
-        lake, product.name, days, tables.decisions, before=policy.window_days, columns=tables.judged.columns
-    )
+    before = max(policy.window_days, COUNTED_DAYS)
+    rows, of_rows = window_of(lake, product.name, days, tables.decisions, before=before, columns=tables.judged.columns)
     rows = tables.judged.whole(product, lake, rows)
-    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=0)
+    outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=before)
     approved = approved_days(product, bundle, lake)
     found = kpis_by_day(
         day_rows(rows, product),

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from scipy.special import ndtri
+
+from assets.monitoring.false_alarms import allowed
 from assets.monitoring.performance.figures import Over
 from assets.monitoring.verdicts import MonitoringAction, stale_reason
 from assets.product import MonitoringPolicy, Verdict
 
 KpiAction = Literal["none", "alert", "unknown"]
 
-SIGNIFICANCE_Z = 1.645
-"""One-sided 95%: a fall in AUC within this many standard errors may be chance."""
+_LOOKS = 3.0
+"""A window that is looked at on each of its days passes a limit so many times as often as at one look."""
+_INTERVAL = -float(ndtri(0.025))
+"""The standard errors from an estimate to the end of its interval."""
 _MOST_DAYS = 2
 """Business figures of days before the day before yesterday say nothing of today."""
 
@@ -93,8 +98,9 @@ def performance_verdict(
 ) -> Verdict[MonitoringAction]:
     """Whether the model still ranks as it did when it was approved.
 
-    A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
-    AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
+    A fall of more than `max_auc_loss` asks for a retraining if it is also larger than chance makes it as often as the
+    policy allows false alarms, by the standard error of an AUC over as many good and bad rows (Hanley and McNeil,
+    1982); the AUC at approval is of a sample too. A larger fall that may be chance is unknown.
     """
     old = stale_reason("realised performance figures", signals.day, policy.window_days, now)
     if old:
@@ -106,7 +112,7 @@ def performance_verdict(
     if signals.auc is None:
         return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
     loss = signals.approved_auc - signals.auc
-    chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
+    chance = _reach(policy) * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
     rows = "rows" if signals.over == "all" else "accepted rows (at approval estimated for such rows)"
     figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} {rows}"
     if loss <= policy.max_auc_loss:
@@ -120,8 +126,8 @@ def performance_verdict(
 def estimated_verdict(signals: EstimatedSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[MonitoringAction]:
     """Whether the model is expected to rank as it did when it was approved.
 
-    An estimate that lies more than `max_auc_loss` below the AUC at approval asks for a retraining if the upper end of
-    its interval lies below it too; else such a fall is unknown. A withheld estimate is unknown.
+    An estimate that lies more than `max_auc_loss` below the AUC at approval asks for a retraining if the fall is also
+    larger than chance makes it, as for the realised AUC; else such a fall is unknown. A withheld estimate is unknown.
     """
     old = stale_reason("estimates of performance", signals.day, policy.window_days, now)
     if old:
@@ -138,7 +144,8 @@ def estimated_verdict(signals: EstimatedSignals, policy: MonitoringPolicy, now: 
     )
     if signals.approved_auc - signals.auc <= policy.max_auc_loss:
         return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
-    if signals.high >= signals.approved_auc:
+    chance = _reach(policy) * (signals.high - signals.low) / 2 / _INTERVAL
+    if signals.approved_auc - signals.auc <= chance:
         return Verdict("unknown", (f"{figures}: the fall may be chance",))
     return Verdict("retrain", (f"{figures}: more than {policy.max_auc_loss} lower",))
 
@@ -160,6 +167,12 @@ def kpi_verdict(signals: Sequence[KpiSignal], day: date | None, now: datetime) -
     if not judged:
         return Verdict("unknown", ("no business figure of the day has an expectation",))
     return Verdict("none", (f"{len(judged)} business figures of {day} are as expected",))
+
+
+def _reach(policy: MonitoringPolicy) -> float:
+    """How many standard errors of the AUC of a window a difference between two such windows may be."""
+    chance = allowed(policy, "performance") * policy.window_days / 365 / _LOOKS
+    return float(-ndtri(min(chance, 0.25))) * math.sqrt(2.0)
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:

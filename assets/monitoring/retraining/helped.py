@@ -39,8 +39,8 @@ class Compared:
     @property
     def sentence(self) -> str:
         """Both figures, with the interval of the difference."""
-        interval = "" if self.low is None or self.high is None else f" (95%: {self.low:+.3f} to {self.high:+.3f})"
-        return f"AUC {self.new:.3f}, {self.before:.3f} before: {self.new - self.before:+.3f}{interval}, {self.rows}"
+        interval = "" if self.low is None or self.high is None else f" (95%: {self.low:+z.3f} to {self.high:+z.3f})"
+        return f"AUC {self.new:.3f}, {self.before:.3f} before: {self.new - self.before:+z.3f}{interval}, {self.rows}"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _check(path: Path, contract: Contract) -> None:
     if contract.source != path.stem:
         raise ContractError(f"{path}: the source is '{contract.source}' but the file is named '{path.stem}'")
     if len(set(contract.key)) < len(contract.key):
-        raise ContractError(f"{path}: key {list(contract.key)} names a column twice; name it once")
+        raise ContractError(f"{path}: key {', '.join(contract.key)} names a column twice; name it once")
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
@@ -184,7 +184,7 @@ def _check(path: Path, contract: Contract) -> None:
         raise ContractError(f"{path}: corrections is {contract.corrections!r}; write true or false")
     if contract.corrections and len(contract.key) != 1:
         raise ContractError(
-            f"{path}: rows with key {list(contract.key)} cannot be corrected; write a key of one column"
+            f"{path}: rows with key {', '.join(contract.key)} cannot be corrected; write a key of one column"
         )
     if contract.consent and contract.consent.subject not in contract.names:
         raise ContractError(f"{path}: consent subject '{contract.consent.subject}' is not one of its columns")

@@ -83,21 +83,22 @@ def allowed_values(bundle: Bundle, policy: Recourse, inputs: Mapping[str, Value]
 def changes_of(allowed: Mapping[str, Allowed], at_once: int) -> list[Changed]:
     """The changes that are tried: every combination of at most `at_once` columns, those of fewer columns first."""
     most = next(
-        most for most in range(_MOST_VALUES, 0, -1) if most == 1 or _count(allowed, at_once, most) <= MOST_CHANGES
+        most for most in range(_MOST_VALUES, 0, -1) if most == 1 or count_of(allowed, at_once, most) <= MOST_CHANGES
     )
     values = {name: of.spread(most) for name, of in allowed.items()}
     return [change for size in range(1, at_once + 1) for change in _combined(values, size)]
+
+
+def count_of(allowed: Mapping[str, Allowed], at_once: int, most: int | None = None) -> int:
+    """How many changes of at most `at_once` columns there are, with all values or at most so many of each number."""
+    sizes = [len(of.values if most is None else of.spread(most)) for of in allowed.values()]
+    return sum(math.prod(some) for size in range(1, at_once + 1) for some in itertools.combinations(sizes, size))
 
 
 def _combined(values: Mapping[str, Sequence[Value]], size: int) -> Iterator[Changed]:
     for names in itertools.combinations(values, size):
         for chosen in itertools.product(*(values[name] for name in names)):
             yield dict(zip(names, chosen, strict=True))
-
-
-def _count(allowed: Mapping[str, Allowed], at_once: int, most: int) -> int:
-    sizes = [len(of.spread(most)) for of in allowed.values()]
-    return sum(math.prod(some) for size in range(1, at_once + 1) for some in itertools.combinations(sizes, size))
 
 
 def _numbers(change: Change, present: float) -> Iterator[float]:

@@ -18,7 +18,8 @@ from assets.bundle.answers import ACCEPT, answers_of
 from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value, feature_table
 from assets.product.recourse import Recourse
-from assets.serving.earlier.allowed import Allowed, Changed, allowed_values, changes_of
+from assets.serving.earlier.allowed import Allowed, Changed, allowed_values, changes_of, count_of
+from assets.serving.earlier.descent import descended
 from assets.serving.judgement import Case
 from assets.serving.requests.shape import RequestShape, shape_of
 from assets.vocabulary.times import AS_OF
@@ -46,6 +47,8 @@ class RecourseFound:
         score: The score of the unchanged request.
         tried: Allowed changes that were judged, of at most `at_once` columns together.
         accepted: Those of them that would have been accepted, by score and rules.
+        whole: Whether every allowed change was judged; of very many some are, evenly spaced, and where none of these is
+            accepted those near to the best of them.
         nearest: An accepted change of the fewest columns, and of these with the least effort; `None` without one.
     """
 
@@ -54,6 +57,7 @@ class RecourseFound:
     accepted: int
     at_once: int
     nearest: Counterfactual | None
+    whole: bool
 
     @property
     def share(self) -> float | None:
@@ -71,6 +75,7 @@ class RecourseFound:
             "allowed_changes": self.tried,
             "accepted_changes": self.accepted,
             "share": self.share,
+            "every_change_tried": self.whole,
             "at_once": self.at_once,
             "without_recourse": found is None,
             "counterfactual": None
@@ -96,12 +101,15 @@ def recourse_of(case: Case, features: Mapping[str, Value], scorer: Scorer, polic
     allowed = allowed_values(scorer.bundle, policy, case.inputs)
     changes = changes_of(allowed, policy.at_once)
     scores, accepted = judge.judged([{}, *changes])
-    taken = [place for place in range(len(changes)) if accepted[place + 1]]
+    tried = list(zip(changes, scores[1:].tolist(), accepted[1:].tolist(), strict=True))
+    whole = len(changes) == count_of(allowed, policy.at_once)
+    if not whole and not accepted[1:].any():
+        tried += descended(changes, scores[1:], allowed, judge.judged)
+    taken = [Counterfactual(change, score) for change, score, is_accepted in tried if is_accepted]
     nearest = None
     if taken:
-        best = min(taken, key=lambda place: _effort(changes[place], allowed))
-        nearest = _nearer(Counterfactual(changes[best], float(scores[best + 1])), allowed, judge)
-    return RecourseFound(float(scores[0]), len(changes), len(taken), policy.at_once, nearest)
+        nearest = _nearer(min(taken, key=lambda one: _effort(one.change, allowed)), allowed, judge)
+    return RecourseFound(float(scores[0]), len(tried), len(taken), policy.at_once, nearest, whole)
 
 
 class _Judge:

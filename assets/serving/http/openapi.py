@@ -266,6 +266,7 @@ _EXPLANATION = {
                 "allowed_changes": {"type": "integer"},
                 "accepted_changes": {"type": "integer"},
                 "share": {"type": ["number", "null"]},
+                "every_change_tried": {"type": "boolean"},
                 "at_once": {"type": "integer"},
                 "without_recourse": {"type": "boolean"},
                 "counterfactual": {"type": ["object", "null"]},

@@ -31,7 +31,10 @@ from resources.rollout_store.manifest import LostRace, RolloutManifest, RolloutU
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.rollout")
-_SECONDS = 1.0
+SECONDS = 1.0
+"""Between two looks of the guard."""
+SIMULATED_SECONDS = 0.05
+"""The same where the clock is a simulation's, in which hours go by in a second."""
 _MOST_WAITING = 50_000
 BY = "guard"
 _Key = tuple[str, str, str]
@@ -50,15 +53,21 @@ class Guard:
     Args:
         count_rollback: Called with the product when the guard takes a challenger out.
         clock: Says when evidence is judged.
+        seconds: Of this machine, between two looks.
     """
 
     def __init__(
-        self, watcher: Watcher, store: RolloutStore, count_rollback: Callable[[str], None], clock: Clock
+        self,
+        watcher: Watcher,
+        store: RolloutStore,
+        count_rollback: Callable[[str], None],
+        clock: Clock,
+        seconds: float = SECONDS,
     ) -> None:
         self._watcher = watcher
         self._store = store
         self._count_rollback = count_rollback
-        self._clock = clock
+        self._clock, self._seconds = clock, seconds
         self._noted: deque[_Noted] = deque(maxlen=_MOST_WAITING)
         self._trials: dict[_Key, Trial] = {}
         self._elsewhere: dict[_Key, list[Trial]] = {}
@@ -122,7 +131,7 @@ class Guard:
 
     def _turn(self) -> float:
         self.look(self._clock.now())
-        return _SECONDS
+        return self._seconds
 
     def look(self, now: datetime) -> None:
         """Counts what was noted, and takes out every challenger that breaches a guard."""

@@ -38,8 +38,8 @@ def show_backtest(report: "BacktestReport", to: "Console") -> None:
         console.table(
             ["from", "to", "rows", "with a label", "bad", "profit", "expected of the others"],
             [
-                [one.before, one.after, f"{one.rows:,}", f"{one.labelled:,}", f"{one.bad:,}", f"{one.gain:+,.0f}",
-                 f"{one.expected:+,.0f}" if one.rows > one.labelled else ""]
+                [one.before, one.after, f"{one.rows:,}", f"{one.labelled:,}", f"{one.bad:,}", f"{one.gain:+z,.0f}",
+                 f"{one.expected:+z,.0f}" if one.rows > one.labelled else ""]
                 for one in total.flips
             ],
             to,
@@ -70,8 +70,8 @@ def _figure(name: str, column: "Column") -> str:
 
 def _gain(one: "Difference") -> str:
     if one.low is None or one.high is None:
-        return f"{one.gain:+,.0f}, from too few rows for an interval"
-    return f"{one.gain:+,.0f} (95%: {one.low:+,.0f} to {one.high:+,.0f})"
+        return f"{one.gain:+z,.0f}, from too few rows for an interval"
+    return f"{one.gain:+z,.0f} (95%: {one.low:+z,.0f} to {one.high:+z,.0f})"
 
 
 def _over(total: "Difference") -> str:

@@ -45,7 +45,7 @@ def show_comparison(found: "VersionComparison", to: "Console") -> None:
     console.table(
         ["", "rows", "log loss", "interval, corrected", "AUC"],
         [
-            [row.slice, f"{row.rows:,}", f"{row.difference:+.4f}", f"{row.low:+.4f} to {row.high:+.4f}",
+            [row.slice, f"{row.rows:,}", f"{row.difference:+z.4f}", f"{row.low:+z.4f} to {row.high:+z.4f}",
              f"{_auc(row.one_auc)} to {_auc(row.other_auc)}"]
             for row in found.slices
         ],
@@ -54,12 +54,12 @@ def show_comparison(found: "VersionComparison", to: "Console") -> None:
     )  # fmt: skip
     console.heading(f"Decisions: {found.same_answers:.1%} are the same", to)
     for flip in found.flips:
-        console.say(f"  {flip.before} to {flip.after}: {flip.rows:,} rows, {flip.bad:,} bad, {flip.gain:+,.0f}", to)
+        console.say(f"  {flip.before} to {flip.after}: {flip.rows:,} rows, {flip.bad:,} bad, {flip.gain:+z,.0f}", to)
         console.say(
             f"    because of {', '.join(f'{name} {count:,}' for name, count in flip.causes.items() if count)}", to
         )
         for moved in flip.features[:3]:
-            console.say(f"    {moved.feature}: {moved.log_odds:+.3f} log odds, first in {moved.leads:.0%} of rows", to)
+            console.say(f"    {moved.feature}: {moved.log_odds:+z.3f} log odds, first in {moved.leads:.0%} of rows", to)
 
 
 def _figures(pair: "Pair") -> list[str]:
@@ -67,15 +67,15 @@ def _figures(pair: "Pair") -> list[str]:
 
 
 def _value(found: "Interval", sign: str = "") -> str:
-    return f"{found.value:{sign},.0f}" if abs(found.value) >= 100 else f"{found.value:{sign}.4f}"
+    return f"{found.value:{sign}z,.0f}" if abs(found.value) >= 100 else f"{found.value:{sign}z.4f}"
 
 
 def _interval(found: "Interval") -> str:
     if found.low is None or found.high is None:
         return "too few rows"
     if max(abs(found.low), abs(found.high)) >= 100:
-        return f"{found.low:+,.0f} to {found.high:+,.0f}"
-    return f"{found.low:+.4f} to {found.high:+.4f}"
+        return f"{found.low:+z,.0f} to {found.high:+z,.0f}"
+    return f"{found.low:+z.4f} to {found.high:+z.4f}"
 
 
 def _share(value: float | None) -> str:

@@ -30,7 +30,7 @@ def show_explanation(found: Mapping[str, Any], to: "Console") -> None:
         console.table(
             ["feature", "value", "contribution (log odds)", "score if usual"],
             [
-                [one["feature"], _value(one["value"]), f"{one['contribution']:+.3f}", _score(one["score_if_usual"])]
+                [one["feature"], _value(one["value"]), f"{one['contribution']:+z.3f}", _score(one["score_if_usual"])]
                 for one in found["contributions"][:_MOST_CONTRIBUTIONS]
             ],
             to,
@@ -46,8 +46,9 @@ def _recourse_lines(found: Mapping[str, Any]) -> list[str]:
         return [f"no recourse is given: {found['recourse_remark']}"]
     if recourse["share"] is None:
         return ["without recourse: nothing of this request may change"]
+    which = "allowed changes" if recourse["every_change_tried"] else "allowed changes that were tried"
     share = (
-        f"{recourse['accepted_changes']:,} of {recourse['allowed_changes']:,} allowed changes "
+        f"{recourse['accepted_changes']:,} of {recourse['allowed_changes']:,} {which} "
         f"({recourse['share']:.1%}), of at most {recourse['at_once']} columns"
     )
     if recourse["without_recourse"]:

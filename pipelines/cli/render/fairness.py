@@ -57,7 +57,7 @@ def _assessed(policy: Mapping[str, Any], to: "Console") -> None:
     told = [
         [report["attribute"], group["group"], f"{group['together']:.3f}",
          ", ".join(f"{one['feature']} {one['auc']:.3f}" for one in group["features"][:_SHOWN_PROXIES]),
-         f"{group['gap']:+.1%}", f"{group['through_proxies']:+.1%}"]
+         f"{group['gap']:+z.1%}", f"{group['through_proxies']:+z.1%}"]
         for report in policy["proxies"]
         for group in report["groups"]
     ]  # fmt: skip

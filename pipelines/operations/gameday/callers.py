@@ -5,6 +5,7 @@ here: `loopline traffic` (`pipelines.operations.traffic`), what follows from an 
 """
 
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +19,10 @@ from pipelines.operations.decide import request_fields
 from pipelines.services.decisions import decisions_at
 from resources.environments import Environment
 from resources.errors import LooplineError
+from resources.rollout_store.manifest import RolloutManifest
 
 _AT_ONCE = 15
-_SECONDS = 20.0
+_SECONDS, _POLL = 20.0, 0.05
 # Without a certificate the service has no TLS, and reading those of every authority costs more than the requests.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -49,8 +51,11 @@ class Callers:
     product: Product
     environment: Environment
     _fields: frozenset[str] = frozenset()
+    _followed: int = 0
 
-    def call(self, rows: pa.Table, events: Mapping[str, pa.Table], answered: Answered) -> None:
+    def call(
+        self, rows: pa.Table, events: Mapping[str, pa.Table], answered: Answered, state: RolloutManifest | None = None
+    ) -> None:
         """Posts what just became known of the rows' entities, then has the rows decided.
 
         Where later decisions count earlier rows, the bank posts each row once it was decided: else the service would
@@ -59,6 +64,7 @@ class Callers:
         Args:
             rows: Of the spine's source.
             events: By source; each row is posted to the service before the decisions.
+            state: The rollout; the service has read it before it is asked, as in earnest it has within a second.
         """
         if not rows.num_rows:
             return
@@ -68,6 +74,7 @@ class Callers:
         with httpx.Client(**terms, trust_env=False, verify=verify) as client:
             try:
                 self._fields = self._fields or request_fields(self.environment, self.product.name)
+                self._await(client, state)
                 for source, table in events.items():
                     self._post(client, source, table.to_pylist())
                 listed, own = rows.to_pylist(), self.product.spine.source
@@ -81,6 +88,17 @@ class Callers:
                     raise
                 known = {str(row) for row in rows[self.product.spine.row_id].to_pylist()} - answered.decisions.keys()
                 answered.silent += sorted(known)
+
+    def _await(self, client: httpx.Client, state: RolloutManifest | None) -> None:
+        """Returns once the service follows a state of the rollout; one that cannot load a version never does."""
+        if state is None or state.generation == self._followed:
+            return
+        self._followed, deadline = state.generation, time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
+            found = {one["product"]: one for one in client.get("/products").json()["products"]}
+            if self.product.name in found and _follows(found[self.product.name], state):
+                return
+            time.sleep(_POLL)
 
     def _post(self, client: httpx.Client, source: str, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -111,3 +129,15 @@ class Callers:
 
     def _keys(self, row: Mapping[str, Any]) -> dict[str, str]:
         return {name: str(row[name]) for name in self.product.features.key_columns if name in row}
+
+
+def _follows(live: Mapping[str, Any], state: RolloutManifest) -> bool:
+    """Whether what the service says of a product is this state of its rollout."""
+    shadow = None if live["shadow"] is None else live["shadow"]["version"]
+    return (
+        live["champion"]["version"] == state.champion.version
+        and live["rollout"] == state.rollout
+        and shadow == (None if state.shadow is None else state.shadow.version)
+        and [(one["version"], one["share"]) for one in live["challengers"]]
+        == [(one.release.version, one.share) for one in state.challengers]
+    )

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.serving.live.guard import SIMULATED_SECONDS
 from pipelines.operations.gameday.callers import Answered, Callers
 from pipelines.operations.gameday.people import OnCall
 from pipelines.operations.gameday.stage import Played, Stage
@@ -29,8 +30,8 @@ from resources.sandbox.world.keyed import uniform
 _ARRIVED = time(0, 45)
 _AT_WORK = time(5, 0)
 _WINDOWS = (6, 12, 18, 24)
-_LONGEST_LOOK = 10.0
-"""The guard looks once a second of this machine; seconds after which nobody waits for its look any longer."""
+_LOOKS, _LONGEST_LOOK = 3 * SIMULATED_SECONDS, 10.0
+"""Seconds of this machine in which the guard looks twice at least; those after which nobody waits for it any longer."""
 _BUREAU = "bureau_reports"
 
 
@@ -93,8 +94,10 @@ class Operation:
         self.stage.recorder.ran(one.product, started)
         self._made(one, started)
         self.stage.recorder.moves(one.product, self.stage.rollout)
+        if started:
+            self.stage.recorder.loaded(one.product, self.stage.instance)
         if not only:
-            self.stage.recorder.waits(one.product, one.ticker.skipped)
+            self.stage.recorder.waits(one.product, one.ticker.skipped, one.ticker.failed)
         return started
 
     def _made(self, one: Played, started: Sequence[Started]) -> None:
@@ -107,20 +110,26 @@ class Operation:
         is_credit = one.product.spine.source == "applications"
         rows = _within(morning.applications if is_credit else morning.payments, window)
         events = {_BUREAU: _within(morning.bureau_reports, window)} if is_credit else {}
-        self.callers[one.product.name].call(rows, events, answered)
         state = self.stage.rollout.read_manifest(one.product.name)
-        if state is not None and state.rollout and rows.num_rows:
+        before = len(answered.decisions)
+        self.callers[one.product.name].call(rows, events, answered, state)
+        if state is not None and state.rollout and len(answered.decisions) > before:
             self._await_guard(one.product.name, state.rollout)
             self._sensors(one, only="_rollout_sensor")
 
     def _await_guard(self, product: str, rollout: str) -> None:
-        """Returns once the guard has judged what was decided at this simulated moment; then the steward may look."""
+        """Returns once the guard has judged all that was decided at this simulated moment; then the steward may look.
+
+        A look may come between two of the moment's requests: only when the next looks add nothing have all been judged.
+        """
         moment, deadline = self.stage.clock.now().isoformat(), machine.monotonic() + _LONGEST_LOOK
+        before: list[bytes] = []
         while machine.monotonic() < deadline:
-            records = self.stage.rollout.read_evidence(product, rollout).values()
-            if any(json.loads(record)["at"] == moment for record in records):
+            records = sorted(self.stage.rollout.read_evidence(product, rollout).values())
+            if records == before and any(json.loads(record)["at"] == moment for record in records):
                 return
-            machine.sleep(0.1)
+            before = records
+            machine.sleep(_LOOKS)
 
     def _accepted(self, one: Played, answered: Answered, day: date) -> dict[str, bool]:
         """By row of the day, whether the bank goes on with it.

@@ -1,9 +1,11 @@
 """Dependencies that are taken away, and given back.
 
-Belongs here: making a dependency fail as it fails in earnest: a server stops, a folder is gone. Does not belong here:
+Belongs here: making a dependency fail as it fails in earnest: a server stops, a folder is gone, a database is locked by
+somebody who is stuck. Does not belong here:
 when that happens (the plan), what the loop does about it.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ class Dependencies:
     environment: Environment
     products: tuple[str, ...]
     _down: frozenset[Dependency] = frozenset()
+    _held: sqlite3.Connection | None = None
 
     @contextmanager
     def running(self, *names: ServiceName) -> Iterator[None]:
@@ -56,6 +59,10 @@ class Dependencies:
         if name in _SERVICES:
             table = ProcessTable(self.environment.home)
             table.stop(*(process for process in table.all() if process.name == name))
+        elif name == "tracking":
+            # Whoever has the database open would go on with a file that is moved away.
+            self._held = sqlite3.connect(self._path(name), isolation_level=None, timeout=_START_SECONDS)
+            self._held.execute("BEGIN EXCLUSIVE")
         else:
             path = self._path(name)
             if path.exists():
@@ -64,6 +71,10 @@ class Dependencies:
     def _give_back(self, name: Dependency) -> None:
         if name == "bureau" or name == "decisions":
             self._start(name)
+            return
+        if self._held is not None and name == "tracking":
+            self._held.close()
+            self._held = None
             return
         path = self._path(name)
         away = path.with_name(f"{path.name}.away")

@@ -8,20 +8,12 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from pipelines.operations.gameday.play import Report
+from assets.pages.document import document
+from assets.pages.drawing import whole_table
 from pipelines.operations.gameday.plots import incidents_over_time, profit_over_time
+from pipelines.operations.gameday.report import Report
 from resources.sandbox.judge.regret import Compared, period_days
 from resources.sandbox.judge.timeline import Judged
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:last-child { overflow-wrap: anywhere; }
-img { max-width: 100%; background: white; }
-.note { background: var(--soft); border-radius: .5rem; padding: .6rem 1rem; }
-"""
 
 
 def to_html(report: Report) -> str:
@@ -47,13 +39,7 @@ def to_html(report: Report) -> str:
         parts.append(_picture(profit_over_time(report.record, product), f"profit of {product}"))
         if product in report.regret:
             parts.append(_regret(report.regret[product], period_days(report.scenario.days)))
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
-    )
+    return document(title, "\n".join([f"<header><h1>{escape(title)}</h1></header>", *parts]) + "\n")
 
 
 def _incidents(judged: Sequence[Judged]) -> str:
@@ -65,7 +51,7 @@ def _incidents(judged: Sequence[Judged]) -> str:
          "" if one.cost is None else f"{one.cost.eur:,.0f} ± {one.cost.error:,.0f}", one.words)
         for one in judged
     ]  # fmt: skip
-    return _table(heads, rows) if rows else "<p>None was planned.</p>"
+    return whole_table(heads, rows) if rows else "<p>None was planned.</p>"
 
 
 def _standards(report: Report) -> str:
@@ -76,7 +62,7 @@ def _standards(report: Report) -> str:
         for name, one in report.alarms.items()
     ]  # fmt: skip
     short = "".join(f"<li>{escape(words)}</li>" for words in report.shortfalls)
-    return _table(heads, rows) + (f"<ul>{short}</ul>" if short else "<p>Nothing falls short.</p>")
+    return whole_table(heads, rows) + (f"<ul>{short}</ul>" if short else "<p>Nothing falls short.</p>")
 
 
 def _alarms(report: Report) -> str:
@@ -85,7 +71,7 @@ def _alarms(report: Report) -> str:
         (f"{one.at:%Y-%m-%d %H:%M}", one.product, f"{one.seen} {one.about}".strip(), one.text[:300])
         for one in report.timeline.unexplained
     ]
-    return _table(heads, rows) if rows else "<p>None.</p>"
+    return whole_table(heads, rows) if rows else "<p>None.</p>"
 
 
 def _regret(compared: Sequence[Compared], period: int) -> str:
@@ -104,14 +90,8 @@ def _regret(compared: Sequence[Compared], period: int) -> str:
         f"When models were trained, valued by the judge's own learner: periods of {period} days; the optimum is by "
         "dynamic programming over retrain-or-keep, in hindsight."
     )
-    return f"<p>{escape(said)}</p>" + _table(heads, rows)
+    return f"<p>{escape(said)}</p>" + whole_table(heads, rows)
 
 
 def _picture(content: bytes, words: str) -> str:
     return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"

@@ -7,11 +7,9 @@ here: one day (`day.py`), the judgement (`resources.sandbox.judge`), output (`pi
 import resource
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as of_day
 from pathlib import Path
-from typing import Any
 
 from pipelines.jobs import DATA, daily_name, retrain_name
 from pipelines.operations.gameday.callers import Callers
@@ -20,83 +18,19 @@ from pipelines.operations.gameday.day import Operation
 from pipelines.operations.gameday.handed_over import rows_of
 from pipelines.operations.gameday.outages import Dependencies
 from pipelines.operations.gameday.people import OnCall
+from pipelines.operations.gameday.report import Report
 from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.stage import Played, Stage, staged
 from pipelines.operations.gameday.tables import contradictions
 from pipelines.operations.loop.run_job import run_job
 from resources.sandbox.judge.record import STAKES, Record
 from resources.sandbox.judge.regret import Compared, compared, earned_by_period, period_days, periods_of
-from resources.sandbox.judge.standards import Alarms, alarms_of, shortfalls
-from resources.sandbox.judge.timeline import Timeline, judge
+from resources.sandbox.judge.timeline import judge
 from resources.sandbox.planned.dates import plan_of
 from resources.sandbox.planned.incidents import PlannedIncident
 
 Progress = Callable[[str], None]
 _TELL_EVERY = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """A game day that was played.
-
-    Attributes:
-        regret: By product, what the times of its trainings earned beside the best ones.
-        passing: By way of fraud, the share that passed lately; fraudsters move to the larger ones.
-        runs: By job, how many runs there were and how many failed.
-        stated: By product, the false alarms a year that it allows.
-        contradictions: Between tables at the end, a sentence each.
-        seconds: Of this machine; `cpu_seconds` of this process and its ended children.
-    """
-
-    scenario: Scenario
-    seed: int
-    plan: tuple[PlannedIncident, ...]
-    record: Record
-    timeline: Timeline
-    regret: Mapping[str, tuple[Compared, ...]]
-    passing: Mapping[str, float]
-    runs: Mapping[str, tuple[int, int]]
-    stated: Mapping[str, float]
-    contradictions: tuple[str, ...]
-    seconds: float
-    cpu_seconds: float
-
-    @property
-    def alarms(self) -> dict[str, Alarms]:
-        """By product, the alerts that speak of no incident."""
-        days = (self.record.last - self.record.first).days + 1
-        return {
-            name: alarms_of([one for one in self.timeline.unexplained if one.product == name], stated, days)
-            for name, stated in self.stated.items()
-        }
-
-    @property
-    def shortfalls(self) -> tuple[str, ...]:
-        """Where the game day falls short of what was stated, beside its incidents; a sentence each."""
-        return (*shortfalls(self.alarms, self.timeline.unexplained, self.regret), *self.contradictions)
-
-    @property
-    def holds(self) -> bool:
-        """Whether each incident was noticed in time and answered rightly, and nothing falls short."""
-        return self.timeline.count("right") == len(self.timeline.judged) and not self.shortfalls
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        verdicts = {name: self.timeline.count(name) for name in ("right", "late", "wrong", "not noticed")}
-        return {
-            "scenario": self.scenario.name, "seed": self.seed, "first": str(self.record.first),
-            "last": str(self.record.last), "holds": self.holds, "verdicts": verdicts,
-            "timeline": [one.to_dict() for one in self.timeline.judged],
-            "regret": {name: [one.to_dict() for one in found] for name, found in self.regret.items()},
-            "shortfalls": list(self.shortfalls),
-            "alarms": {name: {**vars(one), "about": dict(one.about)} for name, one in self.alarms.items()},
-            "passing": {way: round(share, 3) for way, share in self.passing.items()},
-            "unexplained": [_told(one) for one in self.timeline.unexplained],
-            "observations": [_told(one) for one in self.record.observations],
-            "figures": [{**vars(one), "day": str(one.day)} for one in self.record.figures],
-            "runs": {job: {"runs": all_, "failed": failed} for job, (all_, failed) in self.runs.items()},
-            "seconds": round(self.seconds, 1), "cpu_seconds": round(self.cpu_seconds, 1),
-        }  # fmt: skip
 
 
 def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str], progress: Progress) -> Report:
@@ -111,8 +45,9 @@ def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str]
         RunFailed: The history could not be made, or no first model passed its gates.
     """
     started, busy = time.perf_counter(), _cpu_seconds()
-    plan = plan_of(scenario.plan, seed=seed, first=scenario.first, last=scenario.last, products=scenario.products)
-    with staged(scenario, seed, plan, home, variables) as stage:
+    everything = plan_of(scenario.plan, seed=seed, first=scenario.first, last=scenario.last, products=scenario.planned)
+    plan = tuple(one for one in everything if one.product in scenario.products)
+    with staged(scenario, seed, everything, home, variables) as stage:
         _live_through(stage, progress)
         dependencies = Dependencies(stage.environment, scenario.products)
         with dependencies.running("bureau"):
@@ -123,7 +58,7 @@ def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str]
             _operate(stage, dependencies, plan, seed, progress)
         record = stage.recorder.record(scenario.first, scenario.last)
         regret = {one.product.name: _regret(stage, one, record) for one in stage.played}
-        passing = dict(stage.bank.fraudsters.passing)
+        passing = dict(stage.bank.fraudsters.passing) if "card_fraud" in scenario.products else {}
         runs = {job: (counts[0], counts[1]) for job, counts in stage.recorder.runs.items()}
         stated = {one.product.name: one.product.monitoring.false_alarms_a_year for one in stage.played}
         contradicting = tuple(words for one in stage.played for words in contradictions(one.product, stage.lake))
@@ -195,10 +130,6 @@ def _regret(stage: Stage, one: Played, record: Record) -> tuple[Compared, ...]:
         for off_schedule in (False, True)
     )
     return compared(earned, loop, on_drift, period=period_days(scenario.days))
-
-
-def _told(one: Any) -> dict[str, Any]:
-    return {**vars(one), "at": one.at.isoformat(timespec="minutes"), "day": None if one.day is None else str(one.day)}
 
 
 def _cpu_seconds() -> float:

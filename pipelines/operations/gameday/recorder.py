@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 
+from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import ONLINE_STORE
 from pipelines.jobs import retrain_name
 from pipelines.operations.gameday.callers import Answered
 from pipelines.operations.gameday.ticks import Started
@@ -26,6 +29,8 @@ from resources.sandbox.judge.record import STAKES, DayFigures, Observation, Reco
 _MOVES: Mapping[str, Seen] = {
     "start": "rolled_out", "promote": "promoted", "roll_back": "roll_back", "pause": "pause",
 }  # fmt: skip
+# What a sensor says of what it waits for: files of a day that have not landed, tables or a store that do not answer.
+_WAITING = ("lacks files", "unknown: ")
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Recorder:
     _generations: dict[str, int] = field(default_factory=dict)
     _waiting: dict[str, str] = field(default_factory=dict)
     _standing: set[str] = field(default_factory=set)
+    _loads: dict[str, str] = field(default_factory=dict)
 
     def send(self, alert: Alert) -> None:
         """Takes an alert; see `resources.notifications.Notifier`. A repeated or ended one is no second one."""
@@ -74,6 +80,17 @@ class Recorder:
             elif run.error:
                 self._add("run_failed", product.name, about=run.job, day=day, text=run.error)
 
+    def loaded(self, product: Product, instance: dg.DagsterInstance) -> None:
+        """Notes that the online store was loaded whole, because it was not there or not what it ought to be."""
+        event = instance.get_latest_materialization_event(asset_key(product, ONLINE_STORE))
+        made = None if event is None else event.asset_materialization
+        if event is None or made is None or self._loads.get(product.name) == event.run_id:
+            return
+        self._loads[product.name] = event.run_id
+        said = made.metadata.get("loaded")
+        if said is not None and str(said.value).startswith("everything"):
+            self._add("reloaded", product.name, about=ONLINE_STORE, text=f"online store: {said.value}")
+
     def repaired(self, product: Product, first: date, last: date) -> None:
         """Notes the days that people have made again."""
         for number in range((last - first).days + 1):
@@ -88,13 +105,21 @@ class Recorder:
         """Notes a model that was refused before anything ran."""
         self._add("refused", product.name, text=words)
 
-    def waits(self, product: Product, skipped: Mapping[str, str]) -> None:
-        """Notes a day that waits for its files, once for each reason."""
-        reason = skipped.get(f"{product.name}_landing_sensor", "")
-        said = reason if "lacks files" in reason else ""
-        if said and said != self._waiting.get(product.name):
-            self._add("waits", product.name, text=said)
-        self._waiting[product.name] = said
+    def waits(self, product: Product, skipped: Mapping[str, str], failed: Mapping[str, str]) -> None:
+        """Notes what the loop waits for, once for each reason: files of a day, or a dependency that does not answer.
+
+        Args:
+            skipped: By sensor, the reason of its last skip.
+            failed: By sensor, why its last tick failed.
+        """
+        said = {name: reason for name, reason in skipped.items() if any(words in reason for words in _WAITING)}
+        for name, reason in {**said, **failed}.items():
+            if reason != self._waiting.get(name):
+                self._add("waits", product.name, about=name, text=reason)
+        own = {name for name in self._waiting if name.startswith(product.name)}
+        for name in own - said.keys() - failed.keys():
+            del self._waiting[name]
+        self._waiting |= said | dict(failed)
 
     def moves(self, product: Product, store: RolloutStore) -> None:
         """Notes the moves of the rollout since the last call."""

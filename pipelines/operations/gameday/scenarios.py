@@ -29,6 +29,9 @@ class Scenario:
         history: Days before the first one, which the bank's old policy decided; the first model learns from them.
         card_history: Those of them that the tables of cards begin with: labels of cards are known within a week.
         products: Which products are operated.
+        apart: Whether each product is operated by a process of its own, with a home, a Dagster instance and a decision
+            service of its own: a game day then takes the time of its longest product.
+        others: Products of the same bank that are operated elsewhere; their incidents happen to the bank too.
         plan: Which incidents happen.
         customers, applications_a_day, payments_a_day, cards, terminals: The size of the bank.
         keenness: Of the fraudsters, a multiple of what is usual: a small bank has too few frauds to learn from.
@@ -42,6 +45,8 @@ class Scenario:
     history: int
     products: tuple[str, ...]
     plan: PlanName
+    apart: bool = False
+    others: tuple[str, ...] = ()
     customers: int = 9_000
     applications_a_day: float = 12.0
     payments_a_day: float = 150.0
@@ -61,6 +66,16 @@ class Scenario:
     def start(self) -> date:
         """The first day of the bank's history."""
         return self.first - timedelta(days=self.history)
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """The products whose incidents happen to the bank."""
+        return (*self.products, *self.others)
+
+    def alone(self, product: str) -> "Scenario":
+        """The scenario for the process that operates one of its products; the bank is the same."""
+        others = tuple(name for name in self.planned if name != product)
+        return replace(self, products=(product,), others=others, apart=False)
 
     def begins(self, product: str) -> date:
         """The first day of a product's tables."""
@@ -118,11 +133,11 @@ _SCENARIOS = (
     ),
     Scenario(
         name="quiet", title="A year in which nothing happens", first=date(2025, 9, 1), days=365, history=760,
-        products=_BOTH, plan="none",
+        products=_BOTH, plan="none", apart=True,
     ),
     Scenario(
         name="two_years", title="Two years with every kind of incident", first=date(2024, 9, 1), days=730, history=760,
-        products=_BOTH, plan="all",
+        products=_BOTH, plan="all", apart=True,
     ),
 )  # fmt: skip
 SCENARIOS: Mapping[str, Scenario] = {one.name: one for one in _SCENARIOS}

@@ -4,13 +4,16 @@ Belongs here: the environment of a game day, the code locations of its products,
 belong here: what happens on it (`play.py`, `day.py`).
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from assets.product import Product
 from pipelines.build import build_pipeline
@@ -27,10 +30,13 @@ from resources.clock import SimulatedClock
 from resources.environments import Environment, load_environment
 from resources.errors import LooplineError
 from resources.lake import Lake
+from resources.lake.kept_files import KeptFiles
 from resources.rollout_store.store import RolloutStore
 from resources.sandbox.answering.bank import AnsweringBank
 from resources.sandbox.answering.places import Places
 from resources.sandbox.planned.incidents import PlannedIncident
+
+_KEPT_BYTES = 1 << 30
 
 
 class UsedHome(LooplineError):
@@ -52,6 +58,7 @@ class Stage:
 
     Attributes:
         environment: Its sources are read from the bank's places.
+        lake: The tables, for every part of this process; nobody else writes to them.
         recorder: Alerts arrive there.
     """
 
@@ -60,13 +67,9 @@ class Stage:
     clock: Hands
     bank: AnsweringBank
     instance: dg.DagsterInstance
+    lake: Lake
     played: tuple[Played, ...]
     recorder: Recorder
-
-    @property
-    def lake(self) -> Lake:
-        """The tables."""
-        return Lake(self.environment.lake)
 
     @property
     def rollout(self) -> RolloutStore:
@@ -83,8 +86,7 @@ def staged(
     Raises:
         UsedHome: The home has content.
     """
-    if home.exists() and any(home.iterdir()):
-        raise UsedHome(f"{home} has content already, and a game day begins from nothing: name an empty folder")
+    refuse_used(home)
     home.mkdir(parents=True, exist_ok=True)
     clock = Hands(SimulatedClock(home / "clock"), datetime.combine(scenario.first, time(), UTC))
     environment = game_environment(home, clock.clock, variables)
@@ -94,9 +96,36 @@ def staged(
     )  # fmt: skip
     recorder = Recorder(clock)
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
-    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance:
-        played = tuple(_played(scenario, name, environment, instance, recorder) for name in scenario.products)
-        yield Stage(scenario, environment, clock, bank, instance, played, recorder)
+    with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, kept_quick(instance):
+        lake = Lake(environment.lake, KeptFiles(_KEPT_BYTES))
+        played = tuple(_played(scenario, name, environment, instance, lake, recorder) for name in scenario.products)
+        yield Stage(scenario, environment, clock, bank, instance, lake, played, recorder)
+
+
+@contextmanager
+def kept_quick(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Within the block one more connection to Dagster's runs is open, and what runs print goes nowhere.
+
+    Dagster opens a connection for each question; whenever the last one closes, SQLite moves the journal into the
+    database and waits for the disk. For the prints of each run it starts four processes, which nobody's page shows.
+    """
+    runs, quiet = Path(instance.root_directory) / "history" / "runs.db", NoOpComputeLogManager()
+    with (
+        closing(sqlite3.connect(runs)) as connection,
+        mock.patch.object(instance, "_compute_log_manager", quiet),
+    ):
+        connection.execute("PRAGMA schema_version").fetchone()
+        yield
+
+
+def refuse_used(home: Path) -> None:
+    """Refuses a home that is not empty.
+
+    Raises:
+        UsedHome: It has content.
+    """
+    if home.exists() and any(home.iterdir()):
+        raise UsedHome(f"{home} has content already, and a game day begins from nothing: name an empty folder")
 
 
 def game_environment(home: Path, clock: SimulatedClock, variables: Mapping[str, str]) -> Environment:
@@ -111,9 +140,14 @@ def game_environment(home: Path, clock: SimulatedClock, variables: Mapping[str, 
 
 
 def _played(
-    scenario: Scenario, name: str, environment: Environment, instance: dg.DagsterInstance, recorder: Recorder
+    scenario: Scenario,
+    name: str,
+    environment: Environment,
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    recorder: Recorder,
 ) -> Played:
     product = scenario.played(load_product(name))
     desk = replace(alert_desk(product, environment), targets=lambda: (Target("recorder", recorder),))
-    definitions = build_pipeline(product, environment=environment, resources={"notifier": desk})
+    definitions = build_pipeline(product, environment=environment, resources={"notifier": desk, "lake": lake})
     return Played(product, definitions, Ticker(product, definitions, instance))

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import SensorExecutionError, user_code_error_boundary
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from dagster._utils.schedules import cron_string_iterator
 
@@ -45,12 +46,14 @@ class Ticker:
 
     Attributes:
         skipped: For each sensor and schedule the reason of its last skip.
+        failed: For each sensor whose last tick failed, why. The daemon goes on with the others, and asks it again.
     """
 
     product: Product
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     _cursors: dict[str, str | None] = field(default_factory=dict)
     _answered: set[tuple[str, str]] = field(default_factory=set)
 
@@ -101,7 +104,13 @@ class Ticker:
             resources=self._resources(sensor.required_resource_keys),
             code_location_origin=RegisteredCodeLocationOrigin(self.product.name),
         ) as context:  # fmt: skip
-            found = sensor.evaluate_tick(context)
+            try:
+                with user_code_error_boundary(SensorExecutionError, lambda: f"sensor {sensor.name}"):
+                    found = sensor.evaluate_tick(context)
+            except dg.DagsterError as error:
+                self.failed[sensor.name] = _first_line(error.__cause__ or error)
+                return []
+        self.failed.pop(sensor.name, None)
         self._cursors[sensor.name] = found.cursor
         self.skipped[sensor.name] = found.skip_message or ""
         started = []
@@ -129,3 +138,8 @@ class Ticker:
         except RunFailed as failed:
             error = str(failed)
         return Started(by, job, run_id, request.partition_key or "", tags, error)
+
+
+def _first_line(error: BaseException) -> str:
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__}: {str(error).strip().partition(chr(10))[0]}"

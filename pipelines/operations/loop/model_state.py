@@ -13,11 +13,13 @@ from typing import Any, Literal
 import dagster as dg
 
 from assets.bundle.bundle import Bundle
-from assets.bundle.registration import Approval, Registration
+from assets.bundle.registration import Registration
+from assets.governance.audit_database import audit_of
 from assets.materialising import asset_key
 from assets.product import Product, Verdict
 from assets.product.names import REGISTERED_MODEL, TRAINING_SET
 from assets.rollout.answers import standing_rejection
+from assets.rollout.permits import answers_on
 from pipelines.run_failures import refusals
 from resources.environments import Environment
 from resources.lake import Lake
@@ -125,7 +127,8 @@ def _candidate(
     record = Registration.from_tags(tags)
     # The training set is a copy of these tables' rows, and has no days.
     pins = {table: pin for table, pin in record.pins.items() if table != TRAINING_SET}
-    rejection = standing_rejection(Approval.all_from_tags(tags), record.author)
+    answers = answers_on(audit_of(environment), product.name, version, tags)
+    rejection = standing_rejection(answers, record.author)
     return Candidate(version, _is_current(lake, pins), rejection is not None, record.compared_with)
 
 

@@ -20,10 +20,11 @@ Seen = Literal[
     "roll_back",
     "pause",
     "repaired",
+    "reloaded",
 ]
 """An alert to people; a failed run; a day that waits for its data; rows set aside; a training that started; a version
 that was refused; a rollout that began; a version that became the champion; a rollback; a rollout that waits for
-people; a day that people made again."""
+people; a day that people made again; an online store that was loaded whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from resources.sandbox.planned.incidents import OF_THE_WORLD, Action, Dependency
 Verdict = Literal["right", "late", "wrong", "not noticed"]
 _ACTIONS: Mapping[Seen, Action] = {
     "alert": "alert", "waits": "wait", "quarantine": "quarantine", "retrain": "retrain", "refused": "refuse",
-    "roll_back": "roll_back",
+    "roll_back": "roll_back", "reloaded": "reload",
 }  # fmt: skip
 # A fault's consequences are seen for some days after its last day; a model's until it has left.
 _AFTERMATH = timedelta(days=3)

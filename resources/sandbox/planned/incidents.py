@@ -15,9 +15,9 @@ Kind = Literal[
     "covariate_drift", "concept_drift", "shock", "fraud_wave", "bad_feed", "late_feed", "schema_change", "label_delay",
     "unit_change", "outage", "bad_challenger", "unfair_challenger", "poisoned_feedback", "doubled_stream",
 ]  # fmt: skip
-Action = Literal["retrain", "alert", "quarantine", "wait", "roll_back", "refuse"]
+Action = Literal["retrain", "alert", "quarantine", "wait", "roll_back", "refuse", "reload"]
 """What a loop can do: train a model, tell people, set rows aside, wait for data and make the day later, take a
-challenger out of serving, refuse a model before its rollout."""
+challenger out of serving, refuse a model before its rollout, load an online store whole that has lost its events."""
 Dependency = Literal["landing", "database", "bureau", "stream", "decisions", "online_store", "tracking"]
 
 
@@ -48,7 +48,7 @@ EXPECTED: Mapping[Kind, Expectation] = {
     "schema_change": Expectation(2, ("alert",), _DATA),
     "label_delay": Expectation(21, ("alert",), _DATA),
     "unit_change": Expectation(7, ("alert", "quarantine"), _DATA),
-    "outage": Expectation(2, ("alert", "wait"), _DATA),
+    "outage": Expectation(2, ("alert", "wait", "reload"), _DATA),
     "bad_challenger": Expectation(14, ("roll_back", "refuse")),
     "unfair_challenger": Expectation(14, ("refuse",), ("roll_back",)),
     "poisoned_feedback": Expectation(28, ("alert",), _DATA),

@@ -3,7 +3,7 @@
 Belongs here: the amounts and moments of every booking. Does not belong here: late and broken rows (`transactions.py`).
 
 Each account-month ends near a balance that follows from the customer's thrift and troubles. The last booking of the
-month, a card bill or a transfer from elsewhere, brings the account there. So balances stay plausible over years, and
+month, a card bill or money from savings elsewhere, brings the account there. So balances stay plausible over years, and
 every `balance_after` is the exact running sum of the bookings.
 """
 
@@ -25,13 +25,32 @@ from resources.sandbox.world.settings import BankSettings
 
 CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",
+    "bonus", "returned", "benefit", "card_bill", "savings",
 )  # fmt: skip
-SALARY, RENT, GROCERIES, UTILITIES, LEISURE, TRAVEL, TRANSFER, CASH, GAMBLING, CARD = range(10)
+(
+    SALARY,
+    RENT,
+    GROCERIES,
+    UTILITIES,
+    LEISURE,
+    TRAVEL,
+    TRANSFER,
+    CASH,
+    GAMBLING,
+    CARD,
+    BONUS,
+    RETURNED,
+    BENEFIT,
+    CARD_BILL,
+    SAVINGS,
+) = range(15)
 # For each spending category from GROCERIES on: its relative frequency, and its typical amount in EUR.
-_SPENDING_WEIGHT = np.array([2.6, 0.6, 1.0, 0.25, 0.5, 0.7, 0.16, 0.9])
+_SPENDING_WEIGHT = np.array([2.4, 0.6, 1.0, 0.25, 0.5, 1.5, 0.9, 0.9])
 _SPENDING_AMOUNT = np.array([48.0, 95.0, 38.0, 210.0, 120.0, 80.0, 45.0, 60.0])
 # Spending on an account without the customer's salary, relative to an account with it.
 _SIDE_ACCOUNT = 0.12
+# Direct debits that the account of an average customer does not cover.
+_RETURNED_A_MONTH = 0.2
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,10 @@ def make_bookings(settings: BankSettings, people: People) -> tuple[Bookings, np.
     """All bookings of the calendar months of the period, and the opening balance of each account in cents (int64)."""
     rng = settings.rng("accounts")
     months = _months(settings, people)
-    fixed = [_pay(settings, people, months, rng), _rent(settings, people, months, rng)]
+    fixed = [
+        _pay(settings, people, months, rng), _bonus(settings, people, months, rng),
+        _rent(settings, people, months, rng), _returned(people, months, rng),
+    ]  # fmt: skip
     wanted = settings.transactions - sum(len(row[0]) for row in fixed) - len(months.customer)
     parts = [*fixed, _spending(settings, people, months, max(wanted, 0), rng)]
     balance = _balances(people, months, rng)
@@ -91,7 +113,7 @@ def _pay(settings: BankSettings, people: People, months: _Months, rng: np.random
     who, n = months.customer, len(months.customer)
     work, unsteady = people.employment[who], people.irregular[who]
     steady = (work == EMPLOYED) | (work == RETIRED)
-    missed = 0.01 + 0.05 / (1 + np.exp(2.5 - 1.8 * unsteady)) + 0.5 * (months.trouble & (work == EMPLOYED))
+    missed = 0.01 + 0.05 / (1 + np.exp(2.5 - 1.8 * unsteady)) + 0.7 * (months.trouble & (work == EMPLOYED))
     invoices = rng.poisson(np.where(months.trouble, 0.8, 1.7), n)
     times = np.where(work == SELF_EMPLOYED, invoices, rng.random(n) >= np.where(steady, missed, 0.03))
     times = np.where(people.main[who], times, 0)
@@ -108,14 +130,35 @@ def _pay(settings: BankSettings, people: People, months: _Months, rng: np.random
     weekday = (day + 3) % 7
     day = day - np.where(steady[row], np.maximum(weekday - 4, 0), 0)
     at = day * DAY_US + time_of_day(rng, len(row), hour=5, spread=1) * SECOND_US
-    noise = np.where(steady[row], 0.015 + 0.05 * np.exp(0.8 * unsteady[row] - 1), 0.45)
+    noise = np.where(work[row] == SELF_EMPLOYED, 0.15, 0.035) * np.exp(0.8 * unsteady[row])
     euros = (
-        people.income[own] / np.where(work[row] == SELF_EMPLOYED, 1.7, 1.0) * np.exp(rng.normal(size=len(row)) * noise)
+        people.income[own]
+        / np.where(work[row] == SELF_EMPLOYED, 1.7, 1.0)
+        * np.exp(rng.normal(size=len(row)) * np.minimum(noise, 0.8))
     )
-    december = (months.month[row] + settings.first_day.month - 1) % 12 == 11
-    euros *= np.where(december & (work[row] == EMPLOYED), 1.3, 1.0) * income_factor(settings.incidents, at)
+    euros *= income_factor(settings.incidents, at)
     benefit = (work[row] == UNEMPLOYED) | (work[row] == STUDENT)
-    return row, at, _cents(euros), np.where(benefit, TRANSFER, SALARY)
+    return row, at, _cents(euros), np.where(benefit, BENEFIT, SALARY)
+
+
+def _bonus(settings: BankSettings, people: People, months: _Months, rng: np.random.Generator) -> Part:
+    """The employees' December pay beyond the month's, three tenths of it, as a booking of its own."""
+    who = months.customer
+    december = (months.month + settings.first_day.month - 1) % 12 == 11
+    row = np.nonzero(december & people.main[who] & (people.employment[who] == EMPLOYED) & ~months.trouble)[0]
+    at = months.start[row] + 14 * DAY_US + time_of_day(rng, len(row), hour=5, spread=1) * SECOND_US
+    euros = 0.3 * people.income[who[row]] * income_factor(settings.incidents, at)
+    return row, at, _cents(euros), np.full(len(row), BONUS)
+
+
+def _returned(people: People, months: _Months, rng: np.random.Generator) -> Part:
+    """The bank's fee for each direct debit that the account did not cover."""
+    who = months.customer
+    rate = np.where(people.main[who], _RETURNED_A_MONTH * np.exp(-0.9 * people.worth[who] + 1.5 * months.trouble), 0.0)
+    row = np.repeat(np.arange(len(who)), rng.poisson(np.minimum(rate, 4.0)))
+    span = (months.end - months.start)[row] - DAY_US
+    at = months.start[row] + (rng.random(len(row)) * span).astype(np.int64) // SECOND_US * SECOND_US
+    return row, at, -_cents(rng.choice([5.0, 7.5, 9.0], len(row))), np.full(len(row), RETURNED)
 
 
 def _rent(settings: BankSettings, people: People, months: _Months, rng: np.random.Generator) -> Part:
@@ -148,8 +191,8 @@ def _spending(settings: BankSettings, people: People, months: _Months, wanted: i
 def _kinds(people: People, customer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The category of each purchase, as a number from 0 (groceries), drawn by the customer's habits."""
     weights = np.tile(_SPENDING_WEIGHT, (len(people), 1))
-    weights[:, GAMBLING - GROCERIES] *= np.exp(1.1 * people.gambling - 0.5)
-    weights[:, CASH - GROCERIES] *= np.exp(0.7 * people.cash - 0.2)
+    weights[:, GAMBLING - GROCERIES] *= np.exp(1.2 * people.gambling - 0.6)
+    weights[:, CASH - GROCERIES] *= np.exp(1.0 * people.cash - 0.4)
     edges = np.cumsum(weights, axis=1)
     edges = (edges / edges[:, -1:])[:, :-1].astype(np.float32)
     u = rng.random(len(customer), dtype=np.float32)
@@ -164,13 +207,14 @@ def _balances(people: People, months: _Months, rng: np.random.Generator) -> np.n
     n, m = len(people), int(months.month.max()) + 1
     trouble = np.zeros((n, m), bool)
     trouble[months.customer, months.month] = months.trouble
-    swing = rng.normal(0, 0.3, n)
+    steady = np.where(people.main, 1.0, 0.5)
+    swing = rng.normal(0, 0.15, n)
     level = np.empty((n, m + 1))
-    level[:, m] = swing
+    level[:, m] = steady * swing
     for month in range(m):
-        swing = 0.6 * swing + rng.normal(0, 0.24, n)
-        level[:, month] = swing - 0.45 * trouble[:, month]
-    usual = np.where(people.main, 0.8 + 0.45 * people.thrift, 0.3 + 0.1 * people.thrift)
+        swing = 0.6 * swing + rng.normal(0, 0.12, n)
+        level[:, month] = steady * (swing - 0.45 * trouble[:, month])
+    usual = np.where(people.main, 1.1 + 0.75 * people.thrift, 0.5 + 0.4 * people.thrift)
     share = np.maximum(level + usual[:, None], -0.6)
     return np.asarray(np.rint(share * people.income[:, None] * 100), np.int64)
 
@@ -192,7 +236,7 @@ def _settlement(
     cents = wanted - before - np.rint(moved).astype(np.int64)
     cents = np.where(cents == 0, 1, cents)  # every month has a settlement, and no booking has an amount of 0
     at = months.end - DAY_US + time_of_day(rng, n, hour=22, spread=0.3) * SECOND_US
-    kind = np.where(cents < 0, CARD, TRANSFER)
+    kind = np.where(cents < 0, CARD_BILL, SAVINGS)
     return (np.arange(n), at, cents, kind), balance[:, -1]
 
 

@@ -79,14 +79,14 @@ def _observed(
         np.clip(people.age(np.arange(n), np.full(n, settings.start_us)) - 18, 0.5, None) * 12 * rng.beta(2.2, 2, n)
     )
     trouble = people.in_trouble(who, when - _LAG_US)
-    shown = people.shown[who] + rng.normal(0, 0.3, count) - 0.5 * trouble
+    shown = people.shown[who] + rng.normal(0, 0.15, count) - 0.5 * trouble
     score = np.clip(np.rint(665 + 68 * shown), 300, 850).astype(np.int64)
     use = np.clip(credit_use[who] + rng.normal(0, 0.07, count) + 0.15 * trouble, 0, 1.5)
     return {
         "bureau_score": pa.array(score, mask=rng.random(count) < _WITHOUT_SCORE),
         "open_loans": pa.array(loans[who].astype(np.int64)),
         "inquiries_6m": pa.array(rng.poisson(np.exp(0.0 - 0.25 * people.worth[who])).astype(np.int64)),
-        "delinquencies_2y": pa.array((old_sins[who] + trouble * rng.poisson(0.7, count)).astype(np.int64)),
+        "delinquencies_2y": pa.array((old_sins[who] + trouble * rng.poisson(1.5, count)).astype(np.int64)),
         "utilisation": pa.array(np.round(use, 3)),
         "oldest_account_months": pa.array(
             (history[who] + (when - settings.start_us) / (30.4 * DAY_US)).astype(np.int64)

@@ -35,8 +35,10 @@ _TERMS = np.array([12, 24, 36, 48, 60, 72, 84])
 _TERM_SHARE = np.array([0.14, 0.2, 0.22, 0.16, 0.16, 0.06, 0.06])
 CHANNELS = ("branch", "web", "app")
 YEARLY_RATE = 0.085
-WORTH_WEIGHT = -1.85
+WORTH_WEIGHT = -2.0
 """The log-odds of default that one standard deviation of creditworthiness adds."""
+_LUCK = 0.15
+"""Standard deviation of the log-odds that are a loan's own."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Requests:
         income, debt: float64 [n], true income a month and debt elsewhere, EUR.
         instalment: float64 [n], EUR a month.
         risk: float64 [n], the log-odds of default from the person and the loan, without the intercept.
+        unseen: float64 [n], the part of risk that leaves no trace in any table: character, and the loan's own luck.
         usual_burden, usual_risk: float64 [n], instalment over income, and risk, without planned drift. Parameters
             that are fitted to the whole period use these, so that a drift does not change the days before it.
     """
@@ -65,6 +68,7 @@ class Requests:
     debt: np.ndarray
     instalment: np.ndarray
     risk: np.ndarray
+    unseen: np.ndarray
     usual_burden: np.ndarray
     usual_risk: np.ndarray
 
@@ -92,7 +96,7 @@ def make_requests(settings: BankSettings, people: People) -> Requests:
     instalment = _instalment(amount, term)
     usual_burden = _instalment(_fifties(wish), term) / usual_income
     trouble = people.in_trouble(customer, at)
-    hidden = rng.normal(0, 0.3, n)
+    luck = rng.normal(0, _LUCK, n)
     usual_risk = (
         WORTH_WEIGHT * people.worth[customer]
         + 1.2 * trouble
@@ -102,10 +106,13 @@ def make_requests(settings: BankSettings, people: People) -> Requests:
         + 0.9 * ((purpose == BUSINESS) & (people.employment[customer] != SELF_EMPLOYED))
         + 0.5 * ((purpose == CONSOLIDATION) & (debt > 4 * usual_income))
         + 0.006 * (term - 36)
-        + hidden
+        + luck
     )
     risk = usual_risk + _burden_risk(instalment / income) - _burden_risk(usual_burden)
-    return Requests(customer, at, amount, term, purpose, income, debt, instalment, risk, usual_burden, usual_risk)
+    unseen = WORTH_WEIGHT * people.character[customer] + luck
+    return Requests(
+        customer, at, amount, term, purpose, income, debt, instalment, risk, unseen, usual_burden, usual_risk
+    )
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def applications_feed(settings: BankSettings, people: People, requests: Requests
     rng, who, n = settings.rng("applications"), requests.customer, len(requests.at)
     work = people.employment[who]
     age = people.age(who, requests.at)
-    stated = requests.income * np.exp(rng.normal(0.02, 0.1, n) + 0.03 * np.maximum(-people.worth[who], 0))
+    stated = requests.income * np.exp(rng.normal(0.02, 0.06, n) + 0.03 * np.maximum(-people.worth[who], 0))
     years = np.clip((age - 20) * rng.beta(1.3, 2.6, n) * np.exp(0.25 * people.worth[who]), 0, age - 18)
     jobless = np.isin(work, (UNEMPLOYED, STUDENT, RETIRED)) | (rng.random(n) < 0.02)
     app_share = 0.3 + 0.3 * (requests.at - settings.start_us) / (settings.end_us - settings.start_us)
@@ -189,7 +196,7 @@ def _applicants(settings: BankSettings, people: People, at: np.ndarray, rng: np.
     """Row numbers of customers with an account for a month; low creditworthiness and a main account apply more."""
     n = len(people)
     age = people.age(np.arange(n), np.full(n, settings.start_us))
-    keen = np.exp(rng.normal(0, 0.3, n) - 0.2 * people.worth) * np.where(people.main, 1.0, 0.35)
+    keen = np.exp(rng.normal(0, 0.3, n) - 0.2 * people.worth) * np.where(people.main, 1.0, 0.15)
     keen *= np.where(age >= 60, 0.75, 1.0)
     total = np.cumsum(keen)
     eligible = np.maximum(np.searchsorted(people.opened, at - 30 * DAY_US), 1)

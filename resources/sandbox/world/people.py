@@ -4,9 +4,10 @@ Belongs here: the customers' attributes (age, sex, employment, income, housing),
 (creditworthiness, habits, times of trouble) and their invented personal data. Does not belong here: their bookings and
 loans (`accounts.py`, `lending.py`).
 
-Creditworthiness is one standard normal number for each person. It and the loan determine who pays back; the bank sees
-only attributes that are correlated with it. Sex does not influence creditworthiness, and changes income by only 4%; age
-has a small influence.
+Creditworthiness is what a person does with money, and no number behind it: `WEIGHTS` of five habits, which leave traces
+in the bank's tables, and a little character, which leaves none. It and the loan determine who pays back. The habits of
+a person go together, because prudence is behind each of them (`TRACES`). Prudence itself decides nothing. Sex does not
+influence it, and changes income by only 4%; age has a small influence.
 """
 
 from collections.abc import Mapping
@@ -41,9 +42,15 @@ _FAMILY = (
 
 
 TRACES: Mapping[str, float] = MappingProxyType(
-    {"gambling": -0.58, "cash": -0.5, "irregular": -0.5, "thrift": 0.74, "shown": 0.76}
+    {"gambling": -0.4, "cash": -0.4, "irregular": -0.4, "thrift": 0.74, "shown": 0.76}
 )
-"""For each habit, its correlation with creditworthiness."""
+"""For each habit, its correlation with prudence."""
+WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"gambling": -0.08, "cash": -0.08, "irregular": -0.1, "thrift": 0.46, "shown": 0.54}
+)
+"""For each habit, its weight in creditworthiness, before that is scaled to a variance of 1."""
+CHARACTER = 0.08
+"""The weight of character in creditworthiness: less than 1% of its variance, which no table shows."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,12 @@ class People:
         born: int64 [n], the birth, microseconds since 1970.
         male: bool [n].
         worth: float64 [n], creditworthiness, about standard normal; no system delivers it.
+        character: float64 [n], the part of worth that no habit has.
         employment, housing: int8 [n], codes into `EMPLOYMENT` and `HOUSING`.
         income: float64 [n], true net income a month in EUR.
         main: bool [n], whether salary and bills go through the account.
-        gambling, cash, irregular, thrift, shown: float64 [n], standard normal habits that are correlated with worth:
-            gambling, cash withdrawals, irregular pay, a high balance, and a high score at the bureau.
+        gambling, cash, irregular, thrift, shown: float64 [n], standard normal habits that make up worth: gambling, cash
+            withdrawals, irregular pay, a high balance, and paying other lenders, which the credit bureau shows.
         trouble_from, trouble_until: int64 [n], a time of trouble (job lost, illness), microseconds; equal for never.
         dependents: int8 [n].
     """
@@ -68,6 +76,7 @@ class People:
     born: np.ndarray
     male: np.ndarray
     worth: np.ndarray
+    character: np.ndarray
     employment: np.ndarray
     housing: np.ndarray
     income: np.ndarray
@@ -110,7 +119,10 @@ def make_people(settings: BankSettings) -> People:
     age = np.clip(18.5 + rng.gamma(2.5, 9.6, n), 18.5, 84)  # on the first day, so that no applicant is a minor
     born = settings.start_us - (age * _YEAR_US).astype(np.int64)
     male = rng.random(n) < 0.5
-    worth = rng.normal(size=n) + 0.07 * np.tanh((age - 38) / 14)
+    prudence = rng.normal(size=n) + 0.07 * np.tanh((age - 38) / 14)
+    habits = {habit: _trace(prudence, correlation, rng) for habit, correlation in TRACES.items()}
+    character = CHARACTER * rng.normal(size=n)
+    worth = _worth(habits) + character
     employment = _employment(age, worth, rng)
     income = _income(age, male, worth, employment, rng)
     trouble_from, trouble_until = _trouble(settings, rng)
@@ -119,11 +131,12 @@ def make_people(settings: BankSettings) -> People:
         born=born,
         male=male,
         worth=worth,
+        character=character,
         employment=employment,
         housing=_housing(age, income, rng),
         income=income,
-        main=rng.random(n) < 0.6,
-        **{habit: _trace(worth, correlation, rng) for habit, correlation in TRACES.items()},
+        main=rng.random(n) < 0.7,
+        **habits,
         trouble_from=trouble_from,
         trouble_until=trouble_until,
         dependents=rng.poisson(np.where((age > 27) & (age < 55), 1.0, 0.15)).clip(0, 5).astype(np.int8),
@@ -181,16 +194,14 @@ def _trouble(settings: BankSettings, rng: np.random.Generator) -> tuple[np.ndarr
     return start, np.where(rng.random(n) < 0.2, start + length, start)
 
 
-def _trace(worth: np.ndarray, correlation: float, rng: np.random.Generator) -> np.ndarray:
-    """A standard normal habit with this correlation with worth."""
-    return np.asarray(correlation * worth + np.sqrt(1 - correlation**2) * rng.normal(size=len(worth)))
+def _trace(prudence: np.ndarray, correlation: float, rng: np.random.Generator) -> np.ndarray:
+    """A standard normal habit with this correlation with prudence."""
+    return np.asarray(correlation * prudence + np.sqrt(1 - correlation**2) * rng.normal(size=len(prudence)))
 
 
-def worth_by_habits(people: People) -> np.ndarray:
-    """float64 [n]: the creditworthiness that their habits tell of the customers, if the habits were known exactly.
-
-    Its mean given the five habits, which are normal and independent beside it. A model learns of the habits from
-    bookings and reports, which blur them.
-    """
-    told = sum(getattr(people, habit) * r / (1 - r**2) for habit, r in TRACES.items())
-    return np.asarray(told / (1 + sum(r**2 / (1 - r**2) for r in TRACES.values())))
+def _worth(habits: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the habits make of creditworthiness; with character its variance is 1."""
+    shared = sum(WEIGHTS[habit] * correlation for habit, correlation in TRACES.items())
+    own = sum(WEIGHTS[habit] ** 2 * (1 - correlation**2) for habit, correlation in TRACES.items())
+    scale = np.sqrt((1 - CHARACTER**2) / (shared**2 + own))
+    return np.asarray(scale * sum(WEIGHTS[habit] * values for habit, values in habits.items()))

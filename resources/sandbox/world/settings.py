@@ -16,7 +16,7 @@ from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, SandboxError
 
 # Increase it whenever the same settings would give other bytes, so that places filled by older code are detected.
-_GENERATION = 1
+_GENERATION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class BankSettings:
     customers: int = 20_000
     first_day: date = date(2024, 10, 1)
     last_day: date = date(2026, 9, 30)
-    applications: int = 15_000
+    applications: int = 28_000
     transactions: int = 2_000_000
     cards: int = 3_000
     terminals: int = 2_000
@@ -97,7 +97,7 @@ class BankSettings:
             customers=customers,
             first_day=first_day,
             last_day=last_day,
-            applications=max(1, round(15_000 * scale * share)),
+            applications=max(1, round(28_000 * scale * share)),
             transactions=max(1, round(2_000_000 * scale * share)),
             cards=max(1, round(3_000 * scale)),
             terminals=max(1, round(2_000 * scale)),

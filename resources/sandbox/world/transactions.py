@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.moments import DAY_US, SECOND_US
-from resources.sandbox.world.accounts import CATEGORIES, RENT, SALARY, Bookings, make_bookings
+from resources.sandbox.world.accounts import BONUS, CATEGORIES, RENT, SALARY, Bookings, make_bookings
 from resources.sandbox.world.feeds import Feed, in_period
 from resources.sandbox.world.people import People
 from resources.sandbox.world.settings import BankSettings
@@ -21,6 +21,7 @@ _DIRECTIONS = ("credit", "debit", "unknown")
 _COUNTERPARTIES = (
     ("employer", 400), ("landlord", 300), ("grocer", 120), ("utility", 12), ("venue", 150), ("carrier", 40),
     ("person", 500), ("atm", 120), ("casino", 8), ("merchant", 400),
+    ("employer", 400), ("bank", 1), ("office", 8), ("issuer", 6), ("savings", 40),
 )  # fmt: skip
 
 
@@ -81,6 +82,6 @@ def _counterparties(bookings: Bookings, rng: np.random.Generator) -> np.ndarray:
     sizes = np.array([size for _, size in _COUNTERPARTIES])
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     drawn = (rng.random(len(bookings.at)) * sizes[bookings.category]).astype(np.int64)
-    lasting = (bookings.category == SALARY) | (bookings.category == RENT)
+    lasting = np.isin(bookings.category, (SALARY, BONUS, RENT))
     drawn = np.where(lasting, bookings.customer * 31 % sizes[bookings.category], drawn)
     return np.asarray(offsets[bookings.category] + drawn)

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from resources.sandbox.world.bureau_reports import make_reports
-from resources.sandbox.world.lending import WORTH_WEIGHT, granted_by_old_policy, make_requests
-from resources.sandbox.world.people import make_people, worth_by_habits
+from resources.sandbox.world.lending import granted_by_old_policy, make_requests
+from resources.sandbox.world.people import make_people
 from resources.sandbox.world.repayments import true_probability
 from resources.sandbox.world.settings import BankSettings
 
@@ -23,9 +23,8 @@ class ApplicantTruth:
     Attributes:
         ids: The applications.
         probability: float64 [n], of falling 90 days past due within 180 days. No score ranks better in expectation.
-        by_habits: float64 [n], log-odds (up to a constant) with the person's creditworthiness as the habits tell it,
-            everything else of person and loan known exactly: about the best that data can tell, since
-            creditworthiness itself is in no system.
+        by_habits: float64 [n], log-odds (up to a constant) of everything about person and loan that leaves traces in
+            the bank's tables, known exactly: all but `Requests.unseen`.
     """
 
     ids: pa.StringArray
@@ -39,7 +38,4 @@ def applicant_truth(settings: BankSettings) -> ApplicantTruth:
     requests = make_requests(settings, people)
     reports = make_reports(settings, people, requests.customer, requests.at)
     granted = granted_by_old_policy(settings, people, requests, reports.score_at_request)
-    unread = (worth_by_habits(people) - people.worth)[requests.customer]
-    return ApplicantTruth(
-        requests.ids, true_probability(settings, requests, granted), requests.risk + WORTH_WEIGHT * unread
-    )
+    return ApplicantTruth(requests.ids, true_probability(settings, requests, granted), requests.risk - requests.unseen)

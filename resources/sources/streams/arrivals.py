@@ -24,13 +24,18 @@ def believed(arrived: datetime | None) -> datetime | None:
     return None if arrived is None or arrived > datetime.now(UTC) + _AHEAD else arrived
 
 
+def is_ahead(arrived: datetime | None, now: datetime) -> bool:
+    """Whether an arrival is not believed because it is ahead of this machine's clock; it may be believed later."""
+    return arrived is not None and arrived > now + _AHEAD
+
+
 def believed_slot(arrived: datetime | None, first: Slot, now: datetime) -> Slot | None:
     """The UTC day, or hour, of an arrival; `None` if it is missing or not believed.
 
     Args:
         first: The first day, or hour, of the product.
     """
-    if arrived is None or arrived > now + _AHEAD:
+    if arrived is None or is_ahead(arrived, now):
         return None
     slot = slot_holding(arrived, first)
     return slot if slot >= first else None

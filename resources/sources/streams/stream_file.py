@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from resources.slots import Slot, first_of, named
+from resources.slots import Hour, Slot, first_of, named
 from resources.sources.readers import (
     Closing,
     DayRows,
@@ -21,7 +21,8 @@ from resources.sources.readers import (
     message_text,
     objects_table,
 )
-from resources.sources.streams.arrivals import READ_TO, believed_slot, slots_of
+from resources.sources.streams.arrivals import READ_TO, believed_slot, is_ahead
+from resources.sources.streams.line_spans import LineSpans, Span, lines_of
 from resources.sources.streams.tails import arrival_of, moment_of
 
 
@@ -34,10 +35,20 @@ class StreamFileReader(Closing):
 
     Args:
         first_day: No message arrived before this day.
+        known: What readers of the same stream have found before, by the kind of slot.
     """
 
-    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str, first_day: date = date.min) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        topic: str,
+        arrival_field: str,
+        first_day: date = date.min,
+        known: Mapping[type[Slot], LineSpans] | None = None,
+    ) -> None:
         self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
+        self._known = known or new_spans()
         self._first_day, self._name_in_json = first_day, json.dumps(arrival_field).encode()
         self._stated = re.compile(re.escape(self._name_in_json) + rb'\s*:\s*"([^"\\]*)"')
 
@@ -55,10 +66,14 @@ class StreamFileReader(Closing):
             )
         size = self._path.stat().st_size
         found: dict[Slot, list[bytes]] = {day: [] for day in days}
+        spans = self._spans(size, days[0])
         last, line = None, b""
-        for _, line, last in self._dated(size, days[0]):
-            if last in found:
-                found[last].append(line)
+        with self._path.open("rb") as stream:
+            for span in spans:
+                if span.slot is not None and span.slot in found:
+                    found[span.slot] += lines_of(stream, span.start, span.end)
+            if spans:
+                last, (line,) = spans[-1].slot, lines_of(stream, spans[-1].last, spans[-1].end)
         if size and last is None:
             raise SourceBroken(
                 f"source {self._name}, {named(days[0])}: no line of {self._path} is a JSON object with a day in "
@@ -81,22 +96,19 @@ class StreamFileReader(Closing):
         read_to = {day: int(origin.get(READ_TO, size)) for day, origin in recorded.items()}
         if size <= min(read_to.values()):
             return frozenset()
-        dated = self._dated(size, min(read_to))
-        return frozenset(day for offset, _, day in dated if day in read_to and offset >= read_to[day])
+        spans = self._spans(size, min(read_to))
+        dated = [(span.slot, span.last) for span in spans if span.slot is not None]
+        return frozenset(day for day, last in dated if day in read_to and last >= read_to[day])
 
-    def _dated(self, size: int, like: Slot) -> Iterator[tuple[int, bytes, Slot | None]]:
-        """Each line of the first bytes of the file, with its offset and its day or, as `like` is one, its hour."""
-        now, offset, first = datetime.now(UTC), 0, first_of(self._first_day, like)
-        believed = (believed_slot(self._arrived(line), first, now) for line in self._lines(size))
-        for line, slot in zip(self._lines(size), slots_of(believed), strict=True):
-            yield offset, line, slot
-            offset += len(line)
+    def _spans(self, size: int, like: Slot) -> Sequence[Span]:
+        """Where the lines of each day or, as `like` is one, of each hour stand in the first bytes of the file."""
+        now, first = datetime.now(UTC), first_of(self._first_day, like)
 
-    def _lines(self, size: int) -> Iterator[bytes]:
-        with self._path.open("rb") as stream:
-            while size > 0 and (line := stream.readline(size)):
-                size -= len(line)
-                yield line
+        def slot_of(line: bytes) -> tuple[Slot | None, bool]:
+            arrived = self._arrived(line)
+            return believed_slot(arrived, first, now), is_ahead(arrived, now)
+
+        return self._known[type(first)].up_to(self._path, size, slot_of)
 
     def _arrived(self, line: bytes) -> datetime | None:
         """The arrival of a line. Of a flat object it is found without reading all of the line."""
@@ -124,6 +136,11 @@ class StreamFileReader(Closing):
             else:
                 items.append(item)
         return DayRows(day, objects_table(items), tuple(malformed), {"lines": len(lines), READ_TO: size})
+
+
+def new_spans() -> Mapping[type[Slot], LineSpans]:
+    """For the readers of one stream, which know nothing yet."""
+    return {date: LineSpans(), Hour: LineSpans()}
 
 
 def _text(line: bytes) -> str:

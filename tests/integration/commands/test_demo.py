@@ -20,6 +20,7 @@ from resources.code_version import code_version
 from resources.pages import Pages
 from resources.tracking import Tracking
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
+from tests.support.in_process import answer_of
 from tests.support.killing import KillableHome, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -35,6 +36,13 @@ WATCHED = {
     "vintages", "calibration", "estimated_performance", "kpis", "group_performance",
     "fingerprints", "data_faults", "consistency", "retraining", "monitoring_page",
 }  # fmt: skip
+
+
+def asked(home: DemoHome, *arguments: str) -> dict[str, Any]:
+    """The JSON object of a command that reads, in this process: half of its time would be the start of another one."""
+    answer = answer_of([*arguments, "--json"], home.variables)
+    assert answer.status == 0, answer.people
+    return answer.told
 
 
 def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
@@ -65,7 +73,7 @@ def test_its_decision_leads_back_to_what_was_delivered(demo_home: DemoHome) -> N
         for child in node["children"]:
             visit(child)
 
-    visit(demo_home.done("trace", demo_home.demo.told["decision"]["id"]))
+    visit(asked(demo_home, "trace", demo_home.demo.told["decision"]["id"]))
     assert kinds["bundle"][0]["title"].startswith("version 1, trained 2026-10-01")
     tables = {node["facts"]["table"] for node in kinds["table"]}
     assert {f"{PRODUCT}/{name}" for name in DATA} <= tables
@@ -77,13 +85,13 @@ def test_its_decision_leads_back_to_what_was_delivered(demo_home: DemoHome) -> N
 
 def test_its_model_is_trained_again_to_the_same_bytes(demo_home: DemoHome) -> None:
     """`loopline rebuild` of the first version ends with status 0."""
-    told = demo_home.done("rebuild", PRODUCT, "1")
+    told = asked(demo_home, "rebuild", PRODUCT, "1")
     assert told["identical"]
     assert told["rebuilt"]["predictions"]["different"] == 0
 
 
 def test_the_champion_stands_between_chance_and_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
-    told = demo_home.done("benchmark", "sandbox")
+    told = asked(demo_home, "benchmark", "sandbox")
     assert told["auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-6), "the same test rows"
     assert told["auc"] < told["habits_auc"] < told["best_auc"] < 0.9
     assert told["share_of_habits"] > 0.85
@@ -104,7 +112,7 @@ def test_its_decision_is_explained(demo_home: DemoHome) -> None:
 def test_an_earlier_decision_is_explained_by_its_id(demo_home: DemoHome) -> None:
     """Without the service: the reasons that were answered, each with its proof, and what may change."""
     decision = demo_home.demo.told["decision"]
-    shown = demo_home.done("explain", decision["id"])
+    shown = asked(demo_home, "explain", decision["id"])
     assert shown["decision"]["decision_id"] == decision["id"]
     assert shown["reasons"] == decision["reasons"]
     assert all(one["score_if_usual"] < decision["score"] for one in shown["reasons"] if "rule" not in one)
@@ -138,7 +146,7 @@ def test_the_newest_day_has_its_page(demo_home: DemoHome) -> None:
     with dagster_instance(demo_home.environment) as instance:
         assert len(instance.fetch_materializations(wanted, limit=10).records) == 1
     now = demo_home.environment.home / "now.html"
-    told = demo_home.done("status", PRODUCT, "--page", str(now))
+    told = asked(demo_home, "status", PRODUCT, "--page", str(now))
     assert (told["day"], told["champion"], told["page"]) == ("2026-09-30", "2", str(file))
     assert {line["name"] for line in told["lines"]} >= {"data", "drift", "performance", "error budget"}
     budgets = {one["objective"]: one for one in told["error_budgets"]}
@@ -171,7 +179,7 @@ def test_the_model_has_its_report_and_its_run_says_what_made_it(demo_home: DemoH
 def test_two_versions_are_compared(demo_home: DemoHome) -> None:
     """Both models of the demonstration, on rows that neither learned from; as text, as JSON and as a page."""
     page = demo_home.environment.home / "compared.html"
-    told = demo_home.done("compare", PRODUCT, "1", "2", "--page", str(page))
+    told = asked(demo_home, "compare", PRODUCT, "1", "2", "--page", str(page))
     assert told["versions"] == ["1", "2"]
     assert told["rows"] > 1_000
     assert set(told["figures"]) >= {"auc", "average_precision", "brier", "calibration_error", "profit"}
@@ -179,7 +187,7 @@ def test_two_versions_are_compared(demo_home: DemoHome) -> None:
     assert sum(flip["rows"] for flip in told["flips"]) == round((1 - told["same_answers"]) * told["rows"])
     assert told["page"] == str(page)
     assert "version 2 beside version 1" in page.read_text(encoding="utf-8")
-    same = demo_home.loopline("compare", PRODUCT, "1", "1", "--json")
+    same = answer_of(["compare", PRODUCT, "1", "1", "--json"], demo_home.variables)
     assert same.status == 1
     assert "compared with itself" in same.people
 
@@ -191,7 +199,7 @@ def test_a_second_model_reaches_the_customers(demo_home: DemoHome) -> None:
         ("shadow", 0.0, "advance"), ("canary", 0.1, "advance"), ("canary", 0.5, "promote"),
     ]  # fmt: skip
     assert all(step["requests"] >= least for step, least in zip(steps, (60, 15, 60), strict=True))
-    rollout = demo_home.done("rollout", PRODUCT)
+    rollout = asked(demo_home, "rollout", PRODUCT)
     assert (rollout["champion"], rollout["former"], rollout["stage"]) == ("2", ["1"], "champion")
     assert [move["action"] for move in rollout["moves"]] == ["promote", "start", "advance", "advance", "promote"]
 
@@ -201,7 +209,6 @@ def test_a_second_time_only_what_watches_the_new_champion_is_made(demo_home: Dem
     again = demo_home.done("demo")
     assert set(again["made"]) <= WATCHED
     assert (again["champion"]["version"], again["rollout"]) == ("2", [])
-    assert demo_home.done("demo")["made"] == []
     assert demo_home.versions() == {name: demo_tables[name]["version"] for name in DATA}
 
 
@@ -244,7 +251,9 @@ def test_an_online_store_that_was_lost_is_loaded_again(demo_home: DemoHome) -> N
     shutil.rmtree(demo_home.environment.home / "online")
     lost = demo_home.done("demo")["decision"]
     loaded = demo_home.done("load", PRODUCT)
-    after = demo_home.done("demo")["decision"]
+    last = demo_home.done("demo")
+    assert last["made"] == [], "all is up to date since the demonstration before"
+    after = last["decision"]
     assert (lost["fallback"], lost["score"]) == ("policy", None)
     assert after["fallback"] is None
     assert {part: after[part] for part in ("score", "outcome", "reasons")} == {
@@ -260,8 +269,8 @@ def test_a_table_is_exported_whole(demo_home: DemoHome, demo_tables: Tables, tmp
     """`loopline export` writes the features, at any version, as a Parquet file with as many rows as the table has."""
     rows = demo_tables["features"]["rows"]
     newest, oldest = tmp_path / "newest.parquet", tmp_path / "oldest.parquet"
-    assert demo_home.done("export", PRODUCT, "features", str(newest))["rows"] == rows
-    assert demo_home.done("export", PRODUCT, "features", str(oldest), "--version", "0")["rows"] == rows
+    assert asked(demo_home, "export", PRODUCT, "features", str(newest))["rows"] == rows
+    assert asked(demo_home, "export", PRODUCT, "features", str(oldest), "--version", "0")["rows"] == rows
     found = pq.read_table(newest)
     assert found.num_rows == rows
     assert pq.read_table(oldest).column_names == found.column_names
@@ -283,7 +292,7 @@ def test_a_table_is_exported_whole(demo_home: DemoHome, demo_tables: Tables, tmp
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(demo_home: DemoHome, arguments: list[str], said: str) -> None:
     """A command that cannot do what was asked ends with another status than 0 and says why in one sentence."""
-    answer = demo_home.loopline(*arguments, "--json")
+    answer = answer_of([*arguments, "--json"], demo_home.variables)
     assert answer.status != 0
     assert set(answer.told) == {"error"}
     (sentence,) = [line for line in answer.people.splitlines() if line]

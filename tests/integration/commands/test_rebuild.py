@@ -1,15 +1,21 @@
 """`loopline rebuild`: a version trained again from its pins, in a process of its own."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.operations.vacuum import vacuum
+from resources.environments import CHECKOUT, load_environment
+from resources.lake import Lake, LakeError
 from tests.integration.demo_home import run_loopline
-from tests.support.trained_cards import TABLE, TrainedHome, trained_home
+from tests.support.trained_cards import TABLE, TrainedHome, trained_home, training_rows
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,37 @@ def test_a_rebuild_in_a_new_process_gives_the_same_bundle(home: TrainedHome) -> 
     assert answer.told["identical"]
     assert answer.told["differences"] == []
     assert answer.told["rebuilt"]["predictions"] == {"rows": 4_000, "different": 0, "largest": 0.0}
+
+
+def test_a_rebuild_after_later_days_and_a_vacuum_in_a_fresh_environment_gives_the_same_bundle(
+    home: TrainedHome, tmp_path: Path
+) -> None:
+    """The training set has grown since; what nothing refers to is removed; no variable of this process is handed on."""
+    shutil.copytree(home.environment.home, tmp_path / "home")
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
+    lake, pinned = Lake(environment.lake), home.bundle.parts.pins["version"]
+    for seed in (2, 3):
+        lake.replace(TABLE, training_rows(6_000, seed=seed), days=None)
+    removed = vacuum("card_fraud", environment, keep=timedelta(0), plan=False, report=lambda one: None)
+    kept = {one.table: one.kept for one in removed.tables}[TABLE]
+    assert pinned in kept
+    assert pinned + 1 not in kept
+    with pytest.raises(LakeError):
+        lake.read(TABLE, version=pinned + 1)
+    variables = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), "HOME": str(tmp_path),
+        "LOOPLINE_HOME": str(environment.home), "LANG": "C",
+        "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "17", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "rebuild", "card_fraud", "1", "--json"],
+        env=variables, cwd="/", capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["identical"], told["differences"]) == (True, [])
+    assert told["rebuilt"]["digest"] == home.bundle.digest
+    assert told["rebuilt"]["predictions"] == {"rows": 4_000, "different": 0, "largest": 0.0}
 
 
 def test_a_changed_library_and_another_model_are_named(home: TrainedHome) -> None:

@@ -31,11 +31,10 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     """A copy of the checkout; its services are stopped afterwards."""
     copy = tmp_path / "checkout"
     copy.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__")
     for name in _OWN:
         source = CHECKOUT / name
         if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=ignored)
+            shutil.copytree(source, copy / name)  # with what is compiled: a dozen processes would do so again
         else:
             shutil.copy2(source, copy / name, follow_symlinks=False)
     yield copy

@@ -18,12 +18,15 @@ from resources.environments import CHECKOUT
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError, StoreUnavailable
 from tests.support import store_loader
+from tests.support.killing import CAMPAIGN
 from tests.support.servers.redis_server import RedisServer
 from tests.support.serving_samples import NOW, REQUEST, fill_store, sample_parts
 from tests.support.serving_samples import PRODUCT as LOANS
 
 pytestmark = pytest.mark.slow
 _SECONDS = 60.0
+_PAUSE = 0.001
+"""Leaves the processor to the loads: a reader that never pauses takes one of the cores."""
 
 
 @pytest.fixture(params=["lmdb", "redis"])
@@ -57,7 +60,7 @@ class Loader:
 
 
 class Reader:
-    """Reads without a pause; a store that is down is no answer, a mixture is a wrong one."""
+    """Reads, in a campaign without a pause; a store that is down is no answer, a mixture is a wrong one."""
 
     def __init__(self, store: OnlineStore) -> None:
         self._store, self._stop = store, threading.Event()
@@ -77,6 +80,8 @@ class Reader:
             self.versions.append(int(snapshot.version))
             if not store_loader.is_whole(snapshot):
                 self.mixed.append(snapshot.version)
+            if not CAMPAIGN:
+                time.sleep(_PAUSE)
 
     def __enter__(self) -> "Reader":
         self._thread.start()

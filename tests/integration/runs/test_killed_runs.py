@@ -1,8 +1,6 @@
 """Runs whose process was killed, with real processes and a real instance of the local environment."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,11 +15,11 @@ from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.products import load_product
 from pipelines.sensors import dead_runs_sensor
 from resources.dagster.run_owners import dead_runs_since, end_dead_runs, owner_tags
-from resources.environments import CHECKOUT, Environment, load_environment
+from resources.environments import Environment, load_environment
 from resources.processes.identity import SILENCE, ProcessIdentity
-from tests.support.servers.pool_holder import JOB, LET_GO, POOL, definitions
+from tests.support.servers.pool_holder import JOB, LET_GO, POOL, Holder, definitions
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[[float], Holder]
 QUICK = 0.0
 LONG = 600.0
 
@@ -34,32 +32,26 @@ def environment(tmp_path: Path) -> Environment:
 @pytest.fixture
 def start(environment: Environment) -> Iterator[Start]:
     """Starts a process that runs a step of the pool."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Holder] = []
 
-    def one(seconds: float) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.support.servers.pool_holder", str(environment.home), str(seconds)]
-        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        started.append(process)
-        return process
+    def one(seconds: float) -> Holder:
+        started.append(Holder(environment.home, seconds))
+        return started[-1]
 
     yield one
     for process in started:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        process.close()
 
 
-def line_with(process: subprocess.Popen[str], word: str) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
+def line_with(process: Holder, word: str) -> str:
+    for line in process.lines:
         if word in line:
             return line
     raise AssertionError(f"the process ended with {process.wait()} and never said '{word}'")
 
 
-def killed(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGKILL)
+def killed(process: Holder) -> None:
+    process.send(signal.SIGKILL)
     process.wait()
 
 
@@ -91,7 +83,7 @@ def test_a_run_that_waits_goes_on_when_the_holder_is_killed(environment: Environ
     assert f"process {holder.pid}" in told
     killed(holder)
     line_with(waiting, "holding")
-    assert waiting.wait(timeout=20) == 0
+    assert waiting.wait(20) == 0
 
 
 def test_a_run_that_waits_goes_on_soon_after_the_holder_has_ended(environment: Environment, start: Start) -> None:
@@ -100,11 +92,11 @@ def test_a_run_that_waits_goes_on_soon_after_the_holder_has_ended(environment: E
     waiting = start(QUICK)
     line_with(waiting, "waiting for")
     (environment.home / LET_GO).touch()
-    assert holder.wait(timeout=60) == 0
+    assert holder.wait(60) == 0
     ended = time.monotonic()
     line_with(waiting, "holding")
     assert time.monotonic() - ended < 10
-    assert waiting.wait(timeout=20) == 0
+    assert waiting.wait(20) == 0
 
 
 def test_a_killed_waiter_keeps_nobody_waiting(environment: Environment, start: Start) -> None:
@@ -114,8 +106,8 @@ def test_a_killed_waiter_keeps_nobody_waiting(environment: Environment, start: S
     next_one = start(QUICK)
     line_with(next_one, "waiting for")
     killed(next_one)
-    holder.send_signal(signal.SIGTERM)
-    assert holder.wait(timeout=20) == 1
+    holder.send(signal.SIGTERM)
+    assert holder.wait(20) == 1
     with dagster_instance(environment) as instance:
         run_job(definitions(QUICK), instance, JOB)
 
@@ -130,9 +122,9 @@ def test_a_wait_ends_at_a_signal_and_costs_no_processor(start: Start) -> None:
         before = sum(process.cpu_times()[:2])
         time.sleep(2)
         assert sum(process.cpu_times()[:2]) - before < 0.5
-        one.send_signal(number)
+        one.send(number)
         assert "was ended by a signal" in line_with(one, "ended by")
-        assert one.wait(timeout=10) == 1
+        assert one.wait(10) == 1
 
 
 def test_the_sensor_ends_a_dead_run_of_its_product(environment: Environment, start: Start) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pytest
+from pyspark.sql import SparkSession
 
 from resources.environments import CHECKOUT
 from resources.lake import DataFile, Lake
 from tests.benchmarks.bench_spark_features import DAYS, History
+from tests.integration.cluster_job import job_of
 from tests.support import large_runs
 from tests.support.servers.spark_cluster import Cluster, spark_cluster, wait_for
 
@@ -65,17 +67,20 @@ def _committed(said: dict[str, Any], home: Path) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def expected(history: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """The table of a run on this machine's cores."""
+    """The table that this process computes, without a session."""
     home = tmp_path_factory.mktemp("local")
-    job = _start("local[2]", history, home)
-    return _committed(_finish(job, home), home)
+    return _committed(job_of(history, home / "lake" / "t" / "run", _no_session, task_bytes=2**40), home)
+
+
+def _no_session() -> SparkSession:
+    raise AssertionError("a session was asked for")
 
 
 @pytest.mark.timeout(600)
 def test_a_cluster_gives_the_same_table_by_code_that_the_driver_sent(
     cluster: Cluster, history: Path, expected: pa.Table, tmp_path: Path
 ) -> None:
-    """Executors without this checkout on their path make the local run's table, bit for bit."""
+    """Executors without this checkout on their path make the table of one process, bit for bit."""
     said = _finish(_start(cluster.master, history, tmp_path), tmp_path)
     assert "loopline-code.zip" in said["code"]
     assert len(said["files"]) == DAYS

@@ -1,12 +1,15 @@
-"""A process that runs an asset of a pool in a Dagster instance: `python -m tests.support.servers.pool_holder HOME SEC`.
+"""A process that runs an asset of a pool in a Dagster instance.
 
 The step ends after so many seconds, or as soon as the file `let_go` (`LET_GO`) is in the home.
 It prints `holding` once its step has the pool's slot, and the progress of its wait before that.
 """
 
 import logging
+import multiprocessing
+import os
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import dagster as dg
@@ -19,6 +22,8 @@ from resources.environments import load_environment
 JOB = "card_fraud_daily"
 POOL = "spark"
 LET_GO = "let_go"
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
 
 
 def definitions(seconds: float, pool: str = POOL, let_go: Path | None = None) -> dg.Definitions:
@@ -35,9 +40,52 @@ def definitions(seconds: float, pool: str = POOL, let_go: Path | None = None) ->
     return dg.Definitions(assets=[held], jobs=[job], executor=patient_executor)
 
 
-def main() -> None:
+class Holder:
+    """The process, forked from one that has loaded the libraries.
+
+    Attributes:
+        lines: What it prints.
+    """
+
+    def __init__(self, home: Path, seconds: float) -> None:
+        heard, said = _FORKS.Pipe(duplex=False)
+        self._process = _FORKS.Process(target=_hold, args=(home, seconds, said))
+        self._process.start()
+        said.close()
+        self.lines = os.fdopen(os.dup(heard.fileno()), encoding="utf-8")
+        heard.close()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Waits for its end; its exit status, below 0 the signal that ended it.
+
+        Raises:
+            AssertionError: It has not ended within the seconds.
+        """
+        self._process.join(seconds)
+        assert self._process.exitcode is not None, f"process {self.pid} has not ended in {seconds} s"
+        return self._process.exitcode
+
+    def send(self, number: int) -> None:
+        """Sends it a signal."""
+        os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """Ends it, if it runs, and what is kept of it."""
+        self._process.kill()
+        self._process.join()
+        self.lines.close()
+
+
+def _hold(home: Path, seconds: float, said: Connection) -> None:
     """Runs the job once."""
-    home, seconds = Path(sys.argv[1]), float(sys.argv[2])
+    os.dup2(said.fileno(), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     log = logging.getLogger("loopline.progress")
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler(sys.stdout))
@@ -48,7 +96,3 @@ def main() -> None:
         except RunInterrupted as ended:
             print(ended, flush=True)
             sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -48,6 +48,13 @@ def test_an_answer_overwrites_no_other() -> None:
     assert list(Approval.all_from_tags(tags)) == answers
 
 
+def test_an_answer_overwrites_no_other_where_an_earlier_one_is_gone() -> None:
+    tags = {**APPROVAL.to_tags(earlier=0), **APPROVAL.to_tags(earlier=1)}
+    del tags["loopline.answer.1"]
+    assert Approval.newest_number(tags) == 2
+    assert [Approval.newest_number(of) for of in ({}, {"loopline.approval": "{}"})] == [0, 1]
+
+
 def test_the_answer_of_older_code_is_the_first() -> None:
     old = json.dumps({**asdict(APPROVAL), "at": NOW.isoformat()})
     tags = {"loopline.approval": old.replace(', "overturns": ""', ""), **replace(APPROVAL, by="B").to_tags(earlier=1)}

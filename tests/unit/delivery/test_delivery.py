@@ -138,6 +138,39 @@ def test_a_table_of_other_columns_is_refused_by_name(address: str) -> None:
         DeliveryTable("mysql://host/db", "scores").replace("cards", DAYS[:1], rows.schema, [rows])
 
 
+def test_a_user_who_may_not_make_tables_delivers_into_one_that_exists(address: str) -> None:
+    """As the administrators of a database of others give it: no right to make or own anything."""
+    rows = rows_of([1, 2], [DAYS[0]] * 2)
+    DeliveryTable(address, "scores").replace("cards", DAYS[:1], rows.schema, [rows])
+    with engine_of(address).begin() as connection:
+        connection.execute(sa.text("CREATE ROLE loopline_writer LOGIN PASSWORD 'w'"))
+        connection.execute(sa.text("GRANT SELECT, INSERT, DELETE ON scores TO loopline_writer"))
+    given = sa.make_url(address).set(username="loopline_writer", password="w").render_as_string(hide_password=False)
+    newer = rows_of([3], [DAYS[0]])
+    for _ in range(2):
+        DeliveryTable(given, "scores").replace("cards", DAYS[:1], newer.schema, [newer])
+    assert asked(address, "SELECT id FROM scores") == [(3,)]
+    with pytest.raises(sa.exc.DBAPIError, match="permission denied") as refusal:
+        DeliveryTable(given, "others").replace("cards", DAYS[:1], newer.schema, [newer])
+    assert "w@" not in str(refusal.value)
+
+
+def test_a_schema_that_does_not_exist_is_named_and_a_longer_table_keeps_its_columns(address: str) -> None:
+    rows = rows_of([1], [DAYS[0]])
+    with pytest.raises(DeliveryError, match="needs the schema consumers, which does not exist; create it there"):
+        DeliveryTable(address, "consumers.scores").replace("cards", DAYS[:1], rows.schema, [rows])
+    with engine_of(address).begin() as connection:
+        connection.execute(sa.text("CREATE SCHEMA consumers"))
+        connection.execute(
+            sa.text(
+                "CREATE TABLE consumers.scores (id bigint, note text DEFAULT 'none', score double precision, "
+                "product text, day date)"
+            )
+        )
+    DeliveryTable(address, "consumers.scores").replace("cards", DAYS[:1], rows.schema, [rows])
+    assert asked(address, "SELECT * FROM consumers.scores") == [(1, "none", 0.5, "cards", DAYS[0])]
+
+
 def test_the_asset_delivers_the_days_that_it_is_run_for(address: str, tmp_path: Path) -> None:
     variables = {"LOOPLINE_HOME": str(tmp_path / "home"), "LOOPLINE_CONNECTION_CONSUMERS": address}
     environment = load_environment(variables)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 
@@ -18,7 +20,7 @@ from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.edge.export import EdgeError, export_model
 from assets.edge.graph import whole_graph
-from assets.edge.score import Model
+from assets.edge.score import Model, check
 from assets.edge.variants import measured, variant_of
 from assets.product import AllOf, AnyOf, Compare, IsNull, Not, OneOf, Rule
 from assets.serving.engine import Engine
@@ -137,7 +139,28 @@ def test_the_folder_checks_itself_and_finds_an_altered_file(bundle: Bundle, tmp_
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert found["faults"] == ["scoring.json is not the file of the manifest"]
-    assert found["largest_difference"] > 0
+    assert found["rows"] == 0, "an altered folder scores nothing"
+
+
+@pytest.mark.parametrize("how", ["one bit", "half", "gone"])
+def test_a_damaged_folder_says_which_file_it_is(
+    bundle: Bundle, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, whatever was done to a file: never as an error of the runtime."""
+    monkeypatch.setenv("LOOPLINE_SIGNING_KEY", KEY.decode())
+    export_model(bundle, tmp_path / "whole", KEY, "float32")
+    assert check(tmp_path / "whole")["faults"] == []
+    for file in (tmp_path / "whole").iterdir():
+        folder = tmp_path / f"without {file.name}"
+        shutil.copytree(tmp_path / "whole", folder)
+        data = file.read_bytes()
+        damaged = {"one bit": bytes([data[0] ^ 1, *data[1:]]), "half": data[: len(data) // 2]}
+        if how == "gone":
+            (folder / file.name).unlink()
+        else:
+            (folder / file.name).write_bytes(damaged[how])
+        faults = check(folder)["faults"]
+        assert any(file.name in fault for fault in faults), (file.name, faults)
 
 
 def test_the_same_bundle_gives_the_same_folder_and_an_existing_one_is_kept(bundle: Bundle, tmp_path: Path) -> None:
@@ -177,6 +200,22 @@ def test_trees_do_not_get_smaller_and_rounding_changes_scores(bundle: Bundle) ->
         assert found[variant].largest_difference > 0
         assert not found[variant].pays
     assert variant_of(bundle.parts.model, "float32") == bundle.parts.model
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_split_of_known_from_missing_values_is_on_no_scale(bundle: Bundle) -> None:
+    """Its threshold is the largest float32: as a step of a scale it would leave no other step for the feature."""
+    largest = float(np.finfo(np.float32).max)
+    graph = onnx.load_model_from_string(bundle.parts.model)
+    (values,) = (one for node in graph.graph.node for one in node.attribute if one.name == "nodes_values")
+    kept = list(values.floats)
+    place = next(n for n, value in enumerate(kept) if value > 1_000)
+    values.floats[place] = largest
+    rounded = onnx.load_model_from_string(variant_of(graph.SerializeToString(), "int8"))
+    (found,) = (one for node in rounded.graph.node for one in node.attribute if one.name == "nodes_values")
+    assert found.floats[place] == largest
+    others = np.delete(np.array(kept), place), np.delete(np.array(found.floats), place)
+    assert np.abs(others[0] - others[1]).max() <= np.ptp(others[0]) / 254
 
 
 def test_a_variant_is_exported_with_its_own_scores(bundle: Bundle, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from assets.bundle.registration import Approval
-from assets.governance.approvals import counting, ends, objection
+from assets.bundle.registration import Approval, RegistrationError
+from assets.governance.approvals import NOT_AUDITED, counting, ends, objection
 from assets.product import Governance, Product, ProductError, SignOff
 from assets.product.governance import Terms, terms_of
 from tests.support.evaluated_bundle import NOW, PRODUCT
@@ -64,6 +64,34 @@ def test_an_author_is_told_by_name_and_by_account() -> None:
     assert "Ada Risk trained it and may not approve it" in said(borrowed, terms=ONE, author="dan")
     assert said(ADA, terms=ONE, author="dan") == ""
     assert "who started its training is not recorded" in said(ADA, terms=ONE, author="unknown")
+
+
+def test_two_names_from_one_account_are_one_person() -> None:
+    both = (replace(ADA, account="ada"), replace(CEM, account=" ADA "))
+    assert said(*both) == (
+        "Ada Risk and Cem Sales approved it from one account, ada, and count as one person; 1 of 2 approvers for tier "
+        "'high', with the role risk"
+    )
+    assert said(both[0], replace(CEM, account="cem")) == ""
+    assert said(ADA, CEM) == "", "where no account is known there is none to compare"
+
+
+@pytest.mark.parametrize("name", ["Ada\u200b Risk", "ADA\u00a0RISK", "\uff21da Risk", "Ada Ri\u00adsk"])
+def test_a_name_in_other_letters_that_look_the_same_is_the_same_person(name: str) -> None:
+    assert said(ADA, replace(ADA, by=name)) == "1 of 2 approvers for tier 'high'"
+    assert "trained it and may not approve it" in said(replace(ADA, by=name), terms=ONE, author="Ada Risk")
+    with pytest.raises(RegistrationError, match="give --by and --reason"):
+        replace(ADA, by="\u200b\u2060")
+
+
+def test_an_approval_ahead_of_the_clock_does_not_count() -> None:
+    ahead = replace(ADA, at=NOW + timedelta(days=3650))
+    assert "Ada Risk is dated 2036-04-28 08:30 UTC, ahead of the clock" in said(ahead, terms=ONE)
+    assert said(replace(ADA, at=SOON + timedelta(minutes=10)), terms=ONE) == ""
+
+
+def test_an_approval_written_by_hand_takes_none_of_the_log_away() -> None:
+    assert said(ADA, CEM, replace(ADA, max_share=0.01, entry=NOT_AUDITED)) == ""
 
 
 def test_a_stale_approval_is_refused_by_name() -> None:

@@ -24,6 +24,8 @@ def test_a_label_without_its_parts_is_refused() -> None:
         replace(CREDIT.label, meaning="")
     with pytest.raises(ProductError, match="column= is empty"):
         replace(CREDIT.label, column="")
+    with pytest.raises(ProductError, match="positive='yes'; write the texts of column="):
+        replace(CREDIT.label, positive="yes")  # type: ignore[arg-type]
     with pytest.raises(ProductError, match="horizon=datetime.timedelta\\(0\\)"):
         replace(CREDIT.label, kind="absence", horizon=timedelta(0))
     with pytest.raises(ProductError, match="write neither record_key= nor spine_column="):
@@ -36,6 +38,9 @@ def test_the_columns_of_a_label_are_in_its_contract() -> None:
     with pytest.raises(ProductError, match="'customer_id' is a string in .*repayments.yaml; a label is compared"):
         check_label_source(replace(CREDIT.label, column="customer_id"), REPAYMENTS)
     check_label_source(replace(CREDIT.label, kind="absence", column=""), REPAYMENTS)
+    check_label_source(replace(CREDIT.label, column="customer_id", positive=("C1",)), REPAYMENTS)
+    with pytest.raises(ProductError, match=r"positive=\('yes',\) names texts, but 'days_past_due' is a .*; write at_l"):
+        check_label_source(replace(CREDIT.label, column="days_past_due", positive=("yes",)), REPAYMENTS)
 
 
 def test_contract_and_label_agree_on_corrections() -> None:

@@ -78,7 +78,7 @@ def test_a_test_that_has_ended_keeps_its_page(lake: Lake) -> None:
     assert (begun.rollout, begun.policy, begun.versions, begun.who.by) == (state.rollout, POLICY, ("2",), WHO.by)
     none = Look(ended, Signals(requests={}, evidence={}), Verdict("hold", ("no rollout is under way",)))
     page = to_html(PRODUCT, ended, none, results_of(lake, PRODUCT, ended))
-    assert "version 2 decides alone" in page
+    assert "Version 2 decides alone" in page
     assert "fewer defaults" in page
     assert "beside the champion: worse" in page
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration
+from assets.bundle.released import released_bundle
 from assets.governance.anchors import HEAD_TAG
 from assets.product import Rollout, Step, Verdict
 from assets.rollout.by_hand import MoveRefused, asked
@@ -45,11 +47,20 @@ def answer(home: RegisteredHome, version: str = "2", **terms: Any) -> None:
         **{"version": version, "answer": "approve", "by": "Ada Risk", "reason": "fine", "at": NOW, **terms}
     )
     entry = home.keeper.audit.append(
-        actor=given.by, action="approve", product="loans", version=version, reason=given.reason, at=given.at
-    )
+        actor=given.by, action="approve", product="loans", version=version, reason=given.reason, at=given.at,
+        details=given.details,
+    )  # fmt: skip
     given = replace(given, entry=given.entry or entry.hash)
     earlier = len(Approval.all_from_tags(home.keeper.tracking.version("loans", version).tags))
     home.keeper.tracking.annotate("loans", version, given.to_tags(earlier=earlier))
+
+
+def edited(home: RegisteredHome, version: str, **change: Any) -> None:
+    """The newest answer on a version, changed on MLflow's pages."""
+    tags = home.keeper.tracking.version("loans", version).tags
+    number = Approval.newest_number(tags)
+    changed = replace(Approval.all_from_tags(tags)[-1], **change)
+    home.keeper.tracking.annotate("loans", version, changed.to_tags(earlier=number - 1))
 
 
 def by_hand(home: RegisteredHome, alias: str, version: str | None) -> None:
@@ -81,8 +92,91 @@ def test_a_stale_approval_is_refused(home: RegisteredHome) -> None:
 def test_an_approval_that_was_written_into_the_registry_by_hand_is_refused(home: RegisteredHome) -> None:
     answer(home, entry="ab" * 32)
     said = deployed(home, "2")["waiting"]["reason"]
-    assert "the approval by Ada Risk of 2026-05-01 is not in the audit log: it was written by hand" in said
+    assert "the approval by Ada Risk of 2026-05-01 is not in the audit log: it was written or changed by hand" in said
     assert home.decides == "1"
+
+
+@pytest.mark.parametrize(
+    "change", [{"max_share": None}, {"until": None}, {"by": "Bea"}, {"account": ""}, {"conditions": ()}, {"at": NOW}]
+)
+def test_an_approval_whose_terms_were_changed_by_hand_is_refused(home: RegisteredHome, change: dict[str, Any]) -> None:
+    later = NOW + timedelta(hours=1)
+    answer(
+        home,
+        at=later,
+        max_share=0.25,
+        until=later + timedelta(days=9000),
+        account="ada",
+        conditions=("watch the young",),
+    )
+    edited(home, "2", **change)
+    assert "is not in the audit log: it was written or changed by hand" in deployed(home, "2")["waiting"]["reason"]
+    assert home.decides == "1"
+
+
+def test_an_approval_of_another_version_is_none_of_this_one(home: RegisteredHome) -> None:
+    """The hash of an entry of the log, which is about version 1."""
+    entry = next(one for one in home.keeper.audit.entries() if (one.action, one.version) == ("approve", "1"))
+    forged = Approval(version="2", answer="approve", by=entry.actor, reason=entry.reason, at=entry.at, entry=entry.hash)
+    home.keeper.tracking.annotate("loans", "2", forged.to_tags(earlier=0))
+    assert "is not in the audit log" in deployed(home, "2")["waiting"]["reason"]
+    assert home.decides == "1"
+
+
+def test_a_rejection_whose_tag_was_deleted_still_stands(home: RegisteredHome) -> None:
+    audit = home.keeper.audit
+    audit.append(actor="Bea", action="reject", product="loans", version="2", reason="May is wrong", at=NOW)
+    answer(home)
+    assert "refuse: Bea rejected it: May is wrong" in refused(home, "2")
+    state = home.keeper.state("loans")
+    with pytest.raises(MoveRefused, match="loans version 2: Bea rejected it: May is wrong"):
+        asked(home.keeper, "loans", "start", by="Cem", reason="now", at=NOW, version="2", policy=CANARY)
+    assert home.keeper.state("loans") == state
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "said"),
+    [
+        ("author", "eve", f"loopline.author in MLflow says 'eve', the audit log says '{AUTHOR}'"),
+        ("digest", "ab" * 32, "whole nowhere"),
+        ("pins", '{"loans/features": 1}', "loopline.pins in MLflow says"),
+        ("metrics", '{"auc": 0.99, "brier": 0.1, "calibration_error": 0.0}', "loopline.metrics in MLflow says"),
+        ("compared_with", "7", "loopline.compared_with in MLflow says '7', the signed bundle says '1'"),
+    ],
+)
+def test_a_registration_that_was_changed_by_hand_is_refused(
+    home: RegisteredHome, tag: str, value: str, said: str
+) -> None:
+    answer(home)
+    home.keeper.tracking.annotate("loans", "2", {f"loopline.{tag}": value})
+    assert said in refused(home, "2")
+    assert home.decides == "1"
+
+
+def test_a_verdict_of_the_gates_that_was_changed_by_hand_is_refused(home: RegisteredHome) -> None:
+    """The gates refused version 3, whose tag says that they did not."""
+    home.register(compared_with="1", gates="refuse")
+    answer(home, version="3")
+    home.keeper.tracking.annotate("loans", "3", {"loopline.gates": "promote"})
+    said = "the tag loopline.gates in MLflow says 'promote', the signed bundle says 'refuse'"
+    assert said in refused(home, "3")
+    with pytest.raises(MoveRefused, match=said):
+        asked(home.keeper, "loans", "start", by="Cem", reason="now", at=NOW, version="3", policy=CANARY)
+
+
+def test_a_bundle_of_another_version_or_product_is_refused(home: RegisteredHome) -> None:
+    """Signed with the right key and named by its digest, but copied to another version's place."""
+    answer(home)
+    first = home.keeper.release("loans", "1")
+    for place in (home.published("2"), home.registry_copy("2")):
+        shutil.rmtree(place)
+        shutil.copytree(home.published("1"), place)
+    home.keeper.tracking.annotate("loans", "2", {"loopline.digest": first.digest})
+    assert "is of loans version 1; expected is loans version 2" in refused(home, "2")
+    other = home.home / "rollout" / "cards" / "bundles" / "1"
+    shutil.copytree(home.published("1"), other)
+    with pytest.raises(BundleError, match="is of loans version 1; expected is cards version 1"):
+        released_bundle("cards", first, home.keeper.rollout, home.keeper.key)
 
 
 def test_the_author_is_no_approver(home: RegisteredHome) -> None:
@@ -169,6 +263,17 @@ def test_a_move_by_hand_needs_an_approval_for_its_share(home: RegisteredHome) ->
     move("advance")
     move("promote")
     assert home.decides == "2"
+
+
+def test_an_author_that_was_changed_by_hand_stops_a_rollout_under_way(home: RegisteredHome) -> None:
+    """After the start: the next step asks again who trained it."""
+    keeper, product = home.keeper, replace(PRODUCT, rollout=CANARY)
+    environment = home.environment.model_copy(update={"sandbox": False})
+    permit = Approvals(product, keeper.tracking, keeper.audit, environment).permit(NOW + timedelta(days=1))
+    answer(home)
+    assert permit("2", 0.25) == ""
+    keeper.tracking.annotate("loans", "2", {"loopline.author": "eve"})
+    assert f"loopline.author in MLflow says 'eve', the audit log says '{AUTHOR}'" in permit("2", 0.5)
 
 
 def test_the_steward_asks_a_person_where_an_approval_ends(

@@ -292,3 +292,12 @@ def test_labels_as_of_a_moment_follow_from_what_was_known_by_then(kind: LabelKin
         known = table.filter(pc.less_equal(table["known_at"], pa.scalar(day(now), TIME)))
         assert mature_labels(rows, table, label, day(now)).equals(mature_labels(rows, known, label, day(now)))
     assert pc.max(mature_labels(rows, table, label, day(60))["revision"]).as_py() > 0
+
+
+def test_a_text_is_positive_by_name_and_a_missing_one_says_nothing() -> None:
+    """An outcome of words: the last known word counts, and a withdrawn one leaves the row unobserved."""
+    label = replace(LABEL, kind="outcome", column="ended", positive=("yes", "maybe"), horizon=timedelta(0))
+    rows = spine(("a", 0), ("b", 0), ("c", 0), ("d", 0))
+    told = events(("a", None, 1, 1), ("b", None, 1, 1), ("b", None, 1, 2), ("c", None, 1, 1))
+    words = pa.table({**{name: told[name] for name in told.column_names}, "ended": ["yes", "yes", "no", None]})
+    assert mature_labels(rows, words, label, day(50)).column("label").to_pylist() == [1, 0, None, None]

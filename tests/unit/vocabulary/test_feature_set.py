@@ -23,6 +23,7 @@ def test_the_order_is_request_history_derived() -> None:
     assert FEATURES.keys == ("customer_id", "terminal_id")
     assert FEATURES.categories == {"purpose": ("car", "home")}
     assert FEATURES.numeric == tuple(name for name in FEATURES.names if name != "purpose")
+    assert FEATURES.of_the_date == ("is_weekend",)
     assert FEATURES.owner_of("transactions_count_30d") == "someone"
     assert FEATURES.owner_of("trend") == "risk"
 

@@ -4,15 +4,19 @@ from datetime import date, timedelta
 from typing import get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from assets.bundle.profile import build_profile
 from assets.monitoring.distributions.beyond import beyond
-from assets.monitoring.distributions.cells import Layout
-from assets.monitoring.distributions.counting import counted
+from assets.monitoring.distributions.cells import Layout, layout_of
+from assets.monitoring.distributions.counting import Rows, counted
 from assets.monitoring.distributions.figures import Drift, drift_of_days
+from assets.monitoring.distributions.judged import rows_by_chance
 from assets.monitoring.distributions.limits import LEAST_DAYS, Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
 from assets.product import MonitoringPolicy
+from tests.support.monitored_rows import POLICY as BUNDLE_POLICY
 from tests.support.quiet_years import YEAR, Fault, quiet_years, rows_of_day
 
 FIRST = date(2024, 1, 1)
@@ -139,3 +143,54 @@ def test_stored_limits_are_the_same_for_the_same_bundle_days_and_policy() -> Non
             np.testing.assert_array_equal(bound, of_other)
     assert stored_limits(cells, table, limits_key("cd", days, POLICY)) is None
     assert stored_limits(cells, table, limits_key("ab", days[1:], POLICY)) is None
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_what_the_date_gives_is_not_judged(history: bool) -> None:
+    """On a weekend with few rows every row is of a weekend, which is no drift."""
+    rng, weekend = np.random.default_rng(0), (np.arange(120) % 7 >= 5).astype(float)
+
+    def rows_of(day: int, n: int, flag: float | None = None) -> Rows:
+        flags = np.full(n, weekend[day] if flag is None else flag)
+        table = pa.table({"amount": rng.lognormal(3, 1, n), "is_weekend": flags})
+        return Rows(table, rng.beta(2, 10, n), np.zeros(n, np.int64))
+
+    days = [rows_of(day, 30 if weekend[day] else 200) for day in range(120)]
+    table, scores = pa.concat_tables([one.features for one in days[:28]]), np.concatenate([o.scores for o in days[:28]])
+    profile = build_profile(table, scores, ["amount", "is_weekend"], [], positive_rate=0.1, auc=0.8)
+    cells = layout_of(profile, BUNDLE_POLICY, {"is_weekend"})
+    counts, known = np.stack([counted(cells, one) for one in days]), [day_of(place) for place in range(120)]
+    limits = limits_of(cells, known[:100] if history else (), counts[: 100 if history else 0], POLICY)
+    last = next(place for place in range(119, 0, -1) if weekend[place])
+    counts[last] = counted(cells, rows_of(last, 12))
+    figures = drift_of_days(cells, "batch", [known[last]], counts[: last + 1], limits, POLICY)[known[last]]
+    own = [figure for figure in figures if figure.name == "is_weekend"]
+    assert [(figure.psi_limit, beyond(figure)) for figure in own] == [(None, ())] * 2
+    assert {figure.psi_limit is None for figure in figures if figure.name == "amount"} == {False}
+
+
+def test_answers_of_a_service_that_has_just_begun_are_judged_by_day_and_not_as_a_window(
+    years: list[tuple[Layout, np.ndarray, Limits]],
+) -> None:
+    """Some weeks ago somebody tried it with a few requests: those are no usual weeks either."""
+    cells, counts, limits = years[0]
+    answered = counts[: YEAR + 20].copy()
+    answered[:-5] = 0
+    last = day_of(len(answered) - 1)
+    (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY).values()
+    assert not [figure for figure in figures if beyond(figure)]
+    assert {figure.psi_limit for figure in figures if figure.horizon == "window"} == {None}
+    assert None not in {figure.ks_limit for figure in figures if figure.horizon == "day" and figure.kind == "numeric"}
+    answered[-26] = counts[-26] // 100
+    (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY).values()
+    assert not [figure for figure in figures if figure.kind == "volume" and beyond(figure)]
+
+
+def test_a_small_number_of_rows_is_judged_by_what_chance_makes_of_it() -> None:
+    usual = np.array([1.0, 6.0, 12.0, 100.0, np.nan])
+    low, high = rows_by_chance(usual, 1e-3)
+    drawn = np.random.default_rng(0).poisson(usual[:-1], (20_000, 4))
+    assert ((drawn < low[:-1]).mean(axis=0) <= 1.3e-3).all()
+    assert ((drawn > high[:-1]).mean(axis=0) <= 1.3e-3).all()
+    assert (low[:2].tolist(), low[3] > 60, high[3] < 150) == ([0.0, 0.0], True, True)
+    assert np.isnan([low[-1], high[-1]]).all()

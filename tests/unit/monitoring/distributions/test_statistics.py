@@ -8,6 +8,7 @@ from scipy.stats import chi2_contingency, ks_2samp, kstwobign, wasserstein_dista
 from assets.metrics.psi import psi as one_psi
 from assets.monitoring.distributions.statistics import (
     chi_squared,
+    distribution_gaps,
     jensen_shannon,
     kolmogorov_smirnov,
     kolmogorov_smirnov_p,
@@ -66,7 +67,7 @@ def test_chi_squared_is_scipys(counts: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_kolmogorov_smirnov_is_scipys(counts: tuple[np.ndarray, np.ndarray]) -> None:
-    found = kolmogorov_smirnov(*counts, STARTS)
+    found = kolmogorov_smirnov(distribution_gaps(*counts, STARTS), STARTS)
     for window, place, then, now in pairs(counts):
         cells = np.arange(len(then))
         theirs = ks_2samp(cells.repeat(then), cells.repeat(now), method="asymp")
@@ -78,7 +79,7 @@ def test_kolmogorov_smirnov_is_scipys(counts: tuple[np.ndarray, np.ndarray]) -> 
 
 def test_wasserstein_is_scipys(counts: tuple[np.ndarray, np.ndarray]) -> None:
     points = np.concatenate([np.sort(np.random.default_rng(size).normal(size=size)) for size in SIZES])
-    found = wasserstein(*counts, STARTS, points)
+    found = wasserstein(distribution_gaps(*counts, STARTS), STARTS, points)
     for window, place, then, now in pairs(counts):
         at = points[STARTS[place] : STARTS[place] + SIZES[place]]
         assert found[window, place] == pytest.approx(wasserstein_distance(at, at, then, now), abs=1e-9)
@@ -86,13 +87,13 @@ def test_wasserstein_is_scipys(counts: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_nothing_on_a_side_is_not_known() -> None:
     some, nothing, starts = np.array([3, 4, 5]), np.zeros((2, 3), np.int64), np.array([0])
-    points = np.arange(3.0)
+    points, gaps = np.arange(3.0), distribution_gaps(some, nothing, starts)
     for found in (
         psi(some, nothing, starts),
         jensen_shannon(some, nothing, starts),
         chi_squared(some, nothing, starts)[1],
-        kolmogorov_smirnov(some, nothing, starts),
-        wasserstein(some, nothing, starts, points),
+        kolmogorov_smirnov(gaps, starts),
+        wasserstein(gaps, starts, points),
         kolmogorov_smirnov_p(np.full((2, 1), np.nan), np.array([12]), np.array([0])),
         share(nothing, nothing),
     ):

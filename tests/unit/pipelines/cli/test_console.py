@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from pipelines.cli import console
 from resources.environments import CHECKOUT
 
 _ASKS = """
@@ -21,3 +24,13 @@ def test_attempts_to_reach_a_database_are_not_printed() -> None:
     )
     assert "Retrying" not in done.stderr
     assert "something else" in done.stderr
+
+
+def test_a_long_cell_cuts_no_other_one_and_leaves_no_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason of a thousand letters stands beside its whole date; other lines end with their words."""
+    console.table(
+        ["when", "why"], [["2026-11-28 01:25", "long " * 200], ["2026-11-29 01:25", "short"]], console.PROGRESS
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[:16] for line in lines[1:]] == ["2026-11-28 01:25", "2026-11-29 01:25"]
+    assert all(line == line.rstrip() for line in lines)

@@ -71,7 +71,7 @@ def test_missing_values_ranges_sets_and_steps() -> None:
 
 def test_names_are_identifiers_and_different() -> None:
     table = pa.table([pa.chunked_array([["1"]])] * 5, names=["A b", "a-b", "1st", "Ärger", "day"])
-    assert [c.name for c in facts_of(table)] == ["a_b", "a_b_2", "column_1st", "rger", "day_2"]
+    assert [c.name for c in facts_of(table)] == ["a_b", "a_b_2", "column_1st", "aerger", "day_2"]
 
 
 @pytest.mark.parametrize(

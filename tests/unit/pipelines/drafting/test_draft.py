@@ -223,3 +223,47 @@ def test_what_cannot_be_drafted_says_what_to_write(orders: Path, tmp_path: Path)
     other = write(tmp_path / "other.csv", ("who", "at"), [("a", FIRST)])
     with pytest.raises(RoleUnclear, match="other has none of the columns customer_id"):
         draft(orders, other, given=Given(label="returned"))
+
+
+@pytest.fixture
+def contracts_in_german(tmp_path: Path) -> Path:
+    """A table as a German system exports it: odd names, umlauts, words for the label, an empty column."""
+    rows = [
+        (f"V{n}", f"K{n % 50}", FIRST + timedelta(hours=2.4 * n), n % 40, "", "ja" if n % 5 == 0 else "nein")
+        for n in range(1000)
+    ]
+    names = ("Vertrags-Nr.", "Kunden Nr", "Datum/Uhrzeit", "Größe (m²)", "leer 1", "gekündigt?")
+    return write(tmp_path / "data" / "kündigungen_aller_kunden_der_filialen.csv", names, rows, delimiter=";")
+
+
+def test_names_keep_their_letters_and_a_label_may_be_a_word(contracts_in_german: Path, tmp_path: Path) -> None:
+    found = draft(contracts_in_german, given=Given(label="gekündigt?"))
+    assert (found.spine.name, found.positive, found.positives) == ("kuendigungen_aller_kunden_der_filialen", "ja", 0.2)
+    assert "positive: gekündigt? is ja" in found.guessed
+    files = dict(files_of(found))
+    assert 'positive=("ja",)' in files["product.py"]
+    assert 'question="Will gekündigt be ja?"' in files["product.py"]
+    assert "Größe (m²) is higher than usual" in files["product.py"]
+    assert (
+        'groesse_m2: {type: integer, description: "Größe (m²)", original: "Größe (m²)"}'
+        in (files["contracts/kuendigungen_aller_kunden_der_filialen.yaml"])
+    )
+    assert "kunden_nr_gekuendigt_share_7d" in loaded(files, tmp_path).names
+    assert max(len(line) for line in files["features.py"].splitlines()) <= 120
+
+
+def test_a_word_that_says_neither_yes_nor_no_is_asked_for(contracts_in_german: Path) -> None:
+    with pytest.raises(RoleUnclear, match="--positive doch: gekündigt. holds ja, nein"):
+        draft(contracts_in_german, given=Given(label="gekündigt?", positive="doch"))
+    with pytest.raises(RoleUnclear, match="--label Kunden Nr: it is a string; name the text of the rows that turned"):
+        draft(contracts_in_german, given=Given(label="Kunden Nr"))
+    assert draft(contracts_in_german, given=Given(label="gekündigt?", positive="nein")).positives == 0.8
+
+
+@pytest.mark.parametrize("name", ["abo", "shop"])
+def test_the_imports_of_a_draft_are_in_order(name: str, orders: Path) -> None:
+    """Whatever its name, `make lint` has nothing to say."""
+    sample = read_sample(str(orders))
+    found = draft_product(name, [sample], Given(label="returned"), label_delay=timedelta(days=7), now=NOW)
+    lines = [line for line in files_of(found)["definitions.py"].splitlines() if line.startswith("from ")]
+    assert lines == sorted(lines)

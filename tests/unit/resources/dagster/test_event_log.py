@@ -181,3 +181,22 @@ def test_kept_connections_end_with_what_they_were_opened_for(
 def rows_of(database: Path, query: str) -> list[tuple[object, ...]]:
     with sqlite3.connect(database) as connection:
         return connection.execute(query).fetchall()
+
+
+def test_the_database_of_a_later_run_is_that_of_the_first(recorded: tuple[EventLogEntry, ...], tmp_path: Path) -> None:
+    """It is a copy of an empty one: without events of the run before, and of the same revision."""
+    storage = BatchedSqliteEventLogStorage(str(tmp_path))
+    for run_id in ("one", "two", "three"):
+        for entry in recorded[:3]:
+            storage.store_event(entry._replace(run_id=run_id))
+    paths = [Path(storage.path_for_shard(run_id)) for run_id in ("one", "two", "three")]
+    for question in ("SELECT sql FROM sqlite_master ORDER BY name", "SELECT version_num FROM alembic_version"):
+        first, *others = [rows_of(path, question) for path in paths]
+        assert first
+        assert others == [first, first]
+    assert [rows_of(path, "SELECT count(*) FROM event_logs") for path in paths] == [[(3,)]] * 3
+    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(("one", "two", "three"))} == {
+        name for name in ("index.db", "index.db-shm", "index.db-wal") if (tmp_path / name).exists()
+    }
+    with sqlite3.connect(paths[2]) as opened:
+        assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -11,6 +11,7 @@ from assets.bundle.scorer import Scorer
 from assets.product import Change, Recourse
 from assets.replay.decision import replay
 from assets.serving.decision import CannotReplay, Decision
+from assets.serving.earlier.allowed import allowed_values, changes_of, count_of
 from assets.serving.earlier.details import details_of
 from assets.serving.earlier.recourse import RecourseFound, recourse_of
 from assets.serving.engine import Engine
@@ -153,6 +154,27 @@ def test_the_share_is_that_of_every_allowed_change(declined: Declined) -> None:
     assert len(shares) > 2
 
 
+def test_who_seems_to_have_no_recourse_is_searched_more_closely(declined: Declined) -> None:
+    """With so many allowed values that some alone are tried: it is said, and counted."""
+    policy = Recourse(
+        {
+            "amount": Change("fall", low=500, step=1),
+            "income_monthly": Change("rise", high=6_000, step=1),
+            "purpose": Change("never"),
+        },
+    )
+    closer = 0
+    for decision in declined.decisions[:150]:
+        found = recourse(decision, declined.scorer, policy)
+        allowed = allowed_values(declined.engine.bundle, policy, decision.inputs)
+        spread = len(changes_of(allowed, policy.at_once))
+        assert found.whole == (spread == count_of(allowed, policy.at_once))
+        assert found.to_dict(decision.inputs)["every_change_tried"] is found.whole
+        assert found.tried == spread or not found.whole
+        closer += found.tried > spread
+    assert closer > 0
+
+
 def test_an_acceptance_by_exploration_is_no_recourse(declined: Declined) -> None:
     """A bundle that lets half of the refusals of a score past it: the next request may not be drawn."""
     parts = explained_parts()
@@ -165,7 +187,9 @@ def test_an_acceptance_by_exploration_is_no_recourse(declined: Declined) -> None
 def test_where_nothing_may_change_nobody_has_a_recourse(declined: Declined) -> None:
     policy = Recourse({name: Change("never") for name in ("amount", "income_monthly", "purpose")})
     found = recourse(declined.decisions[0], declined.scorer, policy)
-    assert found == RecourseFound(score=declined.decisions[0].score, tried=0, accepted=0, at_once=2, nearest=None)
+    assert found == RecourseFound(
+        score=declined.decisions[0].score, tried=0, accepted=0, at_once=2, nearest=None, whole=True
+    )
     assert found.share is None
     assert found.to_dict(declined.decisions[0].inputs)["without_recourse"] is True
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from pipelines.operations.gameday.page import to_html
-from pipelines.operations.gameday.play import Report
+from pipelines.operations.gameday.report import Report
 from pipelines.operations.gameday.scenarios import scenario_of
 from resources.sandbox.judge.record import DayFigures, Observation, Record
 from resources.sandbox.judge.regret import compared

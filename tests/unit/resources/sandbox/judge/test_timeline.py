@@ -104,3 +104,16 @@ def test_an_alert_of_another_table_on_the_day_is_a_consequence_by_which_nobody_h
     found = judge([FEED], record)
     assert found.judged[0].verdict == "not noticed"
     assert found.unexplained == (other,)
+
+
+def test_a_store_that_lost_its_events_is_rightly_loaded_again() -> None:
+    outage = PlannedIncident(
+        kind="outage", day=date(2026, 3, 20), last_day=date(2026, 3, 20), product="card_fraud",
+        dependency="online_store",
+    )  # fmt: skip
+    reloaded = seen("reloaded", outage.day, about="online_store", text="online store: everything: the store was empty")
+    found = verdict(outage, reloaded)
+    assert (found.verdict, found.done) == ("right", ("reload",))
+    assert (
+        verdict(outage, seen("reloaded", date(2026, 3, 10), text="online store: everything")).verdict == "not noticed"
+    )
