@@ -16,13 +16,17 @@ from assets.feedback.inputs import outcome_inputs
 from assets.feedback.judged import scored
 from assets.feedback.outcomes import join_outcomes
 from assets.monitoring.monitors import performance_monitor
+from assets.monitoring.page.html import to_html
+from assets.monitoring.page.reading import Recorded, report_of
 from assets.monitoring.performance.pictures import realised_plot
-from assets.monitoring.performance.realised import batch_performance
+from assets.monitoring.performance.plots import calibration_plot, estimate_plot, group_plot, kpi_plot
+from assets.monitoring.performance.realised import Realised, batch_performance
 from assets.monitoring.performance.tables import calibration_table, estimated_table, group_table, kpi_table
 from assets.monitoring.scoring import scored_rows
 from assets.product.names import LABEL_AMOUNT
 from assets.serving.engine import Engine
 from assets.training.amounts.told import with_amounts
+from pipelines.monitor_alerts import heard
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
@@ -78,19 +82,25 @@ def test_outcomes_have_the_amount_beside_the_label(lake: Lake) -> None:
     assert ((amount >= PRODUCT.label.at_least) == (label == 1)).all()
 
 
-def test_realised_errors_are_those_of_the_champions_scores_and_ask_for_nothing(
-    bundle: Bundle, lake: Lake, tmp_path: Path
-) -> None:
-    store = RolloutStore.open(str(tmp_path / "rollout"), tmp_path / "fetched")
-    write_bundle(bundle.parts, tmp_path / "1", KEY)
-    store.publish_bundle("claims", "1", tmp_path / "1")
+@pytest.fixture(scope="module")
+def realised(bundle: Bundle, lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Realised:
+    """The realised figures of the watched days, under a champion that is published."""
+    place = tmp_path_factory.mktemp("rollout")
+    store = RolloutStore.open(str(place / "rollout"), place / "fetched")
+    write_bundle(bundle.parts, place / "1", KEY)
+    store.publish_bundle("claims", "1", place / "1")
     release = Release(version="1", digest=bundle.digest)
     manifest = RolloutManifest(
         product="claims", champion=release, updated_at=MADE, by="test", reason="first", generation=1
     )
     store.publish_manifest("claims", manifest)
-    outcomes = lake.read("claims/batch_outcomes")
-    found = batch_performance(SMALL, outcomes, WATCHED, store, KEY)
+    return batch_performance(SMALL, lake.read("claims/batch_outcomes"), WATCHED, store, KEY)
+
+
+def test_realised_errors_are_those_of_the_champions_scores_and_ask_for_nothing(
+    bundle: Bundle, lake: Lake, realised: Realised
+) -> None:
+    found, outcomes = realised, lake.read("claims/batch_outcomes")
     row = found.table.to_pylist()[-1]
     first = LAST - timedelta(days=SMALL.monitoring.window_days - 1)
     day = outcomes["day"]
@@ -127,3 +137,32 @@ def test_business_figures_and_groups_count_amounts(bundle: Bundle, lake: Lake) -
     groups = group_table(SMALL, lake, bundle, WATCHED).table
     assert set(groups["group"].to_pylist()) == {"north", "south"}
     assert set(groups["auc"].to_pylist()) == {None}
+    assert all(row["mae"] > 0 for row in groups.to_pylist() if row["labelled"] >= SMALL.monitoring.min_rows)
+
+
+def test_the_pictures_of_these_tables_are_drawn(bundle: Bundle, lake: Lake) -> None:
+    for make, plot in (
+        (kpi_table, kpi_plot), (group_table, group_plot), (estimated_table, estimate_plot),
+        (calibration_table, calibration_plot),
+    ):  # fmt: skip
+        assert plot(make(SMALL, lake, bundle, WATCHED).table).startswith(b"\x89PNG")
+
+
+def test_the_page_shows_errors_in_the_unit_of_the_amount(bundle: Bundle, lake: Lake, realised: Realised) -> None:
+    lake.replace("claims/batch_performance", realised.table, days=WATCHED)
+    for make in (kpi_table, group_table, estimated_table, calibration_table):
+        made = make(SMALL, lake, bundle, WATCHED).table
+        lake.replace(f"claims/{_NAMES[make.__name__]}", made, days=WATCHED)
+    recorded = Recorded(None, {}, heard(SMALL, lake, "1", MADE), (), Path("nowhere"), ())
+    report = report_of(SMALL, lake, recorded, clock=MADE, now=MADE, until=END)
+    page = to_html(report)
+    assert "The mean absolute error is" in page
+    assert "EUR" in page
+    assert "Nothing is estimated before labels are known" in page
+    assert "Realised AUC" not in page
+
+
+_NAMES = {
+    "kpi_table": "kpis", "group_table": "group_performance", "estimated_table": "estimated_performance",
+    "calibration_table": "calibration",
+}  # fmt: skip
