@@ -151,13 +151,15 @@ def _drift(name: str, kind: Kind, rows: int, **values: Any) -> Drift:
 
 
 def _spread_of_weeks(counts: NDArray[np.int64]) -> float:
-    """How much more the bad rates of weeks vary than those of independent rows, at least 1: bad rows come in bursts.
+    """How much more the bad rates of weeks vary than those of independent rows: bad rows come in bursts.
 
-    From the week that four of five do not exceed: a few weeks that have drifted do not make themselves usual.
+    From the week that four of five do not exceed, by its rate or by the rate that its scores have: a few weeks that
+    have drifted do not make themselves usual. At least what is taken where nothing is known: ten quiet weeks may lack a
+    burst.
     """
     weeks = [counts[first : first + 7].sum(axis=0) for first in range(0, len(counts) - 6, 7)]
     found = [label_shift(counts.sum(axis=0), week) for week in weeks]
-    scores = [abs(one.z) for one in found if one is not None]
+    scores = [max(abs(one.z), abs(one.concept_z)) for one in found if one is not None]
     if len(scores) < _LEAST_WEEKS:
         return _FEW_WEEKS
-    return max(1.0, float(np.quantile(scores, 0.8) / ndtri(0.9)))
+    return max(_FEW_WEEKS, float(np.quantile(scores, 0.8) / ndtri(0.9)))
