@@ -11,11 +11,13 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator, date2num
 from numpy.typing import NDArray
 
 from assets.metrics.plot_style import DASHED, STYLE, figure, label, percent, png
 from resources.naming import days_between
+
+_FEW_DAYS = 4.0
 
 
 def performance_over_time(performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float) -> bytes:
@@ -141,7 +143,9 @@ def dates_of(days: Sequence[date]) -> NDArray[np.float64]:
 
 
 def dated(axes: Axes) -> None:
-    """Marks an axis of days."""
-    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+    """Marks an axis of days whose values are drawn; few days are marked as days, never in hours."""
+    first, last = axes.get_xlim()
+    few = last - first < _FEW_DAYS
+    locator = DayLocator() if few else AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

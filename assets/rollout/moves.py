@@ -148,8 +148,11 @@ def rolled_back(
     known = [one for one in state.former if version in (None, one.version)]
     if not known:
         there = ", ".join(one.version for one in state.former) or "none"
-        asked = "no champion came before" if version is None else f"version {version} was no champion before"
-        raise NoSuchMove(f"{state.product} cannot be rolled back: {asked}; champions before: {there}")
+        asked = "no champion came before" if version is None else f"version {version} is no champion before this one"
+        begin = (
+            "" if version is None else f"; a rollout takes it back: loopline rollout {state.product} start {version}"
+        )
+        raise NoSuchMove(f"{state.product} cannot be rolled back: {asked}; champions before: {there}{begin}")
     release = known[0]
     return state.changed(
         "roll_back", by=who.by, reason=who.reason, at=who.at, subject=state.champion.version,

@@ -27,8 +27,7 @@ CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",
     "bonus", "returned", "benefit", "card_bill", "savings",
 )  # fmt: skip
-SALARY, RENT, GROCERIES = range(3)
-CASH, GAMBLING = 7, 8
+SALARY, RENT, GROCERIES, UTILITIES, LEISURE, TRAVEL, _, CASH, GAMBLING = range(9)
 BONUS, RETURNED, BENEFIT, CARD_BILL, SAVINGS = range(10, 15)
 # For each spending category from GROCERIES on: its relative frequency, and its typical amount in EUR.
 _SPENDING_WEIGHT = np.array([2.4, 0.6, 1.0, 0.25, 0.5, 1.5, 0.9, 0.9])

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from PIL import Image
 
 from assets.bundle.profile import ReferenceProfile
+from assets.metrics.plot_style import figure
 from assets.monitoring.distributions.figures import DRIFT_SCHEMA, drift_table
 from assets.monitoring.distributions.plots import psi_bars, psi_strip
 from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
-from assets.monitoring.plots import performance_over_time
+from assets.monitoring.plots import dated, dates_of, performance_over_time
 from tests.support.monitored_rows import FIRST, figures_by_day
 
 Draw = Callable[..., Any]
@@ -55,6 +57,17 @@ def test_too_few_rows_and_no_rows_still_make_a_picture(profile: ReferenceProfile
         performance_over_time(PERFORMANCE_SCHEMA.empty_table(), approved_auc=None, max_auc_loss=0.05),
     ):
         assert pixels(png).std() > 0
+
+
+@pytest.mark.parametrize("days", [1, 2, 40])
+def test_an_axis_of_days_has_no_hours(days: int) -> None:
+    picture, (axes,) = figure("title", "subtitle", rows=1, height=3.0)
+    axes.plot(dates_of([FIRST + timedelta(days=i) for i in range(days)]), np.arange(days), marker="o")
+    dated(axes)
+    picture.canvas.draw()
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert shown
+    assert not [text for text in shown if ":" in text]
 
 
 def performance(auc: list[float | None]) -> pa.Table:

@@ -63,7 +63,9 @@ def test_a_rollback_without_a_rollout_goes_back_to_a_champion_before() -> None:
     assert (further.champion, [one.version for one in further.former]) == (FIRST.champion, ["2"])
     with pytest.raises(NoSuchMove, match="no champion came before"):
         rolled_back(FIRST, WHO)
-    with pytest.raises(NoSuchMove, match="version 7 was no champion before; champions before: 2, 1"):
+    with pytest.raises(
+        NoSuchMove, match="version 7 is no champion before this one; champions before: 2, 1; a rollout takes"
+    ):
         rolled_back(third, WHO, "7")
 
 
