@@ -244,8 +244,9 @@ PRODUCT = Product(
             f"age={band}": "a test window has few of these applicants; the exact test and the monitoring watch them"
             for band in ("under 25", "60 and over")
         },
-        # How long somebody is employed and has had accounts tells age, and tells risk too.
-        proxies=ProxyLimit(max_gap=0.2),
+        # How long somebody is employed, and whether the home is owned, tells age. Beside a year of the account both
+        # tell little of risk, hardly any of a gap goes through them, and the usual limit of proxies stands.
+        proxies=ProxyLimit(max_gap=0.1),
     ),
     request_example={
         "customer_id": "C0013220",
