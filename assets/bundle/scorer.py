@@ -107,7 +107,8 @@ class Scorer:
         values = np.asarray(output, dtype=np.float64)
         raw = values if values.ndim == 1 else values[:, -1]  # either form, also of no rows
         if not np.isfinite(raw).all():
-            raise ModelError(f"the model gave {raw[~np.isfinite(raw)][0]} instead of a number")
+            wanted = "an amount" if self._parts.calibration.method == "none" else "a probability"
+            raise ModelError(f"the model gave {raw[~np.isfinite(raw)][0]} instead of {wanted}")
         return raw
 
     def _check(self) -> None:

@@ -211,7 +211,8 @@ def faults(folder: Path) -> list[str]:
     """What is wrong with the files of a folder, by its manifest."""
     if not (folder / "manifest.json").is_file():
         return ["manifest.json is missing"]
-    manifest, found = (folder / "manifest.json").read_bytes(), []
+    manifest = (folder / "manifest.json").read_bytes()
+    found: list[str] = []
     try:
         files = json.loads(manifest)["files"]
     except ValueError:

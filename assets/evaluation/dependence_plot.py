@@ -19,7 +19,7 @@ _TAILS = (0.01, 0.99)
 """The axis of values ends there, so that a few extreme rows do not press all others together."""
 
 
-def dependence(explanation: Explanation) -> bytes:
+def dependence(explanation: Explanation, unit: str = "log odds") -> bytes:
     """The contribution of each of the most important numbers over its value: rows as points, their mean as a line.
 
     Rows without a value are on the left of a panel, categories have no panel.
@@ -29,7 +29,7 @@ def dependence(explanation: Explanation) -> bytes:
     rows = max(1, -(-len(shown) // _COLUMNS))
     picture, panels = figure(
         _title(explanation, shown[0]) if shown else "No feature is a number",
-        f"SHAP values of {len(explanation.contributions):,} test rows, in log odds; above 0 a value raises the score",
+        f"SHAP values of {len(explanation.contributions):,} test rows, in {unit}; above 0 a value raises the score",
         columns=_COLUMNS,
         rows=rows,
         height=0.9 + 2.3 * rows,

@@ -16,14 +16,14 @@ _MOST_FEATURES = 12
 _VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])
 
 
-def importance(explanation: Explanation) -> bytes:
+def importance(explanation: Explanation, unit: str = "log odds") -> bytes:
     """Mean size of each feature's contribution as bars, and each row's as a point coloured by the feature's value."""
     shown = min(_MOST_FEATURES, len(explanation.features))
     strength = explanation.importance
     lead = strength[:3].sum() / strength.sum() if strength.sum() > 0 else 0.0
     picture, (left, right) = figure(
         f"'{explanation.features[0]}' moves the score most; the first three features carry {lead:.0%}",
-        f"SHAP values of {len(explanation.contributions):,} test rows, in log odds",
+        f"SHAP values of {len(explanation.contributions):,} test rows, in {unit}",
         columns=2,
         height=1.6 + 0.34 * shown,
         widths=(1, 2.1),

@@ -31,6 +31,9 @@ _COUNTED = 0.9
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
+Margin = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class LimeAgreement:
     """How far surrogates and SHAP values agree over some rows.
@@ -75,15 +78,23 @@ class Lime:
     row drawn for it; nearness falls with the number of features that are not like this row.
 
     Args:
-        predict: The scores of a matrix, in (0, 1).
+        predict: The scores of a matrix.
         background: Encoded rows from which samples are drawn, float32 [n, m].
         places: For each feature the places of its columns.
+        margin_of: From scores to what the model adds up: log odds, an amount or its logarithm.
     """
 
     def __init__(
-        self, predict: Predict, background: NDArray[np.float32], places: Mapping[str, slice], *, seed: int
+        self,
+        predict: Predict,
+        background: NDArray[np.float32],
+        places: Mapping[str, slice],
+        *,
+        seed: int,
+        margin_of: Margin = log_odds,
     ) -> None:
         self._predict, self._background, self._places, self._seed = predict, background, places, seed
+        self._margin_of = margin_of
         self._edges = {
             name: _quartiles(background[:, place.start])
             for name, place in places.items()
@@ -106,7 +117,7 @@ class Lime:
         alike = self._cells_of(matrix) == own
         distance = np.sqrt((~alike).sum(axis=1))
         weights = np.exp(-((distance / (_WIDTH * np.sqrt(width))) ** 2))
-        target = log_odds(self._predict(matrix))
+        target = self._margin_of(self._predict(matrix))
         fitted = Ridge(alpha=_ALPHA).fit(alike.astype(np.float64), target, sample_weight=weights)
         # A coefficient compares rows alike with rows not alike; its part is that against all background rows.
         share = (self._cells == own).mean(axis=0)
@@ -136,19 +147,21 @@ def agreement(
     *,
     seed: int,
     most_rows: int = ROWS,
+    margin_of: Margin = log_odds,
 ) -> LimeAgreement:
     """How far surrogates and SHAP values agree, over at most `most_rows` of the explained rows, drawn by the seed.
 
     Args:
         matrix: The matrix that was explained; its explained rows are the background of the surrogates.
         sources: For each column of the matrix the feature that it encodes; the columns of a feature are neighbours.
+        margin_of: As for `Lime`: what the SHAP values are parts of.
     """
     matrix, contributions = matrix[explanation.rows], explanation.contributions
     columns = [[at for at, source in enumerate(sources) if source == name] for name in explanation.features]
     places = {name: slice(at[0], at[-1] + 1) for name, at in zip(explanation.features, columns, strict=True)}
     random = np.random.default_rng(seed)
     chosen = np.sort(random.choice(len(matrix), min(most_rows, len(matrix)), replace=False))
-    lime = Lime(predict, matrix, places, seed=seed)
+    lime = Lime(predict, matrix, places, seed=seed, margin_of=margin_of)
     ranks: list[float] = []
     fits: list[float] = []
     same: list[bool] = []

@@ -82,7 +82,7 @@ def appraise(
         told = ReportedAmounts(product, target, bundle.parts, found.figures)
         return Appraised(
             rows=found.rows, verdict=found.verdict, report=found.report, parts=found.parts,
-            pictures=draw_amounts(found.figures, target.unit), metrics=_metrics(found.figures),
+            pictures=draw_amounts(found.figures, target), metrics=_metrics(found.figures),
             curves={"calibration": found.figures.deciles.to_dict()},
             page=amount_page(told, found.verdict, made=made),
             shown={"skill": found.figures.test.skill, "mae": found.figures.test.mae},

@@ -24,9 +24,11 @@ class MonitoringPolicy:
     Attributes:
         window_days: Days of the trailing window of each figure.
         min_rows: With fewer rows than this the verdict is "unknown".
-        false_alarms_a_year: How many false alarms of drift a year are allowed, over all features, statistics, days and
-            windows together. The limits follow from it and from the quiet days before the model's approval.
-        history_days: How many days before the approval these are taken from, at most.
+        false_alarms_a_year: How many false alarms a year are allowed: of drift over all features, statistics, days and
+            windows, of labels, of business figures and of fallen performance, all together. The limits follow from it,
+            and those of drift from the quiet days before the model's approval.
+        history_days: How many days before the approval these are taken from, at most: more than a year by default, as a
+            season that they do not have (a December, after half a year) is told as drift.
         max_psi, max_ks: The limits of the population stability index and of the Kolmogorov-Smirnov distance where too
             few quiet days are known.
         drifted_share: Share of features that must drift in the window to ask for a retraining (drift of the score asks
@@ -52,7 +54,7 @@ class MonitoringPolicy:
     window_days: int = 28
     min_rows: int = 200
     false_alarms_a_year: float = 1.0
-    history_days: int = 182
+    history_days: int = 400
     max_psi: float = 0.25
     max_ks: float = 0.15
     drifted_share: float = 0.2

@@ -8,8 +8,9 @@ Anybody with access to MLflow can write a version's tags. What the bundle says o
 training only the audit log says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.registration import Registration
@@ -58,7 +59,7 @@ def other_than_logged(record: Registration, version: str, entries: Iterable[Audi
         entries: The entries of the product.
     """
     logged = [one.details for one in entries if one.version == version and one.action in (REGISTER, "import")]
-    said = logged[-1] if logged else {}
+    said: Mapping[str, Any] = logged[-1] if logged else {}
     return tuple(
         _sentence(name, getattr(record, name), said[name], "the audit log")
         for name in _FROM_LOG

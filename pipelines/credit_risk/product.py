@@ -226,6 +226,10 @@ PRODUCT = Product(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),
     ),
+    # What decides a loan is what an account of a year and the credit bureau show. Age and sex move neither much, so the
+    # accepted shares of groups differ by a few hundredths, and training is not asked to reduce a disparity (no
+    # mitigation). The limits are where the law would ask, far from where the model is: a model that comes near them
+    # leans on something else than payment behaviour, and must be refused.
     fairness=FairnessPolicy(
         jurisdictions=(
             Jurisdiction(
@@ -235,6 +239,8 @@ PRODUCT = Product(
             ),
         ),
         accepted_unjudged={
+            # A small bank's window may have fewer than are needed to judge; the exact test still refuses a model that
+            # plainly treats them otherwise, and the monitoring adds up the windows.
             f"age={band}": "a test window has few of these applicants; the exact test and the monitoring watch them"
             for band in ("under 25", "60 and over")
         },

@@ -4,12 +4,11 @@ Belongs here: a log in a folder of this machine, and one on S3. Does not belong 
 when an open table is used again (`open_tables.py`).
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
-
-from deltalake import DeltaTable
 
 from resources.lake.log_digests import LogDigests
 from resources.sources.objects import Objects
@@ -76,7 +75,11 @@ class FolderLog:
 
     def exists(self, table: str) -> bool:
         """See `Log.exists`."""
-        return DeltaTable.is_deltatable(str(self._root / table))
+        try:
+            with os.scandir(self._root / table / _FOLDER) as entries:
+                return any(_VERSION.fullmatch(entry.name) for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def entry(self, table: str, version: int) -> bytes | None:
         """See `Log.entry`."""

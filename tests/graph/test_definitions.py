@@ -103,10 +103,10 @@ def test_the_assets_of_a_job_have_one_backfill_policy(product: str, tmp_path: Pa
 def test_units_that_do_not_go_together_do_not_load(tmp_path: Path) -> None:
     """A product whose contracts make one of its features a sum of euros and loans is refused when it is loaded."""
     product = load_product("credit_risk")
-    wrong = Sum("owed", of=("existing_debt", "open_loans"))
+    wrong = Sum("owed", of=("existing_debt", "inquiries_6m"))
     features = replace(product.features, derived=(*product.features.derived, wrong))
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
-    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'open_loans' in loans; convert both"):
+    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'inquiries_6m' in inquiries"):
         build_pipeline(replace(product, features=features), environment=environment)
 
 

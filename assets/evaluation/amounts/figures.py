@@ -181,7 +181,9 @@ def evaluate_amounts(
         ),
         slices=wrong_slices(test, scores, entity, max(20, product.gates.min_group_rows // 2)),
         explanation=explanation,
-        second_opinion=lime.agreement(model.predict, test.matrix, explanation, test.sources, seed=seed),
+        second_opinion=lime.agreement(
+            model.predict, test.matrix, explanation, test.sources, seed=seed, margin_of=margin_of(target)
+        ),
         single_feature=best_single_feature(train.matrix, train.columns, train.sources, train.y),
         score_psi=population_stability(of_train, scores),
         explanation_agreement=explanation_agreement(explanation.contributions),
@@ -197,6 +199,17 @@ def evaluate_amounts(
         predicted=scores,
         entities=int(entity.max()) + 1,
     )
+
+
+def margin_of(target: Amount) -> lime.Margin:
+    """From amounts to what the model adds up: the amount, or its logarithm."""
+
+    def margin(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        if target.link == "identity":
+            return amounts
+        return np.asarray(np.log(np.maximum(amounts, np.finfo(np.float32).tiny)), dtype=np.float64)
+
+    return margin
 
 
 def _skew(served: NDArray[np.float64], scores: NDArray[np.float64]) -> float:

@@ -9,15 +9,18 @@ import numpy as np
 from assets.evaluation import dependence_plot, importance_plot
 from assets.evaluation.amounts.figures import AmountEvaluation
 from assets.metrics.plot_style import STYLE, figure, label, png
+from assets.product import Amount
 
 
-def draw_amounts(found: AmountEvaluation, unit: str) -> dict[str, bytes]:
+def draw_amounts(found: AmountEvaluation, target: Amount) -> dict[str, bytes]:
     """The pictures by name."""
+    unit = target.unit
+    of = unit if target.link == "identity" else f"logarithms of the amount ({unit})"
     return {
         "calibration": _deciles(found, unit),
         "residuals": _residuals(found, unit),
-        "importance": importance_plot.importance(found.explanation),
-        "dependence": dependence_plot.dependence(found.explanation),
+        "importance": importance_plot.importance(found.explanation, of),
+        "dependence": dependence_plot.dependence(found.explanation, of),
     }
 
 

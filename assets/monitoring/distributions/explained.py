@@ -4,7 +4,6 @@ Belongs here: joining figures with attributions, change points and labels. Does 
 (`attribution.py`, `change.py`, `labels.py`).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -27,6 +26,8 @@ from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
 
+_LEAST_WEEKS, _FEW_WEEKS = 5, 1.5
+"""With fewer weeks than these nothing is known of how weeks vary, and this is taken."""
 Shifts = Mapping[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]
 """For each day what explains the shift of the day's scores, and of the window's."""
 
@@ -78,7 +79,8 @@ def label_figures(
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of the labels that became final in the window of each day; none where there are none.
 
-    The limit is that of as many independent rows, widened where the weeks then varied more among themselves.
+    The limit is that of as many independent rows, widened where the weeks then, and those known before the window,
+    varied more among themselves.
 
     Args:
         then: Labels of the days before the approval, int64 [days then, 2 * bins].
@@ -86,7 +88,8 @@ def label_figures(
     """
     before, window = then.sum(axis=0), policy.window_days
     rate = allowed(policy, "labels") / 2 * window / 365
-    limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(then)
+    earlier = counts[: max(len(counts) - len(days) - window + 1, 0)]
+    limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(np.concatenate([then, earlier]))
     found: dict[date, tuple[Drift, ...]] = {}
     for place, day in enumerate(days):
         end = len(counts) - len(days) + place + 1
@@ -148,8 +151,13 @@ def _drift(name: str, kind: Kind, rows: int, **values: Any) -> Drift:
 
 
 def _spread_of_weeks(counts: NDArray[np.int64]) -> float:
-    """How much more the bad rates of weeks vary than those of independent rows, at least 1."""
+    """How much more the bad rates of weeks vary than those of independent rows, at least 1: bad rows come in bursts.
+
+    From the week that four of five do not exceed: a few weeks that have drifted do not make themselves usual.
+    """
     weeks = [counts[first : first + 7].sum(axis=0) for first in range(0, len(counts) - 6, 7)]
     found = [label_shift(counts.sum(axis=0), week) for week in weeks]
-    scores = [one.z for one in found if one is not None]
-    return max(1.0, math.sqrt(sum(z * z for z in scores) / len(scores))) if len(scores) > 2 else 1.5
+    scores = [abs(one.z) for one in found if one is not None]
+    if len(scores) < _LEAST_WEEKS:
+        return _FEW_WEEKS
+    return max(1.0, float(np.quantile(scores, 0.8) / ndtri(0.9)))

@@ -1,6 +1,6 @@
-"""The section on performance of a product whose target is an amount: realised errors, day by day.
+"""The sections on performance of a product whose target is an amount: realised errors, by day and by group.
 
-Belongs here: this picture and the table behind it. Does not belong here: drawing (`assets.pages.drawing`), the figures
+Belongs here: this picture and these tables. Does not belong here: drawing (`assets.pages.drawing`), the figures
 (`assets.monitoring.performance.amounts`), the section of a binary target (`performance_sections.py`).
 """
 
@@ -10,9 +10,10 @@ from typing import Any
 from assets.monitoring.page.report import FIGURES, MonitoringReport, rows_by_day
 from assets.monitoring.performance.amounts import BINARY_ALONE
 from assets.monitoring.performance.by_bundle import EVERY_ROLE
-from assets.pages.drawing import axes_of, chart, data_table, day_ticks, level, line, plot_figure, pointers
+from assets.pages.drawing import axes_of, chart, data_table, day_ticks, level, line, plot_figure, pointers, wide_table
 from assets.pages.words import number, percent
 from assets.product import Amount
+from assets.product.names import GROUP_PERFORMANCE
 
 
 def amount_section(report: MonitoringReport, target: Amount) -> str:
@@ -45,6 +46,23 @@ def amount_section(report: MonitoringReport, target: Amount) -> str:
     keys = [("model", "realised"), ("reference", "at approval"), ("limit", "the most that is allowed")]
     shown = chart(axes, drawn, title, x_ticks=day_ticks(days), y_words=number, tall="tall")
     return plot_figure(title, note, shown, keys=keys, table=table)
+
+
+def amount_groups(report: MonitoringReport, target: Amount) -> str:
+    """The errors of each protected group and slice, over the newest window."""
+    rows = rows_by_day(report.tables.get(GROUP_PERFORMANCE))
+    if not rows:
+        return "<p>No figure of a group is known yet.</p>"
+    last = rows[-1]["day"]
+    shown = [
+        (f"{row['part']} {row['group']}".replace("_", " "), f"{row['labelled']:,}", number(row["mae"]),
+         number(row["mean_actual"]), number(row["mean_predicted"]), percent(row["mean_error"]),
+         percent(row["acceptance"]))
+        for row in rows
+        if row["day"] == last
+    ]  # fmt: skip
+    heads = ("group", "labels", f"MAE, {target.unit}", "mean actual", "mean predicted", "error in the mean", "accepted")
+    return wide_table(heads, shown)
 
 
 _ESTIMATES = f"Nothing is estimated before labels are known: {BINARY_ALONE}."

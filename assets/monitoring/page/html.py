@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from html import escape
 
-from assets.monitoring.page.amount_sections import amount_section
+from assets.monitoring.page.amount_sections import amount_groups, amount_section
 from assets.monitoring.page.business_sections import business_section
 from assets.monitoring.page.drift_sections import drift_section, fault_section
 from assets.monitoring.page.history_sections import alert_section, budget_section, rollout_section, training_section
@@ -27,6 +27,11 @@ def _performance(report: MonitoringReport) -> str:
     return amount_section(report, target) if isinstance(target, Amount) else performance_section(report)
 
 
+def _groups(report: MonitoringReport) -> str:
+    target = report.product.model.target
+    return amount_groups(report, target) if isinstance(target, Amount) else groups_section(report)
+
+
 _SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
     ("alerts", "Alerts", alert_section),
     ("business", "Business", business_section),
@@ -35,7 +40,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[MonitoringReport], str]], ...] = (
     ("faults", "Data faults", fault_section),
     ("vintages", "Vintages", vintage_section),
     ("calibration", "Calibration", calibration_section),
-    ("groups", "Groups", groups_section),
+    ("groups", "Groups", _groups),
     ("rollout", "Rollout", rollout_section),
     ("training", "Trainings", training_section),
     ("budget", "Error budget", budget_section),

@@ -39,6 +39,20 @@ AMOUNT_FIELDS = tuple(
 """The columns of realised figures of amounts, in the unit of the amount; `mae_error` is the standard error of `mae`."""
 
 
+def figures_of_target(
+    product: Product, figures: pa.Table, outcomes: pa.Table, version: str = "model_version"
+) -> pa.Table:
+    """Realised figures in the metrics of the product's kind of target; as they are where it is binary.
+
+    Args:
+        figures, outcomes, version: As for `amount_figures`.
+    """
+    target = product.model.target
+    if not isinstance(target, Amount):
+        return figures
+    return amount_figures(product, target, figures, outcomes, version=version)
+
+
 def amount_figures(
     product: Product, target: Amount, figures: pa.Table, outcomes: pa.Table, *, version: str
 ) -> pa.Table:
@@ -83,17 +97,6 @@ def _figures(product: Product, target: Amount, rows: pa.Table) -> dict[str, Any]
         "bias": float((predicted - y).mean()), "mean_error": mean_error(target, y, predicted),
         "mean_actual": float(y.mean()), "mean_predicted": float(predicted.mean()),
     }  # fmt: skip
-
-
-def of_probability(product: Product, figures: pa.Table) -> pa.Table:
-    """Realised figures; of an amount those of a probability are null."""
-    if not isinstance(product.model.target, Amount):
-        return figures
-    for name in _REPLACED:
-        if name in figures.column_names:
-            nothing = pa.nulls(figures.num_rows, pa.float64())
-            figures = figures.set_column(figures.column_names.index(name), name, nothing)
-    return figures
 
 
 def realised_amounts(product: Product, outcomes: pa.Table, kpis: pa.Table) -> pa.Table:

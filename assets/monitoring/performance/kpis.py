@@ -116,12 +116,14 @@ def kpis_by_day(
         `over` says of the realised figures whether refused rows have labels too.
     """
     before, chance = max(policy.window_days, COUNTED_DAYS), allowed(policy, "business") / _FIGURES / 365
+    labels = _labels(matured, profit)
+    counts = dict(zip(*(one.tolist() for one in np.unique(rows.day, return_counts=True)), strict=True))
     found: list[dict[str, Any]] = []
     for one in days:
         day = (one - _EPOCH).days
         for figure, value, count, expectation, over in [
-            *_of_decisions(rows, day, approved, before, chance),
-            *_of_labels(matured, day, profit, before, chance),
+            *_of_decisions(rows, counts, day, approved, before, chance),
+            *_of_labels(labels, day, before, chance),
         ]:
             expected = _target(policy.targets, figure, expectation)
             told: dict[str, Any] = {"day": one, "figure": figure, "value": value, "rows": count, "over": over}
@@ -137,12 +139,14 @@ def kpis_by_day(
 _Figure = tuple[BusinessFigure, float | None, int, Expectation | None, Over]
 
 
-def _of_decisions(rows: DayRows, day: int, approved: DayRows | None, before: int, chance: float) -> list[_Figure]:
+def _of_decisions(
+    rows: DayRows, counts: Mapping[int, int], day: int, approved: DayRows | None, before: int, chance: float
+) -> list[_Figure]:
     own = rows.day == day
     count = int(own.sum())
     earlier = range(day - before, day)
-    counts = [int((rows.day == one).sum()) for one in earlier]
-    expected = expected_count(counts, [_weekday(one) for one in earlier], _weekday(day), chance)
+    known = [counts.get(one, 0) for one in earlier]
+    expected = expected_count(known, [_weekday(one) for one in earlier], _weekday(day), chance)
     found: list[_Figure] = [("decisions", float(count), count, expected, "all")]
     shares: tuple[tuple[BusinessFigure, str], ...] = (
         ("approval_rate", "accepted"), ("review_share", "referred"), ("refused_share", "refused"),
@@ -157,29 +161,61 @@ def _of_decisions(rows: DayRows, day: int, approved: DayRows | None, before: int
     return found
 
 
-def _of_labels(matured: Matured, day: int, profit: Profit, before: int, chance: float) -> list[_Figure]:
+def _of_labels(labels: Mapping[BusinessFigure, "_Labels"], day: int, before: int, chance: float) -> list[_Figure]:
+    found: list[_Figure] = []
+    for figure, of_days in labels.items():
+        count, value, mean, error, third = of_days.on(day)
+        expected = None
+        if count:
+            earlier = [one for one in map(of_days.on, range(day - before, day)) if one[3] > 0.0]
+            residuals = np.array([(told - drawn) / deviation for _, told, drawn, deviation, _ in earlier])
+            expected = expected_draw(mean, error, third, residuals, chance)
+        found.append((figure, value if count else None, count, expected, of_days.over))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """What the labels of each day are worth, beside what their scores lead to expect.
+
+    Attributes:
+        first: The first day, as days since 1970.
+        sums: Of each day from then on the rows, the worth of their labels, and its mean, variance and third moment if
+            labels are drawn by their scores; float64 [days, 5].
+    """
+
+    first: int
+    sums: Floats
+    over: Over
+
+    def on(self, day: int) -> tuple[int, float, float, float, float]:
+        """The rows of a day, the worth of their labels, its mean, standard error and third moment."""
+        if not 0 <= day - self.first < len(self.sums):
+            return 0, 0.0, 0.0, 0.0, 0.0
+        count, value, mean, variance, third = self.sums[day - self.first].tolist()
+        return int(count), value, mean, float(np.sqrt(variance)), third
+
+
+def _labels(matured: Matured, profit: Profit) -> dict[BusinessFigure, _Labels]:
+    """The labels of each day for each figure that is made of them."""
     over: Over = "accepted" if matured.only_accepted else "all"
     each: tuple[tuple[BusinessFigure, float, float], ...] = (
         ("realised_loss", 0.0, profit.bad), ("profit", profit.good, -profit.bad),
     )  # fmt: skip
-    found: list[_Figure] = []
+    own = ~np.isnan(matured.score)
+    day, p, label, stake = matured.day[own], matured.score[own], matured.label[own], matured.stake[own]
+    first, drawn = int(day.min(initial=2**31)), p * (1.0 - p)
+    found: dict[BusinessFigure, _Labels] = {}
     for figure, of_good, of_bad in each:
-        value, mean, error, third, count = _sum_of_labels(matured, day, of_good, of_bad)
-        earlier = (_sum_of_labels(matured, one, of_good, of_bad) for one in range(day - before, day))
-        residuals = np.array([(one[0] - one[1]) / one[2] for one in earlier if one[2] > 0.0])
-        expected = expected_draw(mean, error, third, residuals, chance) if count else None
-        found.append((figure, value if count else None, count, expected, over))
+        base, step = of_good * stake, (of_bad - of_good) * stake
+        columns = (
+            np.ones(len(day)), base + step * label, base + step * p, step**2 * drawn, step**3 * drawn * (1.0 - 2.0 * p),
+        )  # fmt: skip
+        sums: Floats = np.zeros((0, len(columns)))
+        if len(day):
+            sums = np.column_stack([np.bincount(day - first, column) for column in columns]).astype(np.float64)
+        found[figure] = _Labels(first, sums, over)
     return found
-
-
-def _sum_of_labels(matured: Matured, day: int, of_good: float, of_bad: float) -> tuple[float, float, float, float, int]:
-    """What a day's labels are worth; the mean, standard error and third moment that its scores give; and the rows."""
-    own = (matured.day == day) & ~np.isnan(matured.score)
-    p, label, stake = matured.score[own], matured.label[own], matured.stake[own]
-    step = (of_bad - of_good) * stake
-    base, drawn = float((of_good * stake).sum()), p * (1.0 - p)
-    error, third = float(np.sqrt((step**2 * drawn).sum())), float((step**3 * drawn * (1.0 - 2.0 * p)).sum())
-    return base + float((step * label).sum()), base + float((step * p).sum()), error, third, len(label)
 
 
 def _weekday(day: int) -> int:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle, released_bundle
-from assets.monitoring.performance.amounts import amount_figures, approved_mae
+from assets.monitoring.performance.amounts import approved_mae, figures_of_target
 from assets.monitoring.performance.by_bundle import (
     EVERY_ROLE,
     approved_auc,
@@ -65,7 +65,7 @@ def answered_performance(
     figures = performance_by_bundle(
         outcomes, days, policy.window_days, accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows
     )
-    figures = _of_target(product, figures, outcomes, "bundle")
+    figures = figures_of_target(product, figures, outcomes, "bundle")
     rows = figures.to_pylist()
     releases = {row["digest"]: Release(version=row["bundle"], digest=row["digest"]) for row in rows}
     bundles = {
@@ -109,7 +109,7 @@ def batch_performance(
         outcomes, days, policy.window_days, champion=bundle.version,
         accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
     )  # fmt: skip
-    figures = _of_target(product, figures, outcomes, "model_version")
+    figures = figures_of_target(product, figures, outcomes, "model_version")
     approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
     is_champion = pc.equal(figures["model_version"], bundle.version)
     # The AUC at approval is the champion's; beside a predecessor's figures it would say nothing.
@@ -125,14 +125,6 @@ def batch_performance(
         judged_by=bundle.digest,
         facts={"champion": bundle.version},
     )
-
-
-def _of_target(product: Product, figures: pa.Table, outcomes: pa.Table, version: str) -> pa.Table:
-    """The figures in the metrics of the product's kind of target."""
-    target = product.model.target
-    if not isinstance(target, Amount):
-        return figures
-    return amount_figures(product, target, figures, outcomes, version=version)
 
 
 def _approved(bundle: Bundle | None, row: Mapping[str, Any]) -> float | None:

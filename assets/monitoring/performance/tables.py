@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
-from assets.monitoring.performance.amounts import BINARY_ALONE, not_asked_rows, of_probability, realised_amounts
+from assets.monitoring.performance.amounts import BINARY_ALONE, figures_of_target, not_asked_rows, realised_amounts
 from assets.monitoring.performance.estimates import (
     ESTIMATED_SCHEMA,
     WHOLE,
@@ -84,14 +84,16 @@ def group_table(product: Product, lake: Lake, bundle: Bundle, days: Sequence[dat
     outcomes, of_outcomes = window_of(lake, product.name, days, tables.outcomes, before=policy.window_days - 1)
     own = own_outcomes(outcomes, bundle)
     features, of_features = features_of(product, lake, own, tables.judged.row_id, days[0])
-    made = [_with(_with(PERFORMANCE_SCHEMA.empty_table(), "part", ""), "group", "")]
+    none = figures_of_target(product, PERFORMANCE_SCHEMA.empty_table(), own)
+    made = [_with(_with(none, "part", ""), "group", "")]
     for part, of_rows in groups_of(product, features).items():
         for group in sorted({str(one) for one in of_rows.tolist()}):
+            of_group = own.filter(pa.array(of_rows == group))
             figures = performance_by_day(
-                own.filter(pa.array(of_rows == group)), days, policy.window_days,
+                of_group, days, policy.window_days,
                 accept=decision.accept, profit=decision.profit, min_rows=policy.min_rows,
             )  # fmt: skip
-            kept = of_probability(product, figures.filter(pc.greater(figures["rows"], 0)))
+            kept = figures_of_target(product, figures.filter(pc.greater(figures["rows"], 0)), of_group)
             made.append(_with(_with(kept, "part", part), "group", group))
     readings = {
         table_name(product.name, tables.outcomes): of_outcomes, table_name(product.name, FEATURES): of_features,

@@ -33,7 +33,7 @@ from resources.rollout_store.store import RolloutStore
 _LOG = logging.getLogger("loopline.rollout")
 SECONDS = 1.0
 """Between two looks of the guard."""
-SIMULATED_SECONDS = 0.05
+SIMULATED_SECONDS = 0.02
 """The same where the clock is a simulation's, in which hours go by in a second."""
 _MOST_WAITING = 50_000
 BY = "guard"

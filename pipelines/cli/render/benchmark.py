@@ -55,7 +55,7 @@ def show_sandbox(report: "SandboxReport", to: "Console") -> None:
             [name, f"{auc:.3f}", f"{(auc - 0.5) / (report.best_auc - 0.5):.1%}"]
             for name, auc in (
                 ("the probability with which the loans were drawn", report.best_auc),
-                ("habits known exactly, and all but creditworthiness", report.habits_auc),
+                ("all that leaves traces in the tables, known exactly", report.habits_auc),
                 ("champion", report.auc),
                 ("its scorecard", report.scorecard_auc),
             )

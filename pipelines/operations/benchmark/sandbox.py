@@ -45,7 +45,8 @@ class SandboxReport:
         auc, scorecard_auc: The champion's, and that of its scorecard.
         training_auc: The champion's on the rows that it was fitted on.
         best_auc: That of the probability with which the loans were drawn.
-        habits_auc: That of somebody who knew all habits exactly, and everything but creditworthiness itself.
+        habits_auc: That of somebody who knew exactly everything that leaves traces in the bank's tables: the habits,
+            income, debt, times of trouble and the loan, but neither a person's character nor a loan's own luck.
     """
 
     version: str

@@ -133,7 +133,7 @@ _SCENARIOS = (
     ),
     Scenario(
         name="quiet", title="A year in which nothing happens", first=date(2025, 9, 1), days=365, history=760,
-        products=_BOTH, plan="none", apart=True,
+        products=_BOTH, plan="none", apart=True, card_history=500,
     ),
     Scenario(
         name="two_years", title="Two years with every kind of incident", first=date(2024, 9, 1), days=730, history=760,

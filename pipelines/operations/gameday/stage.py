@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import dagster as dg
+from dagster._core.execution.context import data_version_cache
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from assets.product import Product
@@ -104,15 +105,17 @@ def staged(
 
 @contextmanager
 def kept_quick(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Within the block one more connection to Dagster's runs is open, and what runs print goes nowhere.
+    """Within the block Dagster does without what nobody looks at: prints of runs, and versions of partitions read.
 
-    Dagster opens a connection for each question; whenever the last one closes, SQLite moves the journal into the
-    database and waits for the disk. For the prints of each run it starts four processes, which nobody's page shows.
+    For the prints of each run it starts four processes; it looks up which version of each partition a step reads, to
+    tell stale assets on its pages. One more connection to its runs is open: it opens one for each question, and
+    whenever the last one closes, SQLite moves the journal into the database and waits for the disk.
     """
     runs, quiet = Path(instance.root_directory) / "history" / "runs.db", NoOpComputeLogManager()
     with (
         closing(sqlite3.connect(runs)) as connection,
         mock.patch.object(instance, "_compute_log_manager", quiet),
+        mock.patch.object(data_version_cache, "SKIP_PARTITION_DATA_VERSION_DEPENDENCY_THRESHOLD", 0),
     ):
         connection.execute("PRAGMA schema_version").fetchone()
         yield

@@ -2,6 +2,9 @@
 
 Belongs here: the applicants, their loans and statements, the odds of default, the decisions of the old policy, and the
 feed `applications`. Does not belong here: the history of a granted loan (`repayments.py`).
+
+Two parts of the odds leave no trace in any table: a person's character and a loan's own luck (`Requests.unseen`). They
+are small, and stay in the true probability: the best possible score knows them, and no model can.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The truth about the bank's applicants, for judging models and never for one.
 
-Belongs here: the probability of default with which the bank was drawn, and what exact knowledge of the habits would
-tell of it. Does not belong here: models, figures. No feed has anything of it, so no feature can.
+Belongs here: the probability of default with which the bank was drawn, and what exact knowledge of all that leaves
+traces would tell of it. Does not belong here: models, figures. No feed has anything of it, so no feature can.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class ApplicantTruth:
 
     Attributes:
         ids: The applications.
-        probability: float64 [n], of falling 90 days past due within 180 days. No score ranks better in expectation.
+        probability: float64 [n], of falling 90 days past due within 180 days, with all that no table shows. No score
+            ranks better in expectation.
         by_habits: float64 [n], log-odds (up to a constant) of everything about person and loan that leaves traces in
             the bank's tables, known exactly: all but `Requests.unseen`.
     """

@@ -61,7 +61,7 @@ def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
     known = [gate[part] for gate in told["gates"] if gate["passed"] for part in ("value", "threshold")]
     assert all(isinstance(number, int | float) for number in known)
     assert told["champion"]["version"] == "1"
-    assert 0.75 < told["champion"]["auc"] < 0.85, "a good model of this bank, and no better than one can be"
+    assert 0.82 < told["champion"]["auc"] < 0.9, "a good model of this bank, and no better than one can be"
 
 
 def test_its_decision_leads_back_to_what_was_delivered(demo_home: DemoHome) -> None:
@@ -90,11 +90,11 @@ def test_its_model_is_trained_again_to_the_same_bytes(demo_home: DemoHome) -> No
     assert told["rebuilt"]["predictions"]["different"] == 0
 
 
-def test_the_champion_stands_between_chance_and_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
+def test_the_champion_comes_close_to_the_best_that_the_sandbox_knows(demo_home: DemoHome) -> None:
     told = asked(demo_home, "benchmark", "sandbox")
     assert told["auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-6), "the same test rows"
     assert told["auc"] < told["habits_auc"] < told["best_auc"] < 0.9
-    assert told["share_of_habits"] > 0.85
+    assert told["share_of_best"] >= told["wanted"] == 0.95
 
 
 def test_its_decision_is_explained(demo_home: DemoHome) -> None:

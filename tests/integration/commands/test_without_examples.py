@@ -25,7 +25,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._home = folder / "checkout", folder / "home"
-        unused = shutil.ignore_patterns(".*", "target")  # what is compiled is copied too
+        unused = shutil.ignore_patterns("*-pytest-*.pyc", ".*", "target")  # what is compiled of the product is used
         for name in _CODE:
             source, target = CHECKOUT / name, self.folder / name
             if source.is_dir():

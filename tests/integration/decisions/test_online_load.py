@@ -12,6 +12,8 @@ import pytest
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import as_stored, load_name, planned_loads
 from assets.materialising import asset_key
+from pipelines.jobs import daily_name, load_job_name
+from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_product
 from resources.online_store.errors import StoreDamaged
 from resources.online_store.opening import open_store
@@ -108,6 +110,16 @@ def test_a_daily_run_loads_the_changes_of_its_day(small: Callable[[str], Small])
     assert events == store_of(cards).fetch_all(wanted).tables
     cards.make(LAST, LAST, *TABLES, "online_store")
     assert told(cards)["loaded"] == "nothing", "equal content in new versions"
+
+
+def test_a_run_that_selects_nothing_loads_the_changes_of_its_day_too(small: Callable[[str], Small]) -> None:
+    """As those of schedules and sensors: their job says what they make, and it is more than the store."""
+    cards = small("card_fraud")
+    cards.make(LAST - timedelta(days=9), LAST - timedelta(days=1), *TABLES, "online_store")
+    run_job(cards.definitions, cards.instance, daily_name(PRODUCT), days=(LAST, LAST))
+    assert told(cards)["loaded"] == "changes alone"
+    run_job(cards.definitions, cards.instance, load_job_name(PRODUCT))
+    assert told(cards)["loaded"] == "everything: it was asked for"
 
 
 def test_a_load_mends_a_cut_store(cards: Small) -> None:

@@ -37,6 +37,7 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
+from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 from tests.support.two_versions import two_versions
 
@@ -85,6 +86,8 @@ class Planted:
             "lake": lake, "tracking": tracking, "keys": keys, "audit": audit_of(environment), "clock": WallClock(),
             "rollout": RolloutStore.open(environment.rollout, environment.home / "fetched"),
             "environment": environment, "online_stores": stores, "io_manager": dg.InMemoryIOManager(),
+            # No session is started for rows as few as these.
+            "spark": SparkSessions(environment.spark_master, environment.home),
         }  # fmt: skip
         made = dg.materialize(assets, resources=resources, raise_on_error=False)
         stores.close()

@@ -6,7 +6,7 @@ to alarms as people would be told of them. Does not belong here: the rows (`rows
 A model is approved each quarter. An alarm that stands is told once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -152,7 +152,7 @@ def _counts(days: _Days, model: Approved, day: date) -> NDArray[np.int64]:
     return counted(model.layout, Rows(table, model.scores[places], model.answers[places]))
 
 
-def _labels(product: Product, rows: ProductRows, model: Approved):
+def _labels(product: Product, rows: ProductRows, model: Approved) -> Callable[[Sequence[date]], NDArray[np.int64]]:
     score = model.layout.subjects[model.layout.place("score")]
     final = rows.day + product.label.maturity // timedelta(days=1)
 

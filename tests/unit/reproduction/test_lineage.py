@@ -80,7 +80,11 @@ def test_it_names_bundle_arm_code_features_and_approver(traced: Traced) -> None:
     root = traced.root
     assert of_kind(root, "bundle")[0].facts["digest"] == traced.decision.digest
     assert of_kind(root, "rollout")[0].facts["role"] == "champion"
-    assert [node.title for node in of_kind(root, "action")] == ["approve of version 1", "promote of version 1"]
+    assert [node.title for node in of_kind(root, "action")] == [
+        "register of version 1",
+        "approve of version 1",
+        "promote of version 1",
+    ]
     assert of_kind(root, "code")[0].facts["version"] == "0b7c"
     assert {node.title for node in of_kind(root, "feature")} == {
         "amount = 900.0",

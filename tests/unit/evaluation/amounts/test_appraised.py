@@ -57,6 +57,7 @@ def test_a_good_model_passes_the_gates_in_the_metrics_of_an_amount(found: Apprai
     assert 0.0 < low < found.report["metrics"]["test"]["skill"] < high
     assert found.shown["mae"] == found.report["metrics"]["test"]["mae"]
     assert 0.8 < found.report["coverage"] < 0.97
+    assert found.report["stability"]["lime_rank_agreement"] > 0.5
     assert {gate.name for gate in known_gates(PRODUCT.gates)} == set(gates(found))
     assert "AUC" not in "".join(result.reason for result in found.verdict.results if "single" not in result.name)
 

@@ -10,8 +10,8 @@ import pytest
 from assets.monitoring.performance.amounts import (
     amount_figures,
     amount_verdict,
+    figures_of_target,
     not_asked_rows,
-    of_probability,
     realised_amounts,
 )
 from assets.monitoring.performance.by_bundle import performance_by_bundle
@@ -121,5 +121,4 @@ def test_what_is_of_a_binary_target_says_so() -> None:
     )  # fmt: skip
     assert table["auc"].to_pylist() == [None]
     figures = pa.table({"auc": [0.7], "brier": [0.1], "bad_rate": [0.2]})
-    assert of_probability(CLAIMS, figures).to_pylist() == [{"auc": None, "brier": None, "bad_rate": 0.2}]
-    assert of_probability(LOANS, figures) is figures
+    assert figures_of_target(LOANS, figures, figures) is figures

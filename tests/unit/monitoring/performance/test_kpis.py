@@ -43,7 +43,7 @@ def test_days_as_before_are_rarely_outside() -> None:
     found = [row for seed in range(20) for row in kpis(decisions(40, seed), matured(40, seed), list(range(14, 40)))]
     judged = [row["outside"] for row in found if row["outside"] is not None]
     assert len(judged) == len(found) == 20 * 26 * 7
-    assert np.mean(judged) <= 0.004, "an interval holds 99.9%"
+    assert np.sum(judged) <= 3, "a fifth of a false alarm a year is left to these figures"
 
 
 def test_a_day_s_figures_are_the_plain_ones() -> None:

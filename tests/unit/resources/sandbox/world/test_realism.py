@@ -129,3 +129,23 @@ def test_the_number_of_transactions_is_what_was_asked_for() -> None:
     settings = replace(BankSettings.of_size(customers=1_000), transactions=60_000)
     rows = transactions_feed(settings, make_people(settings)).table.num_rows
     assert rows == pytest.approx(60_000, rel=0.05)
+
+
+def test_accounts_show_how_their_owners_pay() -> None:
+    """Months have their ends; the less creditworthy keep less, gamble more and have debits returned more often."""
+    settings = BankSettings.of_size(customers=2_500, first_day=date(2025, 7, 1), last_day=date(2026, 2, 28))
+    people = make_people(settings)
+    rows = transactions_feed(settings, people).table
+    owner = pc.utf8_slice_codeunits(rows["customer_id"], 1).cast("int64").to_numpy() - 1
+    category = rows["category"].to_numpy()
+    there = people.opened < settings.start_us
+    ends = np.isin(category, ("card_bill", "savings"))
+    assert set(np.bincount(owner[ends], minlength=len(people))[there].tolist()) <= {7, 8}, (
+        "of eight months the last end may arrive late"
+    )
+    poor, rich = (there & people.main & part for part in (people.worth < -1, people.worth > 1))
+    for kind, times in (("returned", 4.0), ("gambling", 1.2)):
+        count = np.bincount(owner[category == kind], minlength=len(people))
+        assert count[poor].mean() > times * count[rich].mean(), kind
+    kept = np.bincount(owner[ends], weights=rows["balance_after"].to_numpy()[ends], minlength=len(people))
+    assert kept[poor].mean() < 0.5 * kept[rich].mean()

@@ -26,12 +26,13 @@ def test_loans_default_as_often_as_the_truth_says(world: World) -> None:
         assert abs(bad[part].sum() - truth[part].sum()) < 4 * spread, f"loans of {low} to {high}"
 
 
-def test_no_score_is_better_than_the_truth_and_habits_alone_are_worse(world: World) -> None:
+def test_no_score_is_better_than_the_truth_and_what_leaves_traces_is_nearly_all_of_it(world: World) -> None:
     truth = applicant_truth(SETTINGS)
     bad, mature = world.bad[world.mature], world.mature
     best, habits = (roc_auc_score(bad, score[mature]) for score in (truth.probability, truth.by_habits))
     bureau = roc_auc_score(bad, -np.nan_to_num(world.reports.score_at_request[mature], nan=640.0))
-    assert best > habits + 0.01 > bureau + 0.02
+    assert best > habits > best - 0.01
+    assert habits > bureau + 0.05, "one score alone tells much less"
 
 
 def test_no_application_carries_the_truth(world: World) -> None:
