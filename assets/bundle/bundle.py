@@ -206,7 +206,9 @@ class BundleParts:
             known = of_request if rule.before_model else of_request | set(features.names)
             unknown = sorted(set(rule.columns) - known)
             if unknown:
-                raise BundleError(f"rule {rule.id} reads {unknown}, which this bundle's requests and features lack")
+                raise BundleError(
+                    f"rule {rule.id} reads {', '.join(unknown)}, which this bundle's requests and features lack"
+                )
             if rule.outcome == "refer" and self.policy.refer is None:
                 raise BundleError(f"rule {rule.id} refers, but the policy has no outcome for a review")
 

@@ -53,6 +53,6 @@ class Delivery:
         unknown = [name for name in self.columns if name not in known]
         if unknown:
             raise ProductError(
-                f"product {product}: delivery.columns names {unknown}, which scores do not have; name columns of "
-                f"spine.passthrough: {listed(sorted(known))}"
+                f"product {product}: delivery.columns names {', '.join(unknown)}, which scores do not have; name "
+                f"columns of spine.passthrough: {listed(sorted(known))}"
             )

@@ -167,7 +167,7 @@ def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
     """The request, as recorded."""
     missing = sorted((set(shape.values) - set(record.inputs)) | (set(shape.keys) - set(record.keys)))
     if missing:
-        raise CannotReplay(f"decision {record.id}: its record lacks {missing}, which its bundle needs")
+        raise CannotReplay(f"decision {record.id}: its record lacks {', '.join(missing)}, which its bundle needs")
     return DecisionRequest(
         row_id=record.row_id,
         keys=record.keys,

@@ -155,7 +155,7 @@ class Lake:
         schema = opened.schema
         lacking = sorted(set(columns or ()) - set(schema.names))
         if lacking:
-            raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {schema.names}")
+            raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {', '.join(schema.names)}")
         wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
         if self._kept is None or not files:
             return self._rows(table, files, schema, wanted)

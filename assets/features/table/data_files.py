@@ -52,8 +52,8 @@ class TableVersion:
         lacking = sorted(set(names.values()) - set(existing))
         if lacking:
             raise FeatureError(
-                f"{label}: table {self.name} has no column {', '.join(lacking)}; it has {existing}. A column that was "
-                "added to the contract is there after the next validated day"
+                f"{label}: table {self.name} has no column {', '.join(lacking)}; it has {', '.join(existing)}. A "
+                "column that was added to the contract is there after the next validated day"
             )
         return {name: self.schema.field(column) for name, column in names.items()}
 

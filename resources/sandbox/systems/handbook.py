@@ -110,7 +110,9 @@ def _part(path: Path) -> pa.Table:
         schema = pq.read_schema(path)
         missing = [name for name in _COLUMNS if name not in schema.names]
         if missing:
-            raise SandboxError(f"{path} lacks {missing}; it has {schema.names}: is it a file of the Handbook?")
+            raise SandboxError(
+                f"{path} lacks {', '.join(missing)}; it has {', '.join(schema.names)}: is it a file of the Handbook?"
+            )
         twice = [name for name in _COLUMNS if schema.names.count(name) > 1]
         if twice:
             raise SandboxError(f"{path} has {twice} more than once; have it written again")

@@ -64,7 +64,7 @@ def test_a_record_without_what_its_bundle_asks_for_cannot_be_recomputed(card_bun
     table, labels = history()
     engine = Engine(card_bundle, filled(tmp_path, NOW), as_of_allowed=True)
     decision = engine.decide(request(table.to_pylist()[0]), now=NOW)
-    with pytest.raises(CannotReplay, match=r"lacks \['country'\]"):
+    with pytest.raises(CannotReplay, match=r"lacks country"):
         compare_with_lake(replace(decision, inputs={"amount": 1.0}), card_bundle, index_of(table, labels))
     with pytest.raises(CannotReplay, match="'transaction_id', by which rows are ordered"):
         compare_with_lake(replace(decision, row_id="seven", sequence=None), card_bundle, index_of(table, labels))

@@ -15,7 +15,7 @@ def test_a_range_reads_back_in_the_order_of_days(lake: Lake) -> None:
 
 
 def test_a_column_that_is_not_there_is_named(lake: Lake) -> None:
-    with pytest.raises(LakeError, match=r"table p/t has no column wort; it has \['id', 'word', 'day'\]"):
+    with pytest.raises(LakeError, match=r"table p/t has no column wort; it has id, word, day"):
         lake.read("p/t", columns=["id", "wort"])
 
 

@@ -98,7 +98,7 @@ def test_what_is_not_the_handbook_is_refused(handbook: Path, tmp_path: Path) -> 
         fill_cards_from_handbook(tmp_path / "nowhere", landing=tmp_path / "landing")
     table = month([datetime(2018, 6, 1)], 14)
     pq.write_table(table.drop_columns(["TX_FRAUD"]), handbook / "2018-06.parquet")
-    with pytest.raises(SandboxError, match=r"2018-06.parquet lacks \['TX_FRAUD'\]"):
+    with pytest.raises(SandboxError, match=r"2018-06.parquet lacks TX_FRAUD"):
         fill_cards_from_handbook(handbook, landing=tmp_path / "landing")
     amounts = pa.array([None], pa.float64())
     holed = table.set_column(table.column_names.index("TX_AMOUNT"), "TX_AMOUNT", amounts)
