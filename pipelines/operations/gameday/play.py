@@ -58,7 +58,7 @@ def play(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str]
             _operate(stage, dependencies, plan, seed, progress)
         record = stage.recorder.record(scenario.first, scenario.last)
         regret = {one.product.name: _regret(stage, one, record) for one in stage.played}
-        passing = dict(stage.bank.fraudsters.passing) if "card_fraud" in scenario.products else {}
+        passing = dict(stage.bank.fraudsters.passing) if scenario.watches_cards else {}
         runs = {job: (counts[0], counts[1]) for job, counts in stage.recorder.runs.items()}
         stated = {one.product.name: one.product.monitoring.false_alarms_a_year for one in stage.played}
         contradicting = tuple(words for one in stage.played for words in contradictions(one.product, stage.lake))

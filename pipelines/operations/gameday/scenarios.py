@@ -72,6 +72,11 @@ class Scenario:
         """The products whose incidents happen to the bank."""
         return (*self.products, *self.others)
 
+    @property
+    def watches_cards(self) -> bool:
+        """Whether a product that stops frauds is operated, so that fraudsters meet it."""
+        return "card_fraud" in self.products
+
     def alone(self, product: str) -> "Scenario":
         """The scenario for the process that operates one of its products; the bank is the same."""
         others = tuple(name for name in self.planned if name != product)
