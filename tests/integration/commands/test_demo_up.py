@@ -115,7 +115,7 @@ def test_mlflow_knows_what_the_champion_is_made_of(
     run = client.get(f"{mlflow}/runs/get", params={"run_id": version["run_id"]}).json()["run"]
     assert run["info"]["status"] == "FINISHED"
     figures = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
-    assert figures["test_auc"] == demo_home.demo.told["champion"]["auc"]
+    assert figures["test_auc"] == pytest.approx(demo_home.demo.told["champion"]["auc"], abs=1e-12), "MLflow's JSON"
     inputs = {entry["dataset"]["name"]: entry["dataset"] for entry in run["inputs"]["dataset_inputs"]}
     assert set(inputs) == {f"{PRODUCT}/{table}" for table in ("training_set", "features", "validated_repayments")}
     assert {dataset["source_type"] for dataset in inputs.values()} == {"delta"}

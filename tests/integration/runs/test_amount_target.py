@@ -12,7 +12,7 @@ import pytest
 
 from assets.product.names import table_name
 from pipelines.build import build_pipeline
-from pipelines.operations.decide import ask_service
+from pipelines.operations.decide import ask_service, wait_until_live
 from pipelines.operations.loop.product_jobs import DATA, ProductJobs
 from pipelines.operations.loop.run_loop import _champion as champion_of
 from pipelines.operations.replay import replay_day
@@ -32,7 +32,7 @@ DAYS = (PRODUCT.start, PRODUCT.end)
 LAST = (PRODUCT.end - timedelta(days=6), PRODUCT.end)
 WATCHED = (
     "scores", "distributions", "attributions", "separation", "drift", "batch_outcomes", "batch_performance",
-    "calibration", "estimated_performance", "group_performance", "kpis", "vintages", "retraining", "monitoring_page",
+    "calibration", "estimated_performance", "group_performance", "kpis", "vintages", "retraining",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
         jobs.run_first_load()
         jobs.run_model()
         jobs.run_assets(WATCHED, LAST)
+        jobs.run_named(("monitoring_page",), LAST, {})
         yield Loop(environment, jobs)
 
 
@@ -87,11 +88,12 @@ def test_the_training_set_has_amounts_and_the_bundle_states_them(loop: Loop) -> 
 def test_a_decision_states_the_amount_with_unit_and_interval_and_is_replayed(loop: Loop) -> None:
     champion = champion_of(PRODUCT, loop.environment)
     assert champion is not None
-    small = {**PRODUCT.request_example, "claim_id": "C-small", "insured_value": 1_500, "driver_age": 50}
+    example = {**PRODUCT.request_example, "as_of": f"{LAST[1] + timedelta(days=1)}T00:00:00Z"}
+    small = {**example, "claim_id": "C-small", "insured_value": 1_500, "driver_age": 50}
     with needed(loop.environment, ["decisions"]):
+        wait_until_live(loop.environment, NAME)
         large, little = (
-            ask_service(loop.environment, NAME, dict(request), explain=True)
-            for request in (PRODUCT.request_example, small)
+            ask_service(loop.environment, NAME, dict(request), explain=True) for request in (example, small)
         )
     assert (large["unit"], large["fallback"]) == ("EUR", None)
     mean = float(true_mean(np.array([24.0]), np.array([9_000.0]), np.array([True]))[0])

@@ -16,7 +16,7 @@ PRODUCT = load_product("credit_risk")
 SOURCES = [source.name for source in PRODUCT.sources]
 ASSETS = [*(f"{layer}_{source}" for source in SOURCES for layer in ("raw", "validated")), "features"]
 # The first days, since consents are given when an account is opened.
-DAYS = [SETTINGS.first_day + timedelta(days=n) for n in range(5)]
+DAYS = [SETTINGS.first_day + timedelta(days=n) for n in range(7)]
 
 MakeSmall = Callable[[str], Small]
 
@@ -40,7 +40,7 @@ def test_a_range_gives_what_its_days_give_one_by_one(small: MakeSmall) -> None:
     whole = hashes(credit)
     assert set(whole) == {*ASSETS, *(f"quarantine_{source}" for source in SOURCES)}
     assert list(whole["validated_transactions"]) == [day.isoformat() for day in DAYS]
-    assert len(whole["features"]) in (3, 4), "one day without applications makes it harder"
+    assert 3 <= len(whole["features"]) < len(DAYS), "a day without applications makes it harder"
 
     events = credit.lake.read("credit_risk/validated_transactions")
     late = pc.greater_equal(pc.subtract(events["known_at"], events["event_time"]), timedelta(days=1))

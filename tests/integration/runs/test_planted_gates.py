@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 import xgboost as xgb
@@ -196,14 +197,17 @@ def test_a_miscalibrated_model_is_refused(planted: Planted) -> None:
 
 def test_a_bundle_that_serves_another_model_than_was_evaluated_is_refused(planted: Planted) -> None:
     """The form that is served is of a model that takes amounts in another unit."""
-    rows, split, _ = labelled_rows(planted.product, planted.table)
-    matrix = rows.matrix.copy()
-    matrix[:, 0] /= 100
-    booster = xgb.train(
-        {"max_depth": 3, "objective": "binary:logistic"}, xgb.DMatrix(matrix[split.train], rows.y[split.train]), 10
-    )
-    other = export_onnx(booster, matrix[:512])
-    assert "serving_skew" in planted.refused_by(model=lambda parts: replace(parts, model=other))
+
+    def in_cents(model: bytes) -> bytes:
+        graph = onnx.load_model_from_string(model)
+        attributes = {one.name: one for one in graph.graph.node[0].attribute}
+        thresholds, columns = attributes["nodes_values"].floats, attributes["nodes_featureids"].ints
+        for place, column in enumerate(columns):
+            if column == 0:
+                thresholds[place] *= 100
+        return bytes(graph.SerializeToString())
+
+    assert "serving_skew" in planted.refused_by(model=lambda parts: replace(parts, model=in_cents(parts.model)))
 
 
 def test_a_bundle_over_its_budgets_is_refused(planted: Planted) -> None:
