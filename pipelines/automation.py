@@ -21,7 +21,7 @@ from assets.materialising import CAUSE_TAG, asset_key, materialised_days
 from assets.product import Partitions, Product
 from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
-from pipelines.run_records import ACTIVE, half_made, open_backfills, selects
+from pipelines.runs.records import ACTIVE, half_made, open_backfills, selects
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake, LakeError

@@ -47,11 +47,11 @@ from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
-from pipelines.alert_sensor import alerts_sensor
+from pipelines.alerting.monitors import heard
+from pipelines.alerting.sensor import alerts_sensor
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
-from pipelines.monitor_alerts import heard
 from pipelines.partitions import partitions_of
 from pipelines.products import loaded_products
 from pipelines.registry_sensor import registry_sensor

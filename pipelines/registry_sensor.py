@@ -1,7 +1,7 @@
 """The sensor that keeps a product's aliases in the registry where the rollout state says.
 
 Belongs here: noticing an alias that was moved by hand within a minute, and the alert about each. Does not belong here:
-moving it back (`assets.rollout.keeper`), what the alert says (`alerts.py`).
+moving it back (`assets.rollout.keeper`), what the alert says (`alerting/alerts.py`).
 """
 
 import dagster as dg
@@ -10,7 +10,7 @@ from assets.governance.audit import Audit
 from assets.product import Product
 from assets.rollout.aliases import ALIAS_RESTORED
 from assets.rollout.keeper import Keeper
-from pipelines.alerts import alias_moved
+from pipelines.alerting.alerts import alias_moved
 from resources.keys import Keys
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore

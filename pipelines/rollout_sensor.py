@@ -14,9 +14,9 @@ from assets.product.names import OUTCOMES, table_name
 from assets.rollout.keeper import unrecorded
 from assets.rollout.outcomes.results import late_of
 from assets.rollout.steward import Look, look
-from pipelines.alerts import rollout_held
+from pipelines.alerting.alerts import rollout_held
 from pipelines.jobs import rollout_name
-from pipelines.run_requests import request_rollout
+from pipelines.runs.requests import request_rollout
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier

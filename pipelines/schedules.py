@@ -11,7 +11,7 @@ from assets.monitoring.retraining.verdict import RetrainSignals
 from assets.monitoring.verdicts import Cause
 from assets.product import Partition, Partitions, Product
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
+from pipelines.runs.requests import materialised_days_of, request_partition, request_retraining
 from resources.clock import Clock
 from resources.environments import Environment
 

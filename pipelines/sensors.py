@@ -2,7 +2,7 @@
 
 Belongs here: retraining, a partition whose files have landed, the end of runs whose
 process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not
-belong here: the verdicts (`assets.monitoring`), the alerts of the monitors (`alert_sensor.py`).
+belong here: the verdicts (`assets.monitoring`), the alerts of the monitors (`alerting/sensor.py`).
 """
 
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ from assets.monitoring.retraining.causes import Examination
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
 from assets.product.partitions import fits
-from pipelines.alerts import approval_wanted, run_failure
+from pipelines.alerting.alerts import approval_wanted, run_failure
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import partitions_of
-from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
+from pipelines.runs.requests import materialised_days_of, request_partition, request_retraining
 from pipelines.sandbox_sources import source_systems
 from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs

@@ -1,7 +1,7 @@
 """Alerts to people.
 
 Belongs here: the alert as a frozen value, and its own channels: the console and a webhook. Does not belong here: when
-to alert (`assets.monitoring.verdicts`, `pipelines.alerts`), keeping and telling alerts, other channels
+to alert (`assets.monitoring.verdicts`, `pipelines.alerting.alerts`), keeping and telling alerts, other channels
 (`resources.alerts`).
 """
 

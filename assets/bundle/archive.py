@@ -1,7 +1,7 @@
 """A bundle as one file, for the way from one environment to another.
 
 Belongs here: packing a bundle's folder with the record of its version, and unpacking it after every check. Does not
-belong here: the bundle's own files (`files.py`), registering it elsewhere (`pipelines.operations.bundle_files`).
+belong here: the bundle's own files (`files.py`), registering it elsewhere (`pipelines.operations.models.bundle_files`).
 
 The file is a tar of the bundle's files as they are, of `record.json` and of `record.signature`, the HMAC-SHA256 of the
 record under the key of the environment that packed it. The record names the bundle's digest, so neither can be put

@@ -19,7 +19,7 @@ from assets.bundle.interval import Interval
 from assets.bundle.scorecard import Scorecard
 from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import Kernel
-from assets.product.recourse import Recourse, check_recourse
+from assets.product.policies.recourse import Recourse, check_recourse
 from assets.product.rules import Rule
 from resources.errors import LooplineError
 from resources.naming import BadName, checked_name, checked_version

@@ -30,7 +30,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.bundle.usual import UsualValues
 from assets.features.kernel.kernel import Kernel
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from assets.vocabulary import FeatureError
 from resources.durable_files import write_synced
 from resources.naming import is_digest

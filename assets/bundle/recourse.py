@@ -1,14 +1,14 @@
 """The policy of recourse in a bundle, as JSON.
 
-Belongs here: the record of the policy. Does not belong here: what the policy may be (`assets.product.recourse`),
-searching the changes that it allows (`assets.serving.earlier`).
+Belongs here: the record of the policy. Does not belong here: what the policy may be
+(`assets.product.policies.recourse`), searching the changes that it allows (`assets.serving.earlier`).
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from assets.product.recourse import Change, Recourse
+from assets.product.policies.recourse import Change, Recourse
 
 
 def recourse_record(recourse: Recourse) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One ONNX graph from features to an answer: the encoder before the model, calibration and thresholds behind it.
 
 Belongs here: building the graph from a bundle's parts. Does not belong here: the model itself, which is taken as it is
-(`assets.training.export`), smaller variants of it (`variants.py`), running the graph (`score.py`).
+(`assets.training.fitting.export`), smaller variants of it (`variants.py`), running the graph (`score.py`).
 
 Inputs are a column for each feature, [n, 1]: float32 for a number (NaN is missing), text for a category, int64 for the
 bucket of a hashed one. Outputs are `raw`, the model's probability; `score`, calibrated; and `answer`: 0 accept,

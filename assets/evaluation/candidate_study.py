@@ -11,8 +11,8 @@ from assets.evaluation.study.parts import Predict, Studied, feature_groups, row_
 from assets.evaluation.study.study import Study, study_of
 from assets.product import Product
 from assets.serving.engine import Engine
-from assets.training.rows import TrainingRows
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
 
 
 def candidate_study(

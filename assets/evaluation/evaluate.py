@@ -25,8 +25,8 @@ from assets.metrics.ranking import EvaluationError, Metrics, SingleFeature, best
 from assets.metrics.review import OPEN, at_answers, choose_answers
 from assets.product import DecisionPolicy, FairnessPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
 from resources.errors import listed
 
 

@@ -1,7 +1,8 @@
 """How many declined people have a recourse.
 
 Belongs here: the share of declined test rows without any allowed change that would be accepted, and by group. Does not
-belong here: the search (`assets.serving.earlier.recourse`), what a person can change (`assets.product.recourse`).
+belong here: the search (`assets.serving.earlier.recourse`), what a person can change
+(`assets.product.policies.recourse`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from assets.bundle.answers import ACCEPT
 from assets.features.kernel.rows import Value
 from assets.metrics.groups import group_members
 from assets.product import Product
-from assets.product.recourse import Recourse
+from assets.product.policies.recourse import Recourse
 from assets.serving.earlier.recourse import RecourseFound, recourse_of
 from assets.serving.engine import Engine
 from assets.serving.judgement import Case

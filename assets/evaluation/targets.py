@@ -28,7 +28,7 @@ from assets.metrics.amounts import measure_amounts
 from assets.metrics.ranking import measure
 from assets.product import Amount, Product
 from assets.serving.engine import Engine
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ from assets.product.names import (
 )
 from assets.serving.log.writer import DecisionLogError
 from assets.training.amounts.told import with_amounts
-from assets.training.tables import RowsError
+from assets.training.rows.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Commit, Lake, LakeError

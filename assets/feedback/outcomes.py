@@ -1,7 +1,7 @@
 """Decisions joined with their mature labels.
 
 Belongs here: the join of decisions, live or batch, with mature labels. Does not belong here: the label
-rule (`assets.training.rows`), reading tables, figures over outcomes (`assets.monitoring.performance`).
+rule (`assets.training.rows.learning`), reading tables, figures over outcomes (`assets.monitoring.performance`).
 """
 
 from datetime import datetime
@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Label
-from assets.training.labels import mature_labels
-from assets.training.tables import RowsError
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.tables import RowsError
 from resources.errors import listed
 
 _TIME = pa.timestamp("us", tz="UTC")

@@ -24,7 +24,7 @@ from sklearn.ensemble import IsolationForest
 
 from assets.monitoring.daily_figures import day_distances
 from assets.product import Product
-from assets.product.agreement import validated_columns
+from assets.product.agreement.features import validated_columns
 
 Numbers = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 Belongs here: the shape of a monitor's verdict and of a cause, the name of a cause, the first day of its episode. Does
 not belong here: measuring and judging figures (`distributions.verdict`, `performance.verdicts`), the verdict on a
-retraining (`retraining.verdict`), sending an alert (`pipelines.alert_sensor`).
+retraining (`retraining.verdict`), sending an alert (`pipelines.alerting.sensor`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.

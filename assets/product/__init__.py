@@ -6,17 +6,16 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 """
 
 from assets.product.accepted import AcceptedChange
-from assets.product.amount_gates import AmountGates
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contracts.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contracts.file import load_contract
-from assets.product.delivery_policy import Delivery
-from assets.product.fairness_policy import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
 from assets.product.governance import Governance, Impact, RiskTier, SignOff, Statements, Terms
 from assets.product.lake_sources import IcebergTable, LakeTable
-from assets.product.monitoring_policy import BusinessFigure, MonitoringPolicy
 from assets.product.partitions import Partition, Partitions
-from assets.product.policies import (
+from assets.product.policies.amount_gates import AmountGates
+from assets.product.policies.delivery import Delivery
+from assets.product.policies.fairness import FairnessPolicy, Jurisdiction, Limit, Mitigation, ProxyLimit
+from assets.product.policies.model import (
     DecisionPolicy,
     Direction,
     Freshness,
@@ -29,16 +28,17 @@ from assets.product.policies import (
     WhenStale,
     Words,
 )
+from assets.product.policies.monitoring import BusinessFigure, MonitoringPolicy
+from assets.product.policies.recourse import Change, Recourse
+from assets.product.policies.review import ReviewPolicy
+from assets.product.policies.rollout import Guard, Rollout, Step
+from assets.product.policies.scale import Scale
+from assets.product.policies.training import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Product
-from assets.product.recourse import Change, Recourse
-from assets.product.review_policy import ReviewPolicy
-from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
-from assets.product.scale_policy import Scale
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
 from assets.product.target import BINARY, Amount, Binary, Objective, Target, TargetKind
-from assets.product.training_policy import CandidateName, Device, Imbalance, OwnCandidate, SearchPolicy
 from assets.product.verdict import Verdict
 from resources.alerts.policy import AlertPolicy
 from resources.sources.calendars import DeliveryCalendar

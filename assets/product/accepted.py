@@ -1,7 +1,7 @@
 """Changes of sources that people have accepted.
 
 Belongs here: such a change as a value. Does not belong here: recognising changes (`assets.monitoring.faults`), the
-policy that holds the accepted ones (`policies.py`).
+policy that holds the accepted ones (`policies/model.py`).
 """
 
 from dataclasses import dataclass

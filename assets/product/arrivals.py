@@ -6,7 +6,7 @@ asked for (`sources.py`), taking a posted row (`assets.serving.postings`), readi
 
 from dataclasses import dataclass, field
 
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 
 RiskTier = Literal["low", "medium", "high"]
 Purpose = Literal["informs", "decides", "decides_about_people"]

@@ -7,7 +7,7 @@ Belongs here: one description for each format of a table. Does not belong here: 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 

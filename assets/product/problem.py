@@ -1,14 +1,15 @@
 """The decision problem, as frozen values: the rows to decide, and their label.
 
 Belongs here: the spine, the label. Does not belong here: where data are read from (`sources.py`), thresholds
-(`policies.py`), the product that holds them (`product.py`), the rule of a label over tables (`assets.training.labels`).
+(`policies/model.py`), the product that holds them (`product.py`), the rule of a label over tables
+(`assets.training.rows.labels`).
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, get_args
 
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from assets.vocabulary import Predicate, predicates
 
 LabelKind = Literal["event", "absence", "outcome", "column"]

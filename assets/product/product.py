@@ -1,7 +1,7 @@
 """A decision product as one frozen value.
 
 Belongs here: the product and the checks that refuse a wrong description at load. Does not belong here: its parts
-(`problem.py`, `policies.py`, `contracts`, `assets.vocabulary`), anything that reads data, Dagster.
+(`problem.py`, `policies/model.py`, `contracts`, `assets.vocabulary`), anything that reads data, Dagster.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,27 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from assets.product.agreement import check_accepted, check_agreement, check_consents, check_references
+from assets.product.agreement.features import check_accepted, check_agreement, check_consents, check_references
+from assets.product.agreement.labels import check_declared_label, check_label_source, check_spine, check_spine_columns
+from assets.product.agreement.posted import check_posted
+from assets.product.agreement.rules import check_reasons, check_rule_columns, check_rules
+from assets.product.agreement.sources import (
+    check_connections,
+    check_partition,
+    check_posted_once,
+    check_read_sources,
+    check_source_names,
+    check_tuples,
+)
+from assets.product.agreement.target import check_target
 from assets.product.arrivals import Posted, PostedReviews
 from assets.product.contracts.contract import Contract
 from assets.product.contracts.file import load_contract
-from assets.product.delivery_policy import Delivery
-from assets.product.fairness_policy import FairnessPolicy, check_fairness
 from assets.product.governance import Governance, Impact, Terms, check_governance, terms_of
-from assets.product.label_agreement import check_declared_label, check_label_source, check_spine, check_spine_columns
-from assets.product.monitoring_policy import MonitoringPolicy
 from assets.product.partitions import Partition, longest
-from assets.product.policies import (
+from assets.product.policies.delivery import Delivery
+from assets.product.policies.fairness import FairnessPolicy, check_fairness
+from assets.product.policies.model import (
     DecisionPolicy,
     Freshness,
     GatePolicy,
@@ -28,23 +38,13 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
 )
-from assets.product.posted_agreement import check_posted
+from assets.product.policies.monitoring import MonitoringPolicy
+from assets.product.policies.recourse import Recourse, check_recourse, check_recourse_columns
+from assets.product.policies.review import ReviewPolicy
+from assets.product.policies.rollout import Rollout
 from assets.product.problem import Label, Spine
-from assets.product.recourse import Recourse, check_recourse, check_recourse_columns
-from assets.product.review_policy import ReviewPolicy
-from assets.product.rollout_policy import Rollout
-from assets.product.rule_agreement import check_reasons, check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.source_agreement import (
-    check_connections,
-    check_partition,
-    check_posted_once,
-    check_read_sources,
-    check_source_names,
-    check_tuples,
-)
 from assets.product.sources import Connected, Source, row_meaning
-from assets.product.target_agreement import check_target
 from assets.vocabulary import FeatureSet
 from resources.alerts.policy import AlertPolicy
 from resources.errors import listed

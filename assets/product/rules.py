@@ -1,7 +1,7 @@
 """Rules beside a product's model, as frozen values: conditions as data, and what follows when one holds.
 
 Belongs here: the conditions, the rule, the checks that each makes of itself. Does not belong here: whether its columns
-exist (`rule_agreement.py`), applying it to a row or a table, its JSON (`assets.bundle.rules`).
+exist (`agreement/rules.py`), applying it to a row or a table, its JSON (`assets.bundle.rules`).
 
 Every condition has three values. A comparison with a missing value is unknown, and so is a ratio whose denominator is 0
 or missing. `AllOf` is false as soon as one part is false, `AnyOf` true as soon as one is true, whatever is unknown
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.naming import is_name
 
 Comparison = Literal["<", "<=", ">", ">=", "==", "!="]

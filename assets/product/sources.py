@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.partitions import Partition
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 from resources.sources.files.form import FileForm, FileFormat, Period

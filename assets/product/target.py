@@ -2,8 +2,8 @@
 
 Belongs here: the kinds as frozen values, and what is wrong with one. Does not belong here: what a kind means for
 training (`assets.training.targets`), evaluation (`assets.evaluation.targets`) and monitoring
-(`assets.monitoring.performance.amounts`), how it agrees with the rest of a product (`target_agreement.py`), its gates
-(`amount_gates.py`).
+(`assets.monitoring.performance.amounts`), how it agrees with the rest of a product (`agreement/target.py`), its gates
+(`policies/amount_gates.py`).
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Belongs here: comparing logged features with recomputed ones, to the last bit, and the events that explain a
 difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
-(`pipelines.operations.replay`).
+(`pipelines.operations.decisions.replay`).
 
 Events reach the lake and the online store by different paths, so the two may hold different events:
 

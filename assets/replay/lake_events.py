@@ -1,7 +1,7 @@
 """The events of an entity that the lake holds.
 
 Belongs here: indexing them once for the replay of many decisions. Does not belong here: reading the lake
-(`pipelines.operations.replay`), the comparison with what was logged (`features.py`).
+(`pipelines.operations.decisions.replay`), the comparison with what was logged (`features.py`).
 """
 
 from collections.abc import Mapping

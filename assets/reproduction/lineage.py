@@ -1,7 +1,7 @@
 """The way from one decision back to its data: answer, rollout, bundle, training set, tables, code, approvals.
 
 Belongs here: building the tree from what is recorded; nothing is inferred, and what is not recorded is not there. Does
-not belong here: finding the records (`pipelines.operations.trace`), the forms of a tree (`tree.py`).
+not belong here: finding the records (`pipelines.operations.decisions.trace`), the forms of a tree (`tree.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,8 +1,8 @@
 """A bundle made again from its training set, and compared with the recorded one.
 
 Belongs here: what differs between record and present declarations, training again, and the comparison of files, test
-figures and predictions. Does not belong here: finding bundle and tables (`pipelines.operations.rebuild`), training
-(`assets.training`).
+figures and predictions. Does not belong here: finding bundle and tables (`pipelines.operations.models.rebuild`),
+training (`assets.training`).
 
 The search for settings is repeated too, not read from the record: it is seeded, so it is a function of the training set
 and the declarations like everything that follows it. Only a search that a clock ended may come out otherwise; the

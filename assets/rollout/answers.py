@@ -1,7 +1,7 @@
 """People's answers on a version: which of them stand, and which may be given.
 
 Belongs here: the pure decisions about approvals and rejections. Does not belong here: an answer as a value
-(`assets.bundle.registration`), recording it (`pipelines.operations.approve`), the promotion (`promotion.py`).
+(`assets.bundle.registration`), recording it (`pipelines.operations.models.approve`), the promotion (`promotion.py`).
 """
 
 from collections.abc import Sequence

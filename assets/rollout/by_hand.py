@@ -9,7 +9,7 @@ from typing import Literal
 
 from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from assets.rollout.answers import standing_rejection
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from resources.rollout_store.manifest import Challenger, Release, RolloutError, RolloutManifest
 
 KEPT_CHAMPIONS = 10

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from assets.product import Verdict
-from assets.product.rollout_policy import Rollout, Step
+from assets.product.policies.rollout import Rollout, Step
 from assets.rollout.evidence.wealth import Evidence, Needed
 from assets.rollout.moves import last_begun
 from resources.rollout_store.manifest import RolloutManifest

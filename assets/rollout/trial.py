@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.product.rollout_policy import Rollout, Step
+from assets.product.policies.rollout import Rollout, Step
 from assets.rollout.evidence.assigned import SampleRatio
 from assets.rollout.evidence.means import MeanShift, PairedShift
 from assets.rollout.evidence.power import Asked, EffectTest, needed

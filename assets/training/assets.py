@@ -1,8 +1,8 @@
 """Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
 
 Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
-(`labels.py`), the leakage audit (`leakage`), the split (`split.py`), models (`candidates.py`), the parts of a candidate
-(`candidate.py`).
+(`rows/labels.py`), the leakage audit (`leakage`), the split (`rows/split.py`), models (`candidates.py`), the parts of a
+candidate (`candidate.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
@@ -32,12 +32,12 @@ from assets.product.names import (
 )
 from assets.training.amounts.told import with_amounts
 from assets.training.checks import leakage_checks, leakage_results
-from assets.training.labels import mature_labels
-from assets.training.provenance import KNOWN_AT, provenance_counts, traced_rows
 from assets.training.recipe import recipe_of
-from assets.training.rows import LABEL
-from assets.training.split import SplitError
-from assets.training.tables import RowsError
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.learning import LABEL
+from assets.training.rows.provenance import KNOWN_AT, provenance_counts, traced_rows
+from assets.training.rows.split import SplitError
+from assets.training.rows.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.errors import listed
@@ -125,12 +125,12 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         from assets.metrics.ranking import EvaluationError
         from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
-        from assets.training.folds import TrainingError
         from assets.training.large.checkpoints import remove_checkpoints
         from assets.training.large.fits import LargeFits
         from assets.training.mitigation.mitigate import mitigated
         from assets.training.record import record_training
-        from assets.training.search_journal import journal_of, remove_journal
+        from assets.training.rows.folds import TrainingError
+        from assets.training.search.journal import journal_of, remove_journal
         from assets.training.targets import train_model
 
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)

@@ -24,10 +24,10 @@ from assets.training.amounts.interval import fit_interval
 from assets.training.amounts.told import learned_labels, told_amounts
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
-from assets.training.export import booster_bytes, export_onnx
-from assets.training.provenance import PROVENANCE
-from assets.training.rows import LABEL, TrainingRows, assemble, labelled
-from assets.training.split import Split, split_at_random, split_rows
+from assets.training.fitting.export import booster_bytes, export_onnx
+from assets.training.rows.learning import LABEL, TrainingRows, assemble, labelled
+from assets.training.rows.provenance import PROVENANCE
+from assets.training.rows.split import Split, split_at_random, split_rows
 from assets.training.targets import choose_thresholds, scale_of
 
 CANDIDATE = "candidate"

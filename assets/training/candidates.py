@@ -1,8 +1,9 @@
 """The candidates of a product: they compete, and the winner is fitted and calibrated, with the scorecard as fallback.
 
 Belongs here: the order of training's steps, the final fit on the training rows, the calibration on the calibration
-rows, and the frozen values that hold the results. Does not belong here: the search (`search.py`), the candidates and
-the choice between them (`contest`), the export to ONNX (`export.py`), evaluating a model (`assets.evaluation`).
+rows, and the frozen values that hold the results. Does not belong here: the search (`search/boosters.py`), the
+candidates and the choice between them (`contest`), the export to ONNX (`fitting/export.py`), evaluating a model
+(`assets.evaluation`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,6 @@ from threadpoolctl import threadpool_limits
 from assets.bundle.calibration import Calibration
 from assets.bundle.scorecard import Scorecard
 from assets.product import ModelSpec, OwnCandidate
-from assets.training.boosting import THREADS, monotone_signs
 from assets.training.calibrate import fit_calibration
 from assets.training.contest.choice import Choice, hold_contest
 from assets.training.contest.recipes import (
@@ -29,12 +29,13 @@ from assets.training.contest.recipes import (
     find_scorecard,
 )
 from assets.training.contest.tuning import Tuned, tune
-from assets.training.folds import Fold, fold_of, time_folds
+from assets.training.fitting.boosting import THREADS, monotone_signs
+from assets.training.fitting.scorecards import calibrated_scorecard, fit_scorecard
 from assets.training.large.fits import LargeFits, for_all_rows
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import calibrated_scorecard, fit_scorecard
-from assets.training.search import SearchResult, search_settings
-from assets.training.split import Split
+from assets.training.rows.folds import Fold, fold_of, time_folds
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
+from assets.training.search.boosters import SearchResult, search_settings
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from assets.training.candidates import Candidates
 from assets.training.contest.tuning import FeatureSelection
-from assets.training.search import SearchResult
+from assets.training.search.boosters import SearchResult
 from resources.tracking.nested import NestedRun, record_nested
 from resources.tracking.run import TrackedRun
 

@@ -16,8 +16,8 @@ from assets.product import Amount, DecisionPolicy, ModelSpec, Product
 from assets.training.amounts.candidates import train_amounts
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.large.fits import LargeFits
-from assets.training.rows import TrainingRows
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
 
 
 def train_model(

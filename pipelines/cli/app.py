@@ -15,32 +15,11 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import (
-    alerts,
-    approvals,
-    audit,
-    backtest,
-    benchmark,
-    bundles,
-    compare,
-    console,
-    explain,
-    fairness,
-    gameday,
-    governance,
-    inspect,
-    keys,
-    loop,
-    products,
-    quarantine,
-    reproduce,
-    rollout,
-    services,
-    serving,
-    traffic,
-    upkeep,
-)
+from pipelines.cli import alerts, console, gameday, loop, rollout, services
+from pipelines.cli.data import inspect, products, quarantine, upkeep
+from pipelines.cli.decisions import backtest, explain, keys, serving, traffic
 from pipelines.cli.described import DescribedCommand
+from pipelines.cli.models import approvals, audit, benchmark, bundles, compare, fairness, governance, reproduce
 from pipelines.cli.render.failures import failure_json, show_failure
 from resources.errors import LooplineError
 from resources.outages import outage_of

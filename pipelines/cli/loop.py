@@ -27,7 +27,7 @@ _DEMONSTRATED = "credit_risk"
 
 def demo(json_: Json = False) -> None:
     """The whole loop on the sandbox: from source systems to a live decision, and a second model's rollout."""
-    from pipelines.operations.decide import decide_example
+    from pipelines.operations.decisions.decide import decide_example
     from pipelines.operations.loop.fill_sandbox import require_sandbox
     from pipelines.operations.loop.run_loop import run_loop
     from pipelines.operations.rehearsal import rehearse
@@ -64,7 +64,7 @@ def run(
     json_: Json = False,
 ) -> None:
     """Materialise missing and outdated days, or the given days, in this process; Dagster records the run."""
-    from pipelines.operations.decide import decide_example
+    from pipelines.operations.decisions.decide import decide_example
     from pipelines.operations.loop.run_loop import run_loop
 
     (from_day, to_day), stage, environment = slots_given(first, last), _stage(through), load_environment()

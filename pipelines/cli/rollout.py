@@ -1,7 +1,7 @@
 """The commands about a rollout: `rollout` and `rollback`; the steps that the demonstration shows.
 
 Belongs here: their arguments, output and exit status. Does not belong here: what they do
-(`pipelines.operations.rollout`), approvals (`approvals.py`).
+(`pipelines.operations.rollout`), approvals (`models/approvals.py`).
 """
 
 from collections.abc import Sequence

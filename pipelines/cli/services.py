@@ -124,7 +124,7 @@ def _waiting(environment: Environment) -> dict[str, Mapping[str, str]]:
     """The versions that wait for an approver; none where no run was ever recorded on this machine."""
     if environment.name == "local" and not environment.dagster_home.exists():
         return {}
-    from pipelines.operations.waiting import waiting_versions
+    from pipelines.operations.models.waiting import waiting_versions
     from pipelines.products import product_names
 
     return waiting_versions(environment, product_names())

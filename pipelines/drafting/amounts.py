@@ -2,7 +2,7 @@
 
 Belongs here: the objective that a sample suggests, and the lines of `product.py` that differ from those of a binary
 target. Does not belong here: the rest of the text (`render.py`), whether the caller asked for an amount
-(`pipelines.cli.products`).
+(`pipelines.cli.data.products`).
 """
 
 import numpy as np

@@ -17,15 +17,15 @@ from assets.ingestion.assets import reader_of
 from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.ingestion.taken_columns import taken_columns
 from assets.product import Product, Source
-from assets.training.labels import mature_labels
-from assets.training.tables import RowsError
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.tables import RowsError
 from assets.validation.audit import Audit, audit
 from assets.validation.retyped import retyped_text
 from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import AS_OF
+from pipelines.operations.data.shared_features import SharedUse, shared_use
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
-from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment

@@ -1,7 +1,8 @@
 """Keeping the documents of versions up to date after a command changed what is recorded of them.
 
 Belongs here: which documents are made again, and opening what they read. Does not belong here: the documents
-(`assets.registry.documents`), the commands that print them (`governance.py`), the asset that does the same in a run.
+(`assets.registry.documents`), the commands that print them (`models/governance.py`), the asset that does the same in a
+run.
 """
 
 from assets.product import Product

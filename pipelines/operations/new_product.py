@@ -1,7 +1,7 @@
 """A new product from samples of its data.
 
 Belongs here: writing the folder of a draft and its entry in workspace.yaml, whole or not at all. Does not belong here:
-what is proposed and its text (`pipelines.drafting`), the command (`pipelines.cli.products`).
+what is proposed and its text (`pipelines.drafting`), the command (`pipelines.cli.data.products`).
 """
 
 import shutil

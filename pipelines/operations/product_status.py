@@ -15,8 +15,8 @@ import dagster as dg
 from assets.monitoring.page.assets import recorded_of
 from assets.monitoring.page.reading import report_of
 from assets.monitoring.page.report import MonitoringReport
+from pipelines.alerting.monitors import heard
 from pipelines.connections import clock_of
-from pipelines.monitor_alerts import heard
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.rollout import unanswered, waiting_version
 from pipelines.products import load_product

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from assets.product import Product
 from assets.rollout.steward import Look, look
 from pipelines.jobs import rollout_name
-from pipelines.operations.decide import wait_until_live
+from pipelines.operations.decisions.decide import wait_until_live
 from pipelines.operations.loop.retrain import retrain
 from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions

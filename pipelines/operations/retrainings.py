@@ -14,7 +14,7 @@ from assets.monitoring.retraining.table import RecordedDay, recorded_verdict
 from assets.product import Verdict
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
-from pipelines.retrain_results import last_retraining
+from pipelines.runs.retrainings import last_retraining
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys

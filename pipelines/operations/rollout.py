@@ -1,7 +1,7 @@
 """The rollout of a product, for commands: where it stands, moving it, repairing it, and the version that waits.
 
 Belongs here: the keeper of an environment, `loopline repair`, reading what the deployment recorded. Does not belong
-here: the steps of a repair (`assets.rollout.keeper`), people's answers (`approve.py`).
+here: the steps of a repair (`assets.rollout.keeper`), people's answers (`models/approve.py`).
 """
 
 from collections.abc import Mapping

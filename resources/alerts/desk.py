@@ -1,7 +1,7 @@
 """The desk: every alert goes through it, is kept in the book, and told to its targets once.
 
 Belongs here: the order of keeping and telling, so that of two processes one tells. Does not belong here: what is told
-when (`life.py`), the senders (`pipelines.alerts`), what ends an alert (`pipelines.alert_endings`).
+when (`life.py`), the senders (`pipelines.alerting.alerts`), what ends an alert (`pipelines.alerting.endings`).
 
 An alert is in the book before it is told. A process claims the message in the book, tells it, and notes that it was
 told; another one leaves a claimed message alone. Where a target did not take it, or the process died, the message is

@@ -1,7 +1,7 @@
 """Data files of a table that no version to be kept refers to.
 
 Belongs here: which versions are kept, the life of each file by the table's log, finding and removing files. Does not
-belong here: which versions models pin (`pipelines.operations.vacuum`), writing files (`lake.py`).
+belong here: which versions models pin (`pipelines.operations.data.vacuum`), writing files (`lake.py`).
 
 A killed writer leaves files that no commit names, and each replaced day leaves the files of its old versions. The log
 itself is never touched: it is the record of what every day was made from.

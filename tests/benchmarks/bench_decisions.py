@@ -20,8 +20,8 @@ from assets.bundle.files import load_bundle
 from assets.serving.engine import Engine
 from resources.keys import signing_key
 from resources.online_store.opening import open_store
+from tests.support.models.serving_samples import CUSTOMERS, NOW, PRODUCT, REQUEST, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import CUSTOMERS, NOW, PRODUCT, REQUEST, sample_parts
 
 _CONNECTIONS = 8
 _EARLY = 0.002

@@ -42,8 +42,8 @@ from resources.lake import Lake
 from resources.naming import days_between
 from resources.rollout_store.store import RolloutStore
 from tests.benchmarks.processes import PEERS
-from tests.support.champions import crown
-from tests.support.monitored_rows import layout
+from tests.support.data.monitored_rows import layout
+from tests.support.models.champions import crown
 
 ROWS = 1_000_000
 FEATURES = 100

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench_decisions import summary
+from tests.support.models.serving_samples import CUSTOMERS, PRODUCT, REQUEST, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import CUSTOMERS, PRODUCT, REQUEST, sample_parts
 
 _CLOSED = 8
 _OPEN = 384

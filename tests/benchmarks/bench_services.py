@@ -34,10 +34,7 @@ from assets.bundle.bundle import BundleParts
 from assets.features.kernel.kernel import compile_features
 from assets.vocabulary import Events, FeatureSet, days
 from tests.benchmarks.bench_decisions import summary
-from tests.support.servers.ports import free_port
-from tests.support.servers.redis_server import RedisServer
-from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import (
+from tests.support.models.serving_samples import (
     CUSTOMERS,
     FEATURES,
     NOW,
@@ -47,6 +44,9 @@ from tests.support.serving_samples import (
     trained,
     transactions,
 )
+from tests.support.servers.ports import free_port
+from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.serving_process import Service, Workspace
 
 _PROGRAMS = Path(__file__).parent
 _START_SECONDS = 90.0

@@ -14,7 +14,7 @@ from assets.governance.audit_log import AuditLog
 from pipelines.operations.audit import verify_audit
 from resources.environments import Environment, load_environment
 from tests.campaigns.audit_edits import EDITS, hashed_again
-from tests.support.in_process import answer_of
+from tests.support.processes.in_process import answer_of
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 EDITED, BY_COMMAND = (10_000, 200) if CAMPAIGN else (210, 3)

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from assets.evaluation.fairness.figures import assess
 from assets.training.candidates import train_candidates
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, Window
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, Window
 from tests.card_default.product import PRODUCT
 from tests.card_default.rows import FILE, published_tables, training_rows
 

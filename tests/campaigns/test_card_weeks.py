@@ -24,11 +24,11 @@ from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
 from assets.monitoring.verdicts import Cause, cause_key
 from assets.training.candidates import BoostedModel, fit_model
 from assets.training.contest.recipes import BoosterRecipe
-from assets.training.rows import TrainingRows
-from assets.training.search import Trial, search_settings
+from assets.training.rows.learning import TrainingRows
+from assets.training.search.boosters import Trial, search_settings
 from pipelines.products import load_product
 from tests.integration.demo_home import picture
-from tests.support.published_cards import days_since_first, feature_matrix
+from tests.support.data.published_cards import days_since_first, feature_matrix
 from tests.unit.features.kernel.test_kernel_protocol import DATA, DELAY, FEATURES
 
 pytestmark = [

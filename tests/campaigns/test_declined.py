@@ -27,10 +27,10 @@ from resources.environments import load_environment
 from resources.keys import Keys
 from resources.lake import Lake
 from tests.campaigns.declined import Bench, Declined, exported, judged
-from tests.support.explained import RECOURSE, explained_parts, requests
+from tests.support.models.explained import RECOURSE, explained_parts, requests
+from tests.support.models.serving_samples import NOW
+from tests.support.models.serving_samples import PRODUCT as SAMPLE
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import NOW
-from tests.support.serving_samples import PRODUCT as SAMPLE
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 HOME = os.environ.get("LOOPLINE_CAMPAIGN_HOME") if CAMPAIGN else None

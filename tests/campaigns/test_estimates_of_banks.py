@@ -18,7 +18,7 @@ from assets.monitoring.performance.recalibration import RecalibrationError, move
 from assets.product import Product
 from pipelines.operations.gameday.scenarios import scenario_of
 from pipelines.products import load_product
-from tests.support.killing import CAMPAIGN
+from tests.support.processes.killing import CAMPAIGN
 from tests.support.quiet_bank.models import approved, matrix_of
 from tests.support.quiet_bank.rows import quiet_rows
 

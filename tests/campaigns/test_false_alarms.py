@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tests.support.killing import CAMPAIGN
-from tests.support.rollout_streams import (
+from tests.support.data.rollout_streams import (
     TRAFFIC,
     EntityStreams,
     Floats,
@@ -29,6 +28,7 @@ from tests.support.rollout_streams import (
     shift_path,
     traffic,
 )
+from tests.support.processes.killing import CAMPAIGN
 
 STREAMS = 10_000
 AT_ONCE = 200

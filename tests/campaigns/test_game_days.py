@@ -14,7 +14,7 @@ import pytest
 from pipelines.operations.gameday.apart import play_scenario
 from pipelines.operations.gameday.page import to_html
 from pipelines.operations.gameday.scenarios import scenario_of
-from tests.support.killing import CAMPAIGN
+from tests.support.processes.killing import CAMPAIGN
 from tests.support.servers.ports import free_ports
 
 SEEDS = [int(text) for text in os.environ.get("LOOPLINE_GAME_SEEDS", "").split(",") if text]

@@ -18,8 +18,8 @@ from resources.environments import load_environment
 from resources.lake import Lake
 from resources.lake.content import content_hash
 from tests.integration.demo_home import run_loopline, variables_of
-from tests.support.killing import CAMPAIGN, KillableHome, moments
-from tests.support.small_bank import LAST
+from tests.support.data.small_bank import LAST
+from tests.support.processes.killing import CAMPAIGN, KillableHome, moments
 
 GOES_ON_SECONDS = 30.0
 FIRST = LAST - timedelta(days=2)

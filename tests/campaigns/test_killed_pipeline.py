@@ -30,9 +30,9 @@ from resources.lake.content import content_hash
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import EntityEvents
 from tests.integration.demo_home import variables_of
-from tests.support.killed_at import Boundary, Commands
-from tests.support.killing import CAMPAIGN, SEED, KillableHome
-from tests.support.small_bank import LAST, fill_small_bank
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.processes.killed_at import Boundary, Commands
+from tests.support.processes.killing import CAMPAIGN, SEED, KillableHome
 
 POINTS = 40 if CAMPAIGN else 3
 TIMES = int(os.environ.get("LOOPLINE_CAMPAIGN_MOMENTS", "5")) if CAMPAIGN else 1

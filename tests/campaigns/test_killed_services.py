@@ -15,9 +15,9 @@ from resources.environments import load_environment
 from resources.lake import Lake
 from resources.naming import days_between
 from tests.integration.demo_home import variables_of
-from tests.support.killing import CAMPAIGN, MOMENTS, KillableHome, kill, moments
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.processes.killing import CAMPAIGN, MOMENTS, KillableHome, kill, moments
 from tests.support.servers.page_backfills import PAGES, PageBackfill
-from tests.support.small_bank import LAST, fill_small_bank
 
 SERVICES = ("bureau", "mlflow", "dagster", "daemon", "decisions", "stream")
 GOES_ON_SECONDS = 30.0

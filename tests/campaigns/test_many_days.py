@@ -10,9 +10,9 @@ import pytest
 
 from resources.environments import load_environment
 from tests.integration.demo_home import variables_of
-from tests.support.killing import CAMPAIGN, KillableHome
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.processes.killing import CAMPAIGN, KillableHome
 from tests.support.servers.page_backfills import PAGES, Page, PageBackfill
-from tests.support.small_bank import LAST, fill_small_bank
 
 PRODUCT = "card_fraud"
 MANY = 2_000

@@ -10,8 +10,8 @@ import pytest
 
 from assets.rollout.outcomes.bandit import BanditPolicy, Cohort, Reward, next_shares
 from assets.rollout.outcomes.off_policy import EvaluatedPolicy, Logged, Method, policy_value, value_difference
-from tests.support.killing import CAMPAIGN
-from tests.support.simulated_policies import MANY, Applicants, Experiment, Threshold, applicants, experiment
+from tests.support.data.simulated_policies import MANY, Applicants, Experiment, Threshold, applicants, experiment
+from tests.support.processes.killing import CAMPAIGN
 
 RUNS = 1_000 if CAMPAIGN else 20
 # 90 of 100 intervals of confidence 0.95 at least; of 20, fewer by chance.

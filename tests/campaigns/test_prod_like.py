@@ -26,7 +26,7 @@ from pipelines.connections import connections
 from pipelines.jobs import PRODUCT_TAG
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
-from pipelines.run_failures import first_failure
+from pipelines.runs.failures import first_failure
 from resources.lake import Lake
 from tests.campaigns.prod_like.bank import CUSTOMERS, yesterday
 from tests.campaigns.prod_like.deployment import Command, Deployment

@@ -17,7 +17,7 @@ from scipy.stats import poisson
 from pipelines.operations.gameday.scenarios import scenario_of
 from pipelines.products import load_product
 from resources.environments import CHECKOUT
-from tests.support.killing import CAMPAIGN
+from tests.support.processes.killing import CAMPAIGN
 from tests.support.quiet_bank.alarms import Alarm, alarms
 from tests.support.quiet_bank.rows import quiet_rows
 

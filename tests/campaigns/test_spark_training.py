@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assets.product import Scale
-from assets.training.export import booster_bytes, export_onnx
+from assets.training.fitting.export import booster_bytes, export_onnx
 from assets.training.large.fits import LargeFits
 from assets.training.targets import train_model
 from resources.spark.sessions import SparkSessions

@@ -15,8 +15,8 @@ import pyarrow.csv as csv
 from assets.bundle.encoder import Encoder
 from assets.features.kernel.kernel import compile_features
 from assets.product import Product
-from assets.training.labels import mature_labels
-from assets.training.rows import TrainingRows, assemble
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.learning import TrainingRows, assemble
 from resources.environments import CHECKOUT
 
 FILE = (

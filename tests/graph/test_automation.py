@@ -16,7 +16,7 @@ from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product, product_names
-from pipelines.run_requests import Attempt, next_attempt, request_partition, request_retraining
+from pipelines.runs.requests import Attempt, next_attempt, request_partition, request_retraining
 from resources.environments import load_environment
 from resources.lake import Lake
 from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking, over

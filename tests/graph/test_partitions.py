@@ -11,7 +11,7 @@ import pytest
 
 from assets.materialising import asset_key
 from assets.product import Files, Partitions, Product
-from pipelines.alerts import run_failure
+from pipelines.alerting.alerts import run_failure
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.jobs import daily_name

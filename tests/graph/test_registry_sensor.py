@@ -7,8 +7,8 @@ from assets.rollout.aliases import ALIAS_RESTORED
 from pipelines.registry_sensor import registry_sensor
 from resources.keys import Keys
 from resources.notifications import Alert
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.registered import RegisteredHome
+from tests.support.models.evaluated_bundle import PRODUCT
+from tests.support.models.registered import RegisteredHome
 
 
 class Heard:

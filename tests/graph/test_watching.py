@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from assets.serving.metrics import Metrics
-from pipelines import alerts
+from pipelines.alerting import alerts
 from pipelines.drafting.objectives import BURNS, rules_text
 from pipelines.services.figures import FigureMetrics
 from pipelines.services.stream_health import StreamMetrics

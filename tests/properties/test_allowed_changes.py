@@ -10,7 +10,7 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.product import Change, Recourse
 from assets.serving.earlier.allowed import MOST_CHANGES, allowed_values, changes_of
-from tests.support.serving_samples import bundle_of, sample_parts
+from tests.support.models.serving_samples import bundle_of, sample_parts
 
 PARTS = sample_parts("1", rounds=2)
 NUMBERS = st.floats(0, 30_000, allow_nan=False, width=32)

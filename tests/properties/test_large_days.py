@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 from assets.validation.publication import Publication
 from resources.lake import Lake
 from resources.lake.delta import CONTENT
-from tests.support.killing import CAMPAIGN
-from tests.support.large_day_samples import DAYS, contract, held, lake_in, large
-from tests.support.large_runs import fill, run
+from tests.support.data.large_day_samples import DAYS, contract, held, lake_in, large
+from tests.support.data.large_runs import fill, run
+from tests.support.processes.killing import CAMPAIGN
 
 pytestmark = pytest.mark.slow
 

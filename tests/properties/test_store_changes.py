@@ -14,7 +14,7 @@ from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, SourceState, StoreState
 from resources.online_store.redis.layout import MARK
-from tests.support.changing_bank import Bank, bank
+from tests.support.data.changing_bank import Bank, bank
 from tests.support.servers.redis_server import RedisServer
 
 Blocks = dict[tuple[str, ...], bytes]

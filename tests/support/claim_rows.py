@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from assets.product import Amount, ModelSpec
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, Window
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, Window
 
 COLUMNS = ("age", "value", "kind=car", "kind=bike", "noise")
 GAMMA = Amount(unit="EUR", objective="gamma")

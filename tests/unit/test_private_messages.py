@@ -14,7 +14,7 @@ import pytest
 from assets.features.columns.arrow import as_steps, numeric, read_micros, read_sequence, text_codes
 from assets.ingestion.landing import as_raw
 from assets.product import Contract
-from assets.training.labels import mature_labels
+from assets.training.rows.labels import mature_labels
 from assets.validation.audit import audit
 from pipelines.products import load_product
 from resources.errors import LooplineError

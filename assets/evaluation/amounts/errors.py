@@ -15,7 +15,7 @@ from assets.metrics.amounts import best_constant, mean_error, row_losses
 from assets.metrics.groups import group_members
 from assets.metrics.resampling import Interval, interval_of
 from assets.product import Amount, Protected
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 _MOST_SLICES = 8
 _QUARTERS = (0.25, 0.5, 0.75)

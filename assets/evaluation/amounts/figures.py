@@ -34,8 +34,8 @@ from assets.metrics.ranking import SingleFeature, best_single_feature
 from assets.metrics.resampling import Interval, entity_draws
 from assets.product import Amount, Product
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
 
 SKEW_TOLERANCE = 1e-4
 """Amounts that differ by more, as a share of those above 1, are not the same."""

@@ -7,7 +7,7 @@ target, and how a gate is judged (`assets.evaluation.gates`), computing a signal
 from dataclasses import dataclass, field, replace
 
 from assets.evaluation.gates import Gate, GateSignals, GateVerdict, gates_of, judge_gate, nothing_to_judge, verdict_of
-from assets.product.amount_gates import AmountGates
+from assets.product.policies.amount_gates import AmountGates
 
 SHARED = (
     "profit_gain", "score_stability", "single_feature_auc", "future_features", "latency_ms", "bundle_mb",

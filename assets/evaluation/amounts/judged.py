@@ -23,7 +23,7 @@ from assets.evaluation.reference_profile import reference_profile
 from assets.evaluation.study.parts import feature_groups, row_entities
 from assets.metrics.ranking import Ranking
 from assets.product import Amount, Product, ProductError
-from assets.product.amount_gates import AmountGates
+from assets.product.policies.amount_gates import AmountGates
 from assets.serving.engine import Engine
 from assets.training.candidate import boosted_model, labelled_rows
 

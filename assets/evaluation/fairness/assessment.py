@@ -17,7 +17,7 @@ from assets.evaluation.gates import GateResult
 from assets.metrics.review import OPEN
 from assets.product import FairnessPolicy, Protected, ProxyLimit
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 
 @dataclass(frozen=True)

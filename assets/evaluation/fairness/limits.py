@@ -15,7 +15,7 @@ from assets.evaluation.fairness.proxies import ProxyReport
 from assets.evaluation.fairness.standing import AttributeStanding, JudgedGroup, MeasureStanding
 from assets.evaluation.gates import GateResult
 from assets.metrics.intervals import difference_interval, ratio_interval
-from assets.product.fairness_policy import FairnessMeasure, FairnessPolicy, Jurisdiction, Limit
+from assets.product.policies.fairness import FairnessMeasure, FairnessPolicy, Jurisdiction, Limit
 from resources.errors import listed
 
 _WORDS: dict[FairnessMeasure, str] = {

@@ -20,7 +20,7 @@ from assets.metrics.groups import group_members
 from assets.metrics.ranking import Ranking, columns_by_feature, single_features
 from assets.product import Protected
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 _LEARNED_ROWS = 6_000
 _JUDGED_ROWS = 3_000

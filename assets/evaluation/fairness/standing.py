@@ -20,7 +20,7 @@ from assets.metrics.groups import Groups, crossed_members, group_members
 from assets.metrics.intervals import Share, share_of
 from assets.metrics.ranking import EvaluationError
 from assets.product import Protected
-from assets.product.fairness_policy import FairnessMeasure
+from assets.product.policies.fairness import FairnessMeasure
 
 
 @dataclass(frozen=True, eq=False)

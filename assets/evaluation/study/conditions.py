@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.evaluation.study.parts import FEW_VALUES
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 _PARTS = 4
 _FEW = 4

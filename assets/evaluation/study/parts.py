@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assets.metrics.ranking import columns_by_feature
 from assets.metrics.resampling import entities_of
 from assets.product import DecisionPolicy, Product
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 from assets.vocabulary import FeatureSet, History, Number, Text
 
 Floats = NDArray[np.float64]

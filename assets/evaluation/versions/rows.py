@@ -25,7 +25,7 @@ from assets.product.names import TRAINING_SET, table_name
 from assets.product.target import of_binary_alone
 from assets.serving.engine import Engine
 from assets.training.candidate import labelled_rows
-from assets.training.split import rows_tested
+from assets.training.rows.split import rows_tested
 from assets.vocabulary.feature_set import same_computation
 from resources.errors import LooplineError
 from resources.lake import Lake

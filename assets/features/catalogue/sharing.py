@@ -1,7 +1,7 @@
 """Shared features: which products and which live bundles have them, and what a change of one touches.
 
 Belongs here: pure comparisons of declarations. Does not belong here: finding the groups and products
-(`pipelines.operations.shared_features`), reading bundles (`assets.registry.uses`).
+(`pipelines.operations.data.shared_features`), reading bundles (`assets.registry.uses`).
 """
 
 from collections.abc import Iterable, Mapping

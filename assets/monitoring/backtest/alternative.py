@@ -24,7 +24,7 @@ from assets.metrics.review import choose_answers
 from assets.product import DecisionPolicy, Product, ProductError, Profit
 from assets.product.names import TRAINING_SET, table_name
 from assets.product.rules import Rule
-from assets.training.rows import LABEL
+from assets.training.rows.learning import LABEL
 from resources.errors import LooplineError, listed
 from resources.lake import Lake
 

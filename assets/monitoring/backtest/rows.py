@@ -24,7 +24,7 @@ from assets.monitoring.performance.reference import groups_of, test_days
 from assets.product import DecisionPolicy, Product
 from assets.product.names import DECISIONS, FEATURES, SCORES, table_name, validated_table
 from assets.serving.engine import Engine
-from assets.training.labels import mature_labels
+from assets.training.rows.labels import mature_labels
 from resources.lake import Lake
 
 DecidedBy = Literal["answered decisions", "batch scores", "the champion, computed now"]

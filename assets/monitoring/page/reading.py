@@ -1,7 +1,7 @@
 """Reading what is known of a product: the monitors' tables, alerts, the rollout, error budgets.
 
 Belongs here: which tables and days are read. Does not belong here: the value (`report.py`), trainings, which Dagster
-records (`assets.py`), the monitors' alerts (`pipelines.monitor_alerts`).
+records (`assets.py`), the monitors' alerts (`pipelines.alerting.monitors`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -35,7 +35,7 @@ from assets.product.names import (
     table_name,
     validated_name,
 )
-from assets.training.tables import RowsError
+from assets.training.rows.tables import RowsError
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.rollout_store.manifest import RolloutError

@@ -21,7 +21,7 @@ from assets.monitoring.performance.reference import Decided
 from assets.monitoring.performance.vintages import Courses
 from assets.product import Amount, DecisionPolicy, Label, Product
 from assets.product.names import BATCH_OUTCOMES, DECISIONS, FEATURES, OUTCOMES, SCORES, table_name
-from assets.training.labels import labels_so_far
+from assets.training.rows.labels import labels_so_far
 from resources.lake import Lake
 from resources.lake.origins import Reading
 from resources.moments import DAY_US

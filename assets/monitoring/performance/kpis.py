@@ -1,7 +1,7 @@
 """Business figures of each day beside what was to be expected: approvals, reviews, losses, profit.
 
 Belongs here: the figures of a day, what each is compared with, and whether it lies outside. Does not belong here: the
-interval (`expectations.py`), reading rows (`tables.py`), the alert (`pipelines.monitor_alerts`).
+interval (`expectations.py`), reading rows (`tables.py`), the alert (`pipelines.alerting.monitors`).
 
 Three kinds of figures have three expectations. How many decisions there are: the days before. What is made of them
 (approval rate, review load, expected loss a decision): the rows of the days on which the champion was evaluated, all of

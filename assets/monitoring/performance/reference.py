@@ -19,8 +19,8 @@ from assets.bundle.bundle import Bundle
 from assets.monitoring.performance.estimates import Reason, ReferenceRows, Rows
 from assets.product import Product, Protected
 from assets.product.names import FEATURES, TRAINING_SET, table_name
-from assets.training.rows import LABEL
-from assets.training.split import rows_tested
+from assets.training.rows.learning import LABEL
+from assets.training.rows.split import rows_tested
 from resources.lake import Lake
 
 _UNPINNED = Reason("no reference", "the champion's bundle does not say on which rows it was evaluated; train a new one")

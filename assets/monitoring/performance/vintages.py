@@ -1,7 +1,7 @@
 """Realised bad rates by the age of labels: vintages of decisions, how complete each is, and where it will end.
 
 Belongs here: the vintage table of a day, and the curves behind it. Does not belong here: the labels' courses
-(`assets.training.labels`), the picture (`plots.py`).
+(`assets.training.rows.labels`), the picture (`plots.py`).
 
 A bad label becomes known some days after its decision. A young vintage has known few of its own; nothing is known of
 later ages. Both follow from the product-limit estimate with right censoring (Kaplan and Meier, "Nonparametric

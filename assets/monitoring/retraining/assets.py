@@ -1,7 +1,7 @@
 """The asset `retraining`: for each day what asked for a retraining, what it is worth, and what holds it.
 
 Belongs here: writing each day's causes with the verdict; reading recorded trainings and the champion. Does not belong
-here: the causes and the verdict (`causes.py`, `verdict.py`), starting a run (`pipelines.run_requests`).
+here: the causes and the verdict (`causes.py`, `verdict.py`), starting a run (`pipelines.runs.requests`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,7 +2,7 @@
 
 Belongs here: the causes that no table of figures gives (features, labels, age, schedule), and all causes together with
 what a retraining is worth. Does not belong here: the monitors' causes (`assets.monitoring.signals`), the verdict
-(`verdict.py`), recorded runs (`assets.py`, `pipelines.run_requests`).
+(`verdict.py`), recorded runs (`assets.py`, `pipelines.runs.requests`).
 """
 
 import hashlib

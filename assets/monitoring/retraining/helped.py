@@ -1,7 +1,7 @@
 """Whether a retraining helped, and what else may be wrong where it did not.
 
 Belongs here: a pure function of what became of the retraining. Does not belong here: whether one starts (`verdict.py`),
-reading runs, bundles and figures (`pipelines.retrain_results`), the gates (`assets.evaluation.gates`).
+reading runs, bundles and figures (`pipelines.runs.retrainings`), the gates (`assets.evaluation.gates`).
 
 A new model that cannot be told from the one before has cost what a retraining costs and mended nothing; and a cause
 that asks again for the new model was none that the old rows could answer.

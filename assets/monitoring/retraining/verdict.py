@@ -1,7 +1,7 @@
 """The verdict on a retraining: its causes, what it is worth, and what holds it.
 
 Belongs here: pure functions of causes, recorded trainings, a policy and the clock. Does not belong here: finding causes
-(`causes.py`, `assets.monitoring.signals`), what a loss costs (`gain.py`), starting a run (`pipelines.run_requests`),
+(`causes.py`, `assets.monitoring.signals`), what a loss costs (`gain.py`), starting a run (`pipelines.runs.requests`),
 whether a retraining helped (`helped.py`).
 """
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from assets.product import Profit
 from assets.product.names import LABEL_AMOUNT
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from assets.rollout.assignment import place
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
 from assets.rollout.evidence.power import Asked, needed

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from assets.product import Product
 from assets.product.names import LABEL_AMOUNT, OUTCOMES, table_name
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from assets.rollout.moves import last_begun, policy_of
 from assets.rollout.outcomes.bandit import Allocation, BanditPolicy, next_shares
 from assets.rollout.outcomes.cohorts import (

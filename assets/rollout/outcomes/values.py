@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from assets.rollout.outcomes.cohorts import Terms, rewards
 from assets.rollout.outcomes.off_policy import Estimate, EvaluatedPolicy, Logged, Method, policy_value, value_difference
 

@@ -1,7 +1,7 @@
 """The changes of a request that its product's policy of recourse allows.
 
 Belongs here: the values that a column may be changed to, and the combinations of columns. Does not belong here: the
-policy (`assets.product.recourse`), what the bundle makes of a changed request (`recourse.py`).
+policy (`assets.product.policies.recourse`), what the bundle makes of a changed request (`recourse.py`).
 """
 
 import itertools
@@ -15,7 +15,7 @@ import numpy as np
 from assets.bundle.bundle import Bundle
 from assets.bundle.contract import ColumnRule
 from assets.features.kernel.rows import Value
-from assets.product.recourse import Change, Recourse
+from assets.product.policies.recourse import Change, Recourse
 
 MOST_CHANGES = 4_000
 """The most changes that are tried; a number's values are further apart where there would be more."""

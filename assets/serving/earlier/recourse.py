@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from assets.bundle.answers import ACCEPT, answers_of
 from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value, feature_table
-from assets.product.recourse import Recourse
+from assets.product.policies.recourse import Recourse
 from assets.serving.earlier.allowed import Allowed, Changed, allowed_values, changes_of, count_of
 from assets.serving.earlier.descent import descended
 from assets.serving.judgement import Case

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from assets.bundle.contract import PostedRules, Route, SourceRules
-from assets.product.rollout_policy import Rollout
+from assets.product.policies.rollout import Rollout
 from assets.rollout.assignment import CHAMPION, Arm, assigned
 from assets.rollout.moves import policy_of
 from assets.serving.decision import Assignment

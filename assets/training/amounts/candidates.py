@@ -17,16 +17,16 @@ from assets.metrics.amounts import check_amounts, row_losses
 from assets.metrics.ranking import EvaluationError
 from assets.product import Amount, ModelSpec
 from assets.training.amounts.recipes import find_amount_histogram, find_amount_scorecard
-from assets.training.boosting import THREADS
 from assets.training.candidates import BoostedModel, Candidates, contest_folds
 from assets.training.contest.choice import hold_contest
 from assets.training.contest.recipes import BoosterRecipe, Recipe
 from assets.training.contest.tuning import Tuned
-from assets.training.folds import TrainingError, time_folds
+from assets.training.fitting.boosting import THREADS
 from assets.training.large.fits import LargeFits, for_all_rows
-from assets.training.rows import TrainingRows
-from assets.training.search import SearchResult, search_settings
-from assets.training.split import Split
+from assets.training.rows.folds import TrainingError, time_folds
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
+from assets.training.search.boosters import SearchResult, search_settings
 
 
 def train_amounts(

@@ -1,9 +1,9 @@
 """What competes to state an amount, beside XGBoost: histogram boosting and the scorecard, with their settings.
 
 Belongs here: these recipes, and finding their settings on folds. Does not belong here: the search for XGBoost's
-settings (`assets.training.search`), the contest (`assets.training.contest.choice`).
+settings (`assets.training.search.boosters`), the contest (`assets.training.contest.choice`).
 
-Every recipe ends in a booster (`assets.training.trees`). Monotone constraints hold for all of them.
+Every recipe ends in a booster (`assets.training.fitting.trees`). Monotone constraints hold for all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from sklearn.linear_model import QuantileRegressor, Ridge, TweedieRegressor
 from assets.bundle.scorecard import Scorecard, bin_indices
 from assets.metrics.amounts import row_losses
 from assets.product import Amount, ModelSpec
-from assets.training.boosting import PATIENCE, Settings, monotone_signs
 from assets.training.contest.recipes import HISTOGRAMS, MOST_STAGES, SIMPLICITY, with_values
-from assets.training.folds import Fold
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import bin_edges, directed, evenly, points_of, step_columns
-from assets.training.trees import histogram_booster, scorecard_booster
+from assets.training.fitting.boosting import PATIENCE, Settings, monotone_signs
+from assets.training.fitting.scorecards import bin_edges, directed, evenly, points_of, step_columns
+from assets.training.fitting.trees import histogram_booster, scorecard_booster
+from assets.training.rows.folds import Fold
+from assets.training.rows.learning import TrainingRows
 
 STRENGTHS = (0.001, 0.01, 0.1)
 """Strengths of the penalty that are tried, by row: the amounts are divided by their mean before the fit."""

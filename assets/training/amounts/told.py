@@ -1,7 +1,7 @@
 """The amount that the label source tells of each row.
 
 Belongs here: the rule of an amount over whole tables, and the columns of rows that hold it. Does not belong here: when
-a label is final (`assets.training.labels`), reading tables (`assets.py`).
+a label is final (`assets.training.rows.labels`), reading tables (`assets.py`).
 """
 
 from datetime import datetime
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from assets.metrics.amounts import larger_half
 from assets.product import Amount, Label, Product
 from assets.product.names import LABEL_AMOUNT
-from assets.training.rows import LABEL
-from assets.training.tables import RowsError, column_of, micros_of, numbers_of
+from assets.training.rows.learning import LABEL
+from assets.training.rows.tables import RowsError, column_of, micros_of, numbers_of
 from resources.moments import micros
 
 

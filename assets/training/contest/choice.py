@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.training.contest.recipes import Recipe
-from assets.training.folds import Fold, calibrated_losses
 from assets.training.paired import paired
-from assets.training.rows import TrainingRows
+from assets.training.rows.folds import Fold, calibrated_losses
+from assets.training.rows.learning import TrainingRows
 
 RowLosses = Callable[[NDArray[np.float64], TrainingRows], NDArray[np.float64]]
 """The loss of each judged row, from the raw scores of a candidate and the rows: float64 [n]."""

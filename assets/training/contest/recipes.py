@@ -1,9 +1,10 @@
 """What competes: for each candidate its chosen settings, and how it is fitted on any rows.
 
 Belongs here: the recipes, and finding the settings of histogram boosting and of the scorecard on folds. Does not belong
-here: the search for XGBoost's settings (`assets.training.search`), judging recipes (`choice.py`).
+here: the search for XGBoost's settings (`assets.training.search.boosters`), judging recipes (`choice.py`).
 
-Every recipe ends in a booster, the form in which a bundle decides, explains and replays (`assets.training.trees`).
+Every recipe ends in a booster, the form in which a bundle decides, explains and replays
+(`assets.training.fitting.trees`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assets.product import Imbalance, ModelSpec, OwnCandidate
-from assets.training.boosting import PATIENCE, Fitter, Settings, fit_booster, masked, monotone_signs
-from assets.training.folds import Fold, TrainingError, calibrated_losses
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import STRENGTHS, fit_scorecard
-from assets.training.trees import histogram_booster, scorecard_booster
+from assets.training.fitting.boosting import PATIENCE, Fitter, Settings, fit_booster, masked, monotone_signs
+from assets.training.fitting.scorecards import STRENGTHS, fit_scorecard
+from assets.training.fitting.trees import histogram_booster, scorecard_booster
+from assets.training.rows.folds import Fold, TrainingError, calibrated_losses
+from assets.training.rows.learning import TrainingRows
 
 SIMPLICITY: Mapping[str, int] = {"scorecard": 3, "histogram": 1, "xgboost": 1}
 """Of candidates of equal loss the one with the highest number wins."""

@@ -1,7 +1,7 @@
 """What is chosen for boosted trees beside their settings: the weight of rare outcomes, and the features.
 
 Belongs here: both choices, measured on folds, and their records. Does not belong here: the settings
-(`assets.training.search`), the choice between candidates (`choice.py`).
+(`assets.training.search.boosters`), the choice between candidates (`choice.py`).
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from assets.metrics.ranking import columns_by_feature
 from assets.product import Imbalance, ModelSpec
-from assets.training.boosting import FoldMatrices, Judged, Settings, fixed_parameters
-from assets.training.folds import Fold, calibrated_losses
+from assets.training.fitting.boosting import FoldMatrices, Judged, Settings, fixed_parameters
 from assets.training.paired import paired
-from assets.training.rows import TrainingRows
+from assets.training.rows.folds import Fold, calibrated_losses
+from assets.training.rows.learning import TrainingRows
 
 # A feature that moves scores less than this share of all movement, on every fold, may be of no use.
 _LITTLE = 0.005

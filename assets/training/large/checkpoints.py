@@ -1,7 +1,7 @@
 """A fit that is written down every so many trees, so that a killed run goes on from there.
 
 Belongs here: the fit in parts, and the files between them. Does not belong here: when a fit has checkpoints
-(`fits.py`), the trials of a search, which have a journal of their own (`assets.training.search_journal`).
+(`fits.py`), the trials of a search, which have a journal of their own (`assets.training.search.journal`).
 
 Every part begins with the booster as it was written, also in a run that nobody kills, and draws rows and columns by the
 number of the tree: so an interrupted fit gives the model of an undisturbed one, bit by bit.
@@ -17,7 +17,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from assets.training.boosting import THREADS, Gradient
+from assets.training.fitting.boosting import THREADS, Gradient
 from resources.durable_files import replace_file
 
 

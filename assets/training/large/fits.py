@@ -1,7 +1,7 @@
 """How the final fit of XGBoost is made, by the product's policy.
 
 Belongs here: the choice between a local fit, one with checkpoints and one in Spark tasks. Does not belong here: the
-fits (`spark_fit.py`, `checkpoints.py`, `assets.training.boosting`), the policy (`assets.product.Scale`).
+fits (`spark_fit.py`, `checkpoints.py`, `assets.training.fitting.boosting`), the policy (`assets.product.Scale`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from assets.product import Scale
-from assets.training.boosting import Fitter, Gradient
 from assets.training.contest.recipes import BoosterRecipe, Recipe
-from assets.training.folds import TrainingError
+from assets.training.fitting.boosting import Fitter, Gradient
 from assets.training.large.checkpoints import checkpointed_fit
 from assets.training.large.spark_fit import spark_fit
+from assets.training.rows.folds import TrainingError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

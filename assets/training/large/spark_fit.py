@@ -15,7 +15,7 @@ import pyarrow as pa
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from assets.training.folds import TrainingError
+from assets.training.rows.folds import TrainingError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,11 +20,11 @@ from assets.metrics.ranking import single_features
 from assets.product import GatePolicy, Product
 from assets.product.names import validated_table
 from assets.training.amounts.told import learned_labels
-from assets.training.labels import days_to_label
 from assets.training.leakage.label_evidence import label_information, label_timing
 from assets.training.leakage.recompute import ChangedValue, changed_values, sample_rows
 from assets.training.leakage.verdict import AuditEvidence, FeatureEvidence, leakage_verdict
-from assets.training.rows import LABEL
+from assets.training.rows.labels import days_to_label
+from assets.training.rows.learning import LABEL
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.lake import Lake
 

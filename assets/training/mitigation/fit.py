@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from assets.bundle.calibration import Calibration
 from assets.product import ModelSpec
-from assets.training.boosting import MOST_ROUNDS, PATIENCE, fixed_parameters
 from assets.training.calibrate import fit_calibration
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
-from assets.training.search_space import DEFAULTS
+from assets.training.fitting.boosting import MOST_ROUNDS, PATIENCE, fixed_parameters
+from assets.training.rows.learning import TrainingRows
+from assets.training.search.space import DEFAULTS
 
 Loss = Callable[[NDArray[np.float32], xgb.DMatrix], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Gradient and curvature of a loss, from the log odds of the rows."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from assets.metrics.ranking import EvaluationError
 from assets.metrics.review import OPEN, choose_answers
 from assets.product import DecisionPolicy
-from assets.product.fairness_policy import MitigatedMeasure
+from assets.product.policies.fairness import MitigatedMeasure
 from assets.training.candidates import BoostedModel
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from assets.metrics.groups import group_members
 from assets.product import DecisionPolicy, Mitigation, ModelSpec, Product, Protected
-from assets.product.fairness_policy import MitigationMethod
+from assets.product.policies.fairness import MitigationMethod
 from assets.training.candidates import BoostedModel
 from assets.training.mitigation.fit import Fitter
 from assets.training.mitigation.frontier import Frontier, choose, point_of
 from assets.training.mitigation.picture import frontier_picture
 from assets.training.mitigation.pulls import CovariancePenalty, reweighing
 from assets.training.mitigation.reduction import reduced_models
-from assets.training.rows import TrainingRows
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
 
 # The strength of a penalty that weighs a covariance about as much as the log loss, and its factor from one to the next.
 _FIRST_PENALTY = 0.05

@@ -11,7 +11,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import sigmoid
-from assets.product.fairness_policy import MitigatedMeasure
+from assets.product.policies.fairness import MitigatedMeasure
 
 
 def reweighing(member: NDArray[np.int64], y: NDArray[np.int8], strength: float) -> NDArray[np.float64]:

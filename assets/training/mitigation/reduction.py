@@ -8,7 +8,7 @@ answers can be neither explained nor replayed. The choice among the models is no
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.product.fairness_policy import MitigatedMeasure
+from assets.product.policies.fairness import MitigatedMeasure
 from assets.training.candidates import BoostedModel
 from assets.training.mitigation.fit import Fitter
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from assets.monitoring.backtest.comparison import Column, Difference
-    from pipelines.operations.backtest import BacktestReport
+    from pipelines.operations.decisions.backtest import BacktestReport
 
 
 def show_backtest(report: "BacktestReport", to: "Console") -> None:

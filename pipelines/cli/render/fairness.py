@@ -1,7 +1,7 @@
 """Fairness as a terminal shows it.
 
 Belongs here: groups with intervals, limits, proxies, the frontier. Does not belong here: the figures
-(`pipelines.operations.fairness`).
+(`pipelines.operations.models.fairness`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # these imports take seconds
     from rich.console import Console
 
     from assets.training.mitigation.frontier import Frontier
-    from pipelines.operations.fairness import FairnessView
+    from pipelines.operations.models.fairness import FairnessView
 
 _SHOWN_PROXIES = 3
 

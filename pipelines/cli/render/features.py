@@ -1,7 +1,7 @@
 """Features as a terminal shows them: the catalogue of a product, and what a search found.
 
 Belongs here: tables and lines of features. Does not belong here: other results (`render`), the catalogue
-(`assets.features.catalogue`), the search (`pipelines.operations.shared_features`).
+(`assets.features.catalogue`), the search (`pipelines.operations.data.shared_features`).
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # these imports take seconds
     from rich.console import Console
 
     from assets.features.catalogue.survey import FeatureSurvey
-    from pipelines.operations.shared_features import SearchReport
+    from pipelines.operations.data.shared_features import SearchReport
 
 
 def show_features(found: "FeatureSurvey", to: "Console") -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.replay.features import EventGap
-    from pipelines.operations.replay import ReplayReport
+    from pipelines.operations.decisions.replay import ReplayReport
 
 
 _SHOWN = 20

@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.reproduction.tree import Node
-    from pipelines.operations.export_model import ExportReport
-    from pipelines.operations.rebuild import RebuildReport
+    from pipelines.operations.models.export_model import ExportReport
+    from pipelines.operations.models.rebuild import RebuildReport
 
 
 def show_rebuild(report: "RebuildReport", to: "Console") -> None:

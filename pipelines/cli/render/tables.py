@@ -11,7 +11,7 @@ from pipelines.cli import console
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
-    from pipelines.operations.tables import TableFacts
+    from pipelines.operations.data.tables import TableFacts
 
 
 def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:

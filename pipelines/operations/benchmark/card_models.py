@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from assets.product import ModelSpec
-from assets.training.boosting import THREADS, fixed_parameters, monotone_signs
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import STRENGTHS, fit_scorecard
+from assets.training.fitting.boosting import THREADS, fixed_parameters, monotone_signs
+from assets.training.fitting.scorecards import STRENGTHS, fit_scorecard
+from assets.training.rows.learning import TrainingRows
 
 Scores = NDArray[np.float64]
 FitAndScore = Callable[[TrainingRows, NDArray[np.float32], ModelSpec], Scores]

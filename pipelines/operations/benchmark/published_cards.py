@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from assets.bundle.encoder import Encoder
 from assets.features.kernel.kernel import compile_features
 from assets.product import Product
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 from resources.errors import LooplineError
 from resources.moments import DAY_US, midnight_us
 from resources.sandbox.systems.handbook import read_handbook

@@ -14,8 +14,8 @@ def device() -> Finding:
     asking = sorted(product.name for product in products if product.model.device == "cuda")
     if not asking:
         return Finding("device", True, "every product trains on the CPU")
-    from assets.training.boosting import check_device
-    from assets.training.folds import TrainingError
+    from assets.training.fitting.boosting import check_device
+    from assets.training.rows.folds import TrainingError
 
     named = ", ".join(asking)
     try:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from assets.product import Product
 from assets.vocabulary.times import AS_OF
-from pipelines.operations.decide import request_fields
+from pipelines.operations.decisions.decide import request_fields
 from pipelines.services.decisions import decisions_at
 from resources.environments import Environment
 from resources.errors import LooplineError

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.operations.decide import wait_until_live
+from pipelines.operations.decisions.decide import wait_until_live
 from pipelines.services.catalog import ServiceName, common_variables, services_of
 from resources.environments import CHECKOUT, Environment
 from resources.processes.identity import ProcessIdentity

@@ -1,8 +1,8 @@
 """The people on call: they do what an alert asks for, once the owner of a source has delivered its days again.
 
 Belongs here: a failed day, or a data fault, whose alert names it: the owner of the source delivers again, and the days
-are made again. Does not belong here: alerts (`pipelines.alerts`), anything that no alert asks for. They know the alerts
-and not the plan.
+are made again. Does not belong here: alerts (`pipelines.alerting.alerts`), anything that no alert asks for. They know
+the alerts and not the plan.
 """
 
 from dataclasses import dataclass, field

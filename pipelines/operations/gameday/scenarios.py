@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from assets.product import Product, Rollout, Step
-from assets.product.rollout_policy import SANDBOX_GUARDS
+from assets.product.policies.rollout import SANDBOX_GUARDS
 from resources.errors import LooplineError
 from resources.sandbox.planned.dates import PlanName
 from resources.sandbox.world.settings import BankSettings

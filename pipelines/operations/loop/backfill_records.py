@@ -23,8 +23,8 @@ from assets.product.names import table_name
 from pipelines.jobs import daily_name
 from pipelines.operations.loop.backfill_plan import Days, Done, PlannedAsset
 from pipelines.products import PRODUCTS
-from pipelines.run_failures import run_events
-from pipelines.run_records import made_by
+from pipelines.runs.failures import run_events
+from pipelines.runs.records import made_by
 from resources.dagster.executor import is_interruption
 from resources.lake import Lake
 from resources.lake.origins import stale_days

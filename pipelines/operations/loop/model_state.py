@@ -20,7 +20,7 @@ from assets.product import Product, Verdict
 from assets.product.names import REGISTERED_MODEL, TRAINING_SET
 from assets.rollout.answers import standing_rejection
 from assets.rollout.permits import answers_on
-from pipelines.run_failures import refusals
+from pipelines.runs.failures import refusals
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.lake.origins import changed_days

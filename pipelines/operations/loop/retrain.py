@@ -23,7 +23,7 @@ from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.rollout import keeper_of, waiting_version
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
-from pipelines.run_requests import CAUSES_TAG, judged_retraining
+from pipelines.runs.requests import CAUSES_TAG, judged_retraining
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError

@@ -22,7 +22,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from assets.materialising import USER_TAG
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.run_failures import GateTable, first_failure, gate_table
+from pipelines.runs.failures import GateTable, first_failure, gate_table
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.dagster.run_owners import end_dead_runs, owner_tags
 from resources.dependencies import require

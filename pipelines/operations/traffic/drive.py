@@ -15,7 +15,7 @@ from typing import Any, Literal
 import aiohttp
 
 from assets.product import Product
-from pipelines.operations.decide import (
+from pipelines.operations.decisions.decide import (
     JSON_BODY,
     decide_address,
     decision_body,

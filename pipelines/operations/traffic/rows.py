@@ -1,7 +1,7 @@
 """The rows that become requests.
 
 Belongs here: reading rows of a product's table with the fields of a request, their order. Does not belong here: the
-fields that the service takes (`pipelines.operations.decide`), sending (`drive.py`).
+fields that the service takes (`pipelines.operations.decisions.decide`), sending (`drive.py`).
 """
 
 from collections.abc import Collection, Iterator

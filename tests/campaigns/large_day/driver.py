@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tests.campaigns.large_day.planted import DAY
-from tests.support.large_runs import SCORES, VALIDATED, materialise
+from tests.support.data.large_runs import SCORES, VALIDATED, materialise
 
 Stage = Literal["validate", "score"]
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -18,7 +18,7 @@ from resources.lake import Lake
 from resources.lake.blocks import BLOCK_ROWS, commit_placed, write_rows
 from resources.lake.values import DataFile
 from resources.sources.readers import DayRows
-from tests.support.large_runs import PRODUCT, SOURCE
+from tests.support.data.large_runs import PRODUCT, SOURCE
 
 DAY = date(2026, 6, 1)
 CYCLE = 1_000

@@ -28,9 +28,9 @@ from tests.campaigns.large_day.driver import STAGES, Stage
 from tests.campaigns.large_day.expected import Content
 from tests.campaigns.large_day.measured import Watched
 from tests.campaigns.large_day.planted import DAY, FEATURES, RAW, PlantedDay
-from tests.support.champions import crown
-from tests.support.killing import CAMPAIGN
-from tests.support.large_runs import PRODUCT
+from tests.support.data.large_runs import PRODUCT
+from tests.support.models.champions import crown
+from tests.support.processes.killing import CAMPAIGN
 from tests.support.servers.spark_cluster import Cluster, spark_cluster
 
 ROWS = int(os.environ.get("LOOPLINE_CAMPAIGN_ROWS", "2200000"))

@@ -22,8 +22,8 @@ from assets.product import Rollout, Step
 from assets.rollout.moves import Who, advanced, begun, rolled_back
 from resources.rollout_store.manifest import RolloutManifest
 from tests.campaigns.service.planted import failing
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 Worse = Literal["score", "refusals", "fallbacks"]
 REGRESSIONS: Mapping[Worse, tuple[float, ...]] = {

@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from assets.bundle.files import write_bundle
 from assets.bundle.registration import Registration
 from assets.product import Rollout, Step
-from assets.product.rollout_policy import Guard as Limit
+from assets.product.policies.rollout import Guard as Limit
 from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import policy_of
@@ -31,9 +31,9 @@ from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import LostRace, Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 from tests.campaigns.rollouts.oracle import Records, Write
-from tests.support.evaluated_bundle import evaluated_parts
-from tests.support.registered import AUTHOR, RegisteredHome
-from tests.support.serving_samples import PRODUCT, fill_store, sample_parts
+from tests.support.models.evaluated_bundle import evaluated_parts
+from tests.support.models.registered import AUTHOR, RegisteredHome
+from tests.support.models.serving_samples import PRODUCT, fill_store, sample_parts
 
 POLICY = Rollout(
     steps=(Step(0.0, 1, timedelta(0)), Step(0.2, 1, timedelta(0)), Step(0.5, 1, timedelta(0))),

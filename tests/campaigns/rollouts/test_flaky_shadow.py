@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.unit.serving.http.test_guard import Trial
 from tests.unit.serving.http.test_routes import started
 

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from tests.campaigns.rollouts.glue_http import REGRESSIONS, Pair, Worse, running, worse
-from tests.support.serving_samples import sample_parts
+from tests.support.models.serving_samples import sample_parts
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 EQUAL = 20

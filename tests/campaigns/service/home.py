@@ -24,9 +24,9 @@ from assets.rollout.moves import Who, advanced, begun, promoted, rolled_back
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.rollout_store.manifest import Release, RolloutManifest
+from tests.campaigns.http.target import parts_of, publish
 from tests.campaigns.service.planted import DAMAGES
 from tests.campaigns.service.traffic import Plan
-from tests.campaigns.target import parts_of, publish
 from tests.support.servers.serving_process import Service, Workspace
 
 PRODUCT = "credit_risk"

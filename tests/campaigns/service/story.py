@@ -16,7 +16,7 @@ from typing import Literal
 from assets.product import Guard, Step
 from tests.campaigns.service.home import PRODUCT, SHARES, Home, policy
 from tests.campaigns.service.planted import DAMAGES, failing, slow
-from tests.support.in_process import answer_of
+from tests.support.processes.in_process import answer_of
 
 Move = Literal[
     "swap", "grow", "damaged champion", "damaged challenger", "errors", "latency", "challenger by hand",

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from pipelines.operations.access_keys import add_key
 from resources.environments import CHECKOUT
+from tests.campaigns.http.target import publish
 from tests.campaigns.service.document import Document, Operation
-from tests.campaigns.target import publish
+from tests.support.models.serving_samples import PRODUCT as SAMPLE
+from tests.support.models.serving_samples import sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT as SAMPLE
-from tests.support.serving_samples import sample_parts
 from tests.unit.serving.http.test_posted import TAKING
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"

@@ -17,7 +17,7 @@ from assets.serving.decision import Decision
 from assets.serving.log.decision_log import scan_day
 from assets.serving.log.writer import DecisionLog, DecisionLogError
 from tests.campaigns.service.cached_disk import CachedDisk
-from tests.support.decision_samples import DAY, another
+from tests.support.models.decision_samples import DAY, another
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 SEED = int(os.environ.get("LOOPLINE_CAMPAIGN_SEED", "1"))

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-import pipelines.operations.replay  # noqa: F401 - imported before requests are under way: it takes seconds
+import pipelines.operations.decisions.replay  # noqa: F401 - imported before requests are under way: it takes seconds
 from assets.bundle.bundle import BundleParts
 from assets.product import Compare, IsNull, Rollout, Rule, Step
 from assets.rollout.assignment import CHAMPION, arm_of
@@ -26,7 +26,7 @@ from resources.rollout_store.manifest import RolloutManifest
 from tests.campaigns.service.home import PRODUCT, Home, policy, running
 from tests.campaigns.service.judge import lines_of, log_faults, lost
 from tests.campaigns.service.traffic import Sent, Traffic, entity_of, sent_in
-from tests.support.in_process import answer_of
+from tests.support.processes.in_process import answer_of
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 DECISIONS = 10_000 if CAMPAIGN else 200

@@ -21,11 +21,11 @@ import psutil
 import pytest
 
 from resources.environments import CHECKOUT
-from tests.campaigns.limits import ANSWER_SECONDS
+from tests.campaigns.http.limits import ANSWER_SECONDS
 from tests.campaigns.service.home import PRODUCT, Home, running
 from tests.campaigns.service.judge import lines_of, log_faults, lost
 from tests.campaigns.service.traffic import Plan, Sent, Traffic, body_of, capacity, key_of, sent_in
-from tests.support.killing import kill
+from tests.support.processes.killing import kill
 from tests.support.servers.serving_process import Service
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"

@@ -8,9 +8,9 @@ from assets.vocabulary import days
 from pipelines.products import load_product
 from resources.environments import load_environment
 from tests.integration.demo_home import variables_of
-from tests.support.champions import crown
-from tests.support.in_process import answer_of
-from tests.support.small_bank import fill_small_bank
+from tests.support.data.small_bank import fill_small_bank
+from tests.support.models.champions import crown
+from tests.support.processes.in_process import answer_of
 
 FRAUD = load_product("card_fraud")
 

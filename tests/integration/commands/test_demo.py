@@ -20,8 +20,8 @@ from resources.code_version import code_version
 from resources.pages import Pages
 from resources.tracking import Tracking
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
-from tests.support.in_process import answer_of
-from tests.support.killing import KillableHome, moments
+from tests.support.processes.in_process import answer_of
+from tests.support.processes.killing import KillableHome, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -20,7 +20,7 @@ from pipelines.services.catalog import common_variables
 from pipelines.services.states import ServiceStatus
 from resources.environments import Environment
 from tests.integration.demo_home import DemoHome
-from tests.support.killing import KillableHome, kill, moments
+from tests.support.processes.killing import KillableHome, kill, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -23,8 +23,8 @@ from assets.vocabulary import Number
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.operations.approve import AnswerRefused, StillWaits, deploy, record_answer
 from pipelines.operations.loop.run_job import RunFailed, run_job
+from pipelines.operations.models.approve import AnswerRefused, StillWaits, deploy, record_answer
 from pipelines.operations.rollout import waiting_version
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment

@@ -15,10 +15,10 @@ from assets.serving.log.decision_log import find_decision
 from assets.vocabulary import Log1p, days
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name
-from pipelines.operations.catalogue import catalogue_of, write_page
+from pipelines.operations.data.catalogue import catalogue_of, write_page
+from pipelines.operations.decisions.replay import replay_decision
 from pipelines.operations.loop.run_job import run_job
 from pipelines.operations.pages import NoPage
-from pipelines.operations.replay import replay_decision
 from pipelines.shared.card import transactions as card
 from resources.environments import Environment, load_environment
 from tests.integration.commands.test_loop import DATA, Home

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.operations.vacuum import vacuum
+from pipelines.operations.data.vacuum import vacuum
 from resources.environments import CHECKOUT, load_environment
 from resources.lake import Lake, LakeError
 from resources.tracking import Tracking
 from tests.integration.demo_home import run_loopline
-from tests.support.trained_cards import TABLE, TrainedHome, trained_home, training_rows
+from tests.support.models.trained_cards import TABLE, TrainedHome, trained_home, training_rows
 
 
 @pytest.fixture(scope="module")

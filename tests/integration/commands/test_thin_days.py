@@ -13,7 +13,7 @@ from pipelines.jobs import daily_name
 from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_product
 from tests.integration.conftest import SETTINGS, Small
-from tests.support.champions import crown
+from tests.support.models.champions import crown
 
 FIRST = SETTINGS.first_day
 DAYS = [FIRST + timedelta(days=31 + n) for n in range(4)]

@@ -17,8 +17,8 @@ import pytest
 from resources.environments import CHECKOUT, load_environment
 from resources.processes.ports import answers
 from resources.tracking import Tracking
+from tests.support.processes.wheel import Installed, build_wheel, image_commands, install_lent, install_locked
 from tests.support.servers.ports import free_port, free_ports
-from tests.support.wheel import Installed, build_wheel, image_commands, install_lent, install_locked
 
 PRODUCT = "credit_risk"
 REQUEST = {

@@ -114,7 +114,7 @@ def test_nothing_knows_an_example_by_its_name(folder: str) -> None:
     files = [root] if root.is_file() else sorted(root.rglob("*"))
     known = {
         "infra/dagster/workspace.yaml",
-        "pipelines/cli/benchmark.py",
+        "pipelines/cli/models/benchmark.py",
         "pipelines/cli/render/benchmark.py",
         "pipelines/cli/loop.py",
         *(f"pipelines/operations/benchmark/{name}.py" for name in ("card_fraud", "published_cards", "sandbox")),

@@ -38,8 +38,8 @@ from pipelines.connections import connections
 from resources.lake import Lake
 from resources.lake.content import ordered_hash
 from resources.rollout_store.manifest import Challenger, Release
+from tests.support.models.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from assets.bundle.registration import Approval
 from resources.sandbox.systems.filling import fill_bank
 from resources.sandbox.world.settings import BankSettings
 from tests.integration.demo_home import Answer
-from tests.support.in_process import answer_of
-from tests.support.registered import AUTHOR, RegisteredHome, flip
+from tests.support.models.registered import AUTHOR, RegisteredHome, flip
+from tests.support.processes.in_process import answer_of
 from tests.support.servers.ports import free_ports
 
 PRODUCT = "credit_risk"

@@ -22,8 +22,8 @@ from resources.lake import DataFile, Lake
 from resources.lake.blocks import blocks_of, commit_placed
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.spark.sessions import SparkSessions
+from tests.support.models.serving_samples import NOW, PRODUCT, kernel, sample_parts, transactions
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import NOW, PRODUCT, kernel, sample_parts, transactions
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from assets.bundle.files import load_bundle
 from assets.replay.decision import replay
 from assets.serving.log.decision_log import days, find_decision, scan_day
 from resources.keys import signing_key
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = pytest.mark.slow
 

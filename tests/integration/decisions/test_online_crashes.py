@@ -17,11 +17,11 @@ from assets.serving.engine import Engine
 from resources.environments import CHECKOUT
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError, StoreUnavailable
-from tests.support import store_loader
-from tests.support.killing import CAMPAIGN
+from tests.support.models.serving_samples import NOW, REQUEST, fill_store, sample_parts
+from tests.support.models.serving_samples import PRODUCT as LOANS
+from tests.support.processes import store_loader
+from tests.support.processes.killing import CAMPAIGN
 from tests.support.servers.redis_server import RedisServer
-from tests.support.serving_samples import NOW, REQUEST, fill_store, sample_parts
-from tests.support.serving_samples import PRODUCT as LOANS
 
 pytestmark = pytest.mark.slow
 _SECONDS = 60.0
@@ -42,7 +42,7 @@ class Loader:
     """A process that loads versions one after another."""
 
     def __init__(self, url: str, first: int, last: int, *kind: str) -> None:
-        command = [sys.executable, "-m", "tests.support.store_loader", url, str(first), str(last), *kind]
+        command = [sys.executable, "-m", "tests.support.processes.store_loader", url, str(first), str(last), *kind]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.serving.log.decision_log import days, erase
-from pipelines.operations.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
+from pipelines.operations.decisions.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
 from resources.lake import Lake
 from resources.online_store.opening import open_store
+from tests.support.models.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
 
 pytestmark = pytest.mark.slow
 TABLE = f"{PRODUCT}/validated_transactions"

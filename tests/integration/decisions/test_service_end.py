@@ -13,8 +13,8 @@ from typing import Literal
 import pytest
 
 from assets.serving.log.decision_log import days, scan_day
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = pytest.mark.slow
 

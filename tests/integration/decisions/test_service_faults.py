@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from resources.online_store.opening import open_store
-from tests.campaigns.wire import Connection
+from tests.campaigns.http.wire import Connection
+from tests.support.models.serving_samples import PRODUCT, REQUEST, fill_store, sample_parts
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, fill_store, sample_parts
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from assets.serving.log.decision_log import find_decision
 from tests.support.certificates import write_certificate
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.support.servers.http_server import QuietHandler, serving
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = pytest.mark.slow
 

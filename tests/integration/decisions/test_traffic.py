@@ -16,11 +16,11 @@ from assets.serving.decision import Decision
 from assets.serving.log.decision_log import days, scan_day
 from pipelines.operations.access_keys import add_key
 from resources.environments import CHECKOUT
-from tests.campaigns.target import publish
+from tests.campaigns.http.target import publish
 from tests.integration.conftest import LAST, Small
 from tests.support.certificates import write_certificate
-from tests.support.in_process import answer_of
-from tests.support.killing import kept_variables
+from tests.support.processes.in_process import answer_of
+from tests.support.processes.killing import kept_variables
 from tests.support.servers.serving_process import Service, Workspace
 
 pytestmark = pytest.mark.slow

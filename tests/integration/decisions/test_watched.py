@@ -15,11 +15,11 @@ from resources.lake import Lake
 from resources.objectives import objectives
 from resources.processes.loops import LoopHealth
 from tests.graph.test_watching import RULES, queries
-from tests.support.figured_lake import fill
+from tests.support.data.figured_lake import fill
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.support.servers.ports import free_port
 from tests.support.servers.prometheus_server import Prometheus, needs_prometheus, scraping
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = [pytest.mark.slow, needs_prometheus]
 

@@ -12,10 +12,10 @@ import pytest
 
 from assets.product.names import table_name
 from pipelines.build import build_pipeline
-from pipelines.operations.decide import ask_service, wait_until_live
+from pipelines.operations.decisions.decide import ask_service, wait_until_live
+from pipelines.operations.decisions.replay import replay_day
 from pipelines.operations.loop.product_jobs import DATA, ProductJobs
 from pipelines.operations.loop.run_loop import _champion as champion_of
-from pipelines.operations.replay import replay_day
 from pipelines.partitions import partitions_of
 from pipelines.services.temporary import needed
 from resources.environments import Environment, load_environment

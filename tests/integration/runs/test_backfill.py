@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pipelines.build import build_pipeline
-from pipelines.operations.tables import product_tables
+from pipelines.operations.data.tables import product_tables
 from pipelines.products import load_product
 from tests.integration.conftest import SETTINGS, Small
 

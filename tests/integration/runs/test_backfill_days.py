@@ -21,8 +21,8 @@ from pipelines.products import load_product
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
 from tests.integration.demo_home import variables_of
-from tests.support.killing import kept_variables
-from tests.support.small_bank import LAST, fill_small_bank
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.processes.killing import kept_variables
 
 pytestmark = pytest.mark.slow
 

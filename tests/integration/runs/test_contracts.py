@@ -20,7 +20,8 @@ from assets.product import ContractError, Product
 from pipelines.build import build_pipeline
 from pipelines.card_fraud import definitions
 from pipelines.card_fraud import product as card_fraud
-from pipelines.cli import app, quarantine
+from pipelines.cli import app
+from pipelines.cli.data import quarantine
 from pipelines.operations.loop.run_job import RunFailed
 from resources.lake import DataFile
 from resources.lake.content import content_hashes

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from assets.monitoring.faults.holding import standing_faults
-from pipelines.monitor_alerts import of_faults
+from pipelines.alerting.monitors import of_faults
 from pipelines.products import load_product
 from resources.clock import HistoryClock
 from tests.integration.conftest import LAST, Small

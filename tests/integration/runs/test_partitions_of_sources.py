@@ -26,7 +26,7 @@ from resources.lake import HOUR, Lake
 from resources.lake.content import content_hash, content_hashes
 from resources.slots import Slot, checked_slot, first_hour, last_hour, slots_between
 from tests.integration.conftest import LAST, SETTINGS, Small
-from tests.support.champions import crown
+from tests.support.models.champions import crown
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bureau")]
 

@@ -29,7 +29,7 @@ from assets.registry.assets import registered_model_asset
 from assets.training.assets import model_asset
 from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows
 from assets.training.candidates import train_candidates
-from assets.training.export import booster_bytes, export_onnx
+from assets.training.fitting.export import booster_bytes, export_onnx
 from assets.training.recipe import recipe_of
 from pipelines.operations.rollout import keeper_of
 from resources.clock import WallClock
@@ -40,7 +40,7 @@ from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
 from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
-from tests.support.two_versions import two_versions
+from tests.support.models.two_versions import two_versions
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 Change = Callable[[BundleParts], BundleParts]

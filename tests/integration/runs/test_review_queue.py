@@ -17,7 +17,7 @@ from resources.environments import load_environment
 from resources.lake.content import ordered_hash
 from resources.lake.origins import stale_days
 from resources.rollout_store.store import RolloutStore
-from tests.support.labelled_bank import START, LabelledBank, day, described, moment
+from tests.support.data.labelled_bank import START, LabelledBank, day, described, moment
 
 QUEUE, AGREEMENT, LAST = "loans/review_queue", "loans/review_agreement", 12
 

@@ -18,7 +18,7 @@ from resources.environments import CHECKOUT
 from resources.lake import DataFile, Lake
 from tests.benchmarks.bench_spark_features import DAYS, History
 from tests.integration.cluster_job import job_of
-from tests.support import large_runs
+from tests.support.data import large_runs
 from tests.support.servers.spark_cluster import Cluster, spark_cluster, wait_for
 
 pytestmark = pytest.mark.slow
@@ -94,7 +94,7 @@ def test_days_are_validated_and_scored_on_a_cluster_as_in_one_process(cluster: C
     expected = large_runs.run(tmp_path, "local[2]", large_bytes=2**40)
     lake = Lake(str(tmp_path / "lake"))
     held = [lake.read(f"card_fraud/{name}") for name in expected]
-    command = [sys.executable, "-m", "tests.support.large_runs", str(tmp_path), cluster.master]
+    command = [sys.executable, "-m", "tests.support.data.large_runs", str(tmp_path), cluster.master]
     variables = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(
         command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, timeout=240, check=False

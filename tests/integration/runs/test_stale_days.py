@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from pipelines.jobs import DATA, WATCH
+from pipelines.operations.data.tables import product_tables
 from pipelines.operations.loop import product_jobs
 from pipelines.operations.loop.product_jobs import ProductJobs
-from pipelines.operations.tables import product_tables
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.rollout_store.store import RolloutStore
 from tests.integration.conftest import SETTINGS, Small
-from tests.support.champions import crown
+from tests.support.models.champions import crown
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.training.provenance import PROVENANCE
+from assets.training.rows.provenance import PROVENANCE
 from resources.environments import load_environment
 from resources.lake import Lake
 from resources.lake.content import ordered_hash
-from tests.support.labelled_bank import LabelledBank, described, moment
+from tests.support.data.labelled_bank import LabelledBank, described, moment
 
 TABLE, LAST, LATER = "loans/training_set", 25, 34
 EACH = 4

@@ -15,9 +15,9 @@ from pipelines.products import load_definitions, load_product
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from tests.integration.demo_home import variables_of
-from tests.support.champions import crown
-from tests.support.in_process import answer_of, fresh_definitions
-from tests.support.small_bank import LAST, fill_small_bank
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.models.champions import crown
+from tests.support.processes.in_process import answer_of, fresh_definitions
 
 pytestmark = pytest.mark.slow
 

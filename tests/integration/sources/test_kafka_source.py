@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipelines.build import build_pipeline
-from pipelines.operations.tables import product_tables
+from pipelines.operations.data.tables import product_tables
 from pipelines.products import load_product
 from resources.slots import Slot, hours_of
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable

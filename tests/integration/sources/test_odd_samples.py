@@ -15,8 +15,8 @@ import pipelines
 from pipelines import products
 from pipelines.operations import new_product as drafting
 from tests.integration.demo_home import Answer
-from tests.support.in_process import answer_of
-from tests.support.workbooks import Cell, workbook
+from tests.support.data.workbooks import Cell, workbook
+from tests.support.processes.in_process import answer_of
 
 HEAD = ["Order No.", "Ordered at", "Customer", "Amount (EUR)", "Region", "Returned"]
 TIMES = [datetime(2026, 1, 5, 8) + timedelta(hours=5 * n, minutes=n % 60) for n in range(400)]

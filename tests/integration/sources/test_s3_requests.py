@@ -16,9 +16,9 @@ from resources.lake import Lake, MissingTable, fragments
 from resources.sources import objects
 from resources.sources.object_stores import delta_options
 from tests.integration.demo_home import variables_of
-from tests.support.in_process import answer_of
+from tests.support.data.small_bank import LAST, fill_small_bank
+from tests.support.processes.in_process import answer_of
 from tests.support.servers.counted_s3 import BUCKET, CountedS3, bucket, counted_s3, keys
-from tests.support.small_bank import LAST, fill_small_bank
 
 PLACE = f"s3://{BUCKET}/lake"
 TABLE = "shop/orders"

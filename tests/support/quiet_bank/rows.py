@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from assets.features.kernel.kernel import compile_features
 from assets.product import Product
-from assets.product.agreement import validated_columns
+from assets.product.agreement.features import validated_columns
 from resources.sandbox.answering.bank import AnsweringBank
 from resources.sandbox.answering.places import Places
 from resources.sandbox.world.settings import BankSettings

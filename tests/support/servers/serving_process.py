@@ -28,8 +28,8 @@ from resources.keys import signing_key
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
+from tests.support.models.serving_samples import NOW, PRODUCT, fill_store
 from tests.support.servers.ports import free_port
-from tests.support.serving_samples import NOW, PRODUCT, fill_store
 
 _START_SECONDS = 60.0
 

@@ -1,6 +1,6 @@
 """A small real bundle's parts, and rows with their reference profile."""
 
-from tests.support.monitored_rows import profile, rows, scores
-from tests.support.serving_fixtures import parts
+from tests.support.data.monitored_rows import profile, rows, scores
+from tests.support.models.serving_fixtures import parts
 
 __all__ = ["parts", "profile", "rows", "scores"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from assets.bundle.bundle import BundleError, BundleParts
-from tests.support.serving_samples import REQUEST, sample_parts
+from tests.support.models.serving_samples import REQUEST, sample_parts
 
 
 def test_parts_that_contradict_each_other_are_refused(parts: BundleParts) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from assets.bundle.registration import Approval, Registration, RegistrationError
-from tests.support.evaluated_bundle import FEATURES, evaluated_parts
+from tests.support.models.evaluated_bundle import FEATURES, evaluated_parts
 
 NOW = datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
 RECORD = Registration(

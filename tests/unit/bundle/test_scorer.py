@@ -8,7 +8,7 @@ import xgboost as xgb
 
 from assets.bundle.bundle import BundleError, BundleParts
 from assets.bundle.scorer import Scorer
-from tests.support.serving_samples import broken_model, bundle_of, sample_features, sample_parts
+from tests.support.models.serving_samples import broken_model, bundle_of, sample_features, sample_parts
 
 
 def test_contributions_and_bias_add_up_to_the_log_odds(parts: BundleParts) -> None:

@@ -13,8 +13,8 @@ from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.usual import UsualError, UsualValues
 from assets.product import Change, ProductError, Recourse
 from assets.vocabulary import Category, FeatureSet, Number
-from tests.support.explained import RECOURSE, explained_parts
-from tests.support.serving_samples import sample_parts
+from tests.support.models.explained import RECOURSE, explained_parts
+from tests.support.models.serving_samples import sample_parts
 
 KEY = b"k" * 32
 FEATURES = FeatureSet(request=(Number("amount"), Category("kind", values=("x", "y", "z")), Number("age")))

@@ -24,7 +24,7 @@ from assets.edge.score import Model, check
 from assets.edge.variants import measured, variant_of
 from assets.product import AllOf, AnyOf, Compare, IsNull, Not, OneOf, Rule
 from assets.serving.engine import Engine
-from tests.support.serving_samples import bundle_of, sample_features, sample_parts
+from tests.support.models.serving_samples import bundle_of, sample_features, sample_parts
 
 KEY = b"k" * 32
 ALONE = """

@@ -7,9 +7,9 @@ import pytest
 from assets.evaluation.evaluate import Evaluation, evaluate_model
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, split_rows
-from tests.support.studied import with_study
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, split_rows
+from tests.support.models.studied import with_study
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))

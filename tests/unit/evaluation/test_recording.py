@@ -5,7 +5,7 @@ from importlib import metadata
 
 from assets.evaluation.evaluate import Evaluation
 from assets.evaluation.recording import documents, installed_packages, origin_tags, packages_digest, study_metrics
-from tests.support.evaluated_bundle import PRODUCT
+from tests.support.models.evaluated_bundle import PRODUCT
 
 
 def test_another_version_of_one_package_is_another_environment() -> None:

@@ -12,9 +12,9 @@ from assets.governance.recourse_words import recourse_words
 from assets.product import Change, Protected, Recourse
 from assets.serving.engine import Engine
 from resources.online_store.event_blocks import TIMESTAMP
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.explained import explained_parts
-from tests.support.serving_samples import NOW, bundle_of, sample_features
+from tests.support.models.evaluated_bundle import PRODUCT
+from tests.support.models.explained import explained_parts
+from tests.support.models.serving_samples import NOW, bundle_of, sample_features
 
 ROWS = 300
 POLICY = Recourse({"amount": Change("fall", by=0.1), "income_monthly": Change("never"), "purpose": Change("either")})

@@ -19,7 +19,7 @@ from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from resources.lake.content import ordered_hash
-from tests.support.decision_samples import another, write
+from tests.support.models.decision_samples import another, write
 
 TIME = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from assets.product import Rollout
 from assets.rollout.moves import Who, advanced, begun, reassigned, rolled_back, taken_out
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
-from tests.support.decision_samples import another, write
+from tests.support.models.decision_samples import another, write
 from tests.unit.rollout.rollout_samples import BEGUN, FIRST, SECOND, WHO, under_way
 
 

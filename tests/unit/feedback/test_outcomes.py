@@ -5,7 +5,7 @@ import pytest
 
 from assets.feedback.outcomes import join_outcomes
 from assets.product import Label
-from assets.training.tables import RowsError
+from assets.training.rows.tables import RowsError
 
 TIME = pa.timestamp("us", tz="UTC")
 LABEL = Label(

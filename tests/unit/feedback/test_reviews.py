@@ -15,7 +15,7 @@ from assets.product.rules import Compare
 from assets.rollout.outcomes.cohorts import Terms, rewards
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
-from tests.support.decision_samples import write
+from tests.support.models.decision_samples import write
 from tests.unit.feedback.test_answered import LAST, PRODUCT, START, TIME, day, decision, labelled, make, rows
 
 REVIEWED = replace(PRODUCT, sources=(*PRODUCT.sources, PostedReviews("reviews")))

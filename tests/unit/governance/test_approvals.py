@@ -9,7 +9,7 @@ from assets.bundle.registration import Approval, RegistrationError
 from assets.governance.approvals import NOT_AUDITED, counting, ends, objection
 from assets.product import Governance, Product, ProductError, SignOff
 from assets.product.governance import Terms, terms_of
-from tests.support.evaluated_bundle import NOW, PRODUCT
+from tests.support.models.evaluated_bundle import NOW, PRODUCT
 
 POLICY = Governance(
     exposure="high", purpose="decides_about_people", inherent_risk="medium",

@@ -16,8 +16,8 @@ from assets.product import Governance, Statements
 from assets.registry.documents import document_of, documented, keep_documents
 from assets.registry.records import VersionRecords
 from resources.lake import Lake
-from tests.support.evaluated_bundle import NOW, PRODUCT
-from tests.support.registered import RegisteredHome
+from tests.support.models.evaluated_bundle import NOW, PRODUCT
+from tests.support.models.registered import RegisteredHome
 from tests.unit.rollout.test_deployment import deployed
 
 GOVERNED = replace(

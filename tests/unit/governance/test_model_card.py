@@ -9,7 +9,7 @@ import pytest
 from assets.bundle.registration import Approval
 from assets.governance.model_card import CardError, model_card
 from assets.product import Compare, Rule
-from tests.support.evaluated_bundle import FEATURES, NOW, PRODUCT, evaluated_parts, evaluation
+from tests.support.models.evaluated_bundle import FEATURES, NOW, PRODUCT, evaluated_parts, evaluation
 
 APPROVAL = Approval(version="4", answer="approve", by="R. Officer", reason="reviewed", at=NOW)
 

@@ -13,7 +13,7 @@ from pipelines.products import load_product
 from resources.environments import load_environment
 from resources.sources.readers import DayRows
 from resources.sources.systems import SourceSystems
-from tests.support.workbooks import Cell, workbook
+from tests.support.data.workbooks import Cell, workbook
 
 FIRST = date(2026, 7, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(3)]

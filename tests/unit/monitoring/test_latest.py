@@ -12,7 +12,7 @@ from assets.monitoring.latest import LABELS, MEANINGS, latest_figures
 from assets.monitoring.reviews.figures import AGREEMENT_SCHEMA
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
-from tests.support.figured_lake import LAST, fill
+from tests.support.data.figured_lake import LAST, fill
 
 
 @pytest.fixture

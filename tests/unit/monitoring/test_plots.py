@@ -14,7 +14,7 @@ from assets.monitoring.distributions.figures import DRIFT_SCHEMA, drift_table
 from assets.monitoring.distributions.plots import psi_bars, psi_strip
 from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
 from assets.monitoring.plots import dated, dates_of, performance_over_time
-from tests.support.monitored_rows import FIRST, figures_by_day
+from tests.support.data.monitored_rows import FIRST, figures_by_day
 
 Draw = Callable[..., Any]
 

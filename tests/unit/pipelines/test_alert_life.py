@@ -14,17 +14,17 @@ from assets.monitoring.performance.verdicts import KpiSignal
 from assets.monitoring.signals import KpiFigures
 from assets.monitoring.verdicts import Cause
 from assets.product import Verdict
-from pipelines.alert_endings import endings
-from pipelines.alerts import approval_wanted, rollout_held
+from pipelines.alerting.alerts import approval_wanted, rollout_held
+from pipelines.alerting.endings import endings
+from pipelines.alerting.monitors import Watched, of_cause, of_kpis
 from pipelines.connections import alert_desk
-from pipelines.monitor_alerts import Watched, of_cause, of_kpis
 from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.alerts.life import AlertState, seen
 from resources.environments import load_environment
 from resources.notifications import Alert
 from resources.rollout_store.manifest import Move, Release, RolloutManifest
-from tests.support.in_process import answer_of
+from tests.support.processes.in_process import answer_of
 
 PRODUCT = load_product("card_fraud")
 DAY = date(2026, 9, 30)

@@ -17,10 +17,10 @@ from assets.monitoring.performance.figures import PERFORMANCE_SCHEMA
 from assets.monitoring.retraining.helped import Retraining, help_verdict
 from assets.monitoring.retraining.table import RecordedDay
 from assets.monitoring.verdicts import Cause
+from pipelines.alerting.monitors import of_retraining
 from pipelines.jobs import retrain_name
-from pipelines.monitor_alerts import of_retraining
 from pipelines.products import load_product
-from pipelines.retrain_results import last_retraining, with_causes
+from pipelines.runs.retrainings import last_retraining, with_causes
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
 

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from pipelines.run_failures import RunFailure, first_failure
+from pipelines.runs.failures import RunFailure, first_failure
 from tests.support.servers.ports import free_port
 
 KEY = dg.AssetKey(["loans", "model"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from assets.product.agreement import check_agreement, check_consents
+from assets.product.agreement.features import check_agreement, check_consents
 from assets.product.contracts.contract import Column, ContractError
 from assets.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, days
 from pipelines.products import load_product

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from assets.product import FairnessPolicy, Jurisdiction, Limit, Mitigation, Product, ProductError, ProxyLimit
-from tests.support.evaluated_bundle import PRODUCT
+from tests.support.models.evaluated_bundle import PRODUCT
 
 EU = Jurisdiction("eu", "the equal treatment directive", (Limit("selection_ratio", 0.8),))
 

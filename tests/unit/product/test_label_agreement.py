@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from assets.product import Label, Product, ProductError, Spine
-from assets.product.label_agreement import check_label_source, check_spine
+from assets.product.agreement.labels import check_label_source, check_spine
 from pipelines.products import load_product
 
 CREDIT, FRAUD = load_product("credit_risk"), load_product("card_fraud")

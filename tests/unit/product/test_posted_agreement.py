@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assets.product import Column, Contract, PostedOutcomes, PostedReviews, Product, ProductError
-from assets.product.posted_agreement import check_posted
+from assets.product.agreement.posted import check_posted
 from assets.training.contract import contract_of
 from pipelines.products import load_product
 

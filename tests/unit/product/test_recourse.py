@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from assets.product import Change, ProductError, Recourse
-from assets.product.recourse import check_recourse
+from assets.product.policies.recourse import check_recourse
 from assets.vocabulary import Category, Events, FeatureSet, LearnedCategory, Number, days
 from pipelines.products import load_product
 

@@ -19,7 +19,7 @@ from assets.product import (
 )
 from assets.training.recipe import recipe_of
 from tests.claims.product import PRODUCT
-from tests.support.evaluated_bundle import PRODUCT as LOANS
+from tests.support.models.evaluated_bundle import PRODUCT as LOANS
 
 POLICY = FairnessPolicy((Jurisdiction("eu", "equal treatment"),))
 

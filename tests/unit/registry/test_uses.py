@@ -6,7 +6,7 @@ import pytest
 
 from assets.registry.uses import registered_models
 from resources.keys import Keys
-from tests.support.registered import RegisteredHome
+from tests.support.models.registered import RegisteredHome
 
 
 def test_a_version_whose_publication_was_killed_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

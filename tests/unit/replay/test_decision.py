@@ -12,7 +12,7 @@ from assets.serving.decision import Assignment, CannotReplay, Decision
 from assets.serving.engine import Engine
 from resources.online_store.lmdb.store import LmdbStore
 from resources.rollout_store.manifest import Role
-from tests.support.serving_samples import NOW, REQUEST, bundle_of
+from tests.support.models.serving_samples import NOW, REQUEST, bundle_of
 
 
 @pytest.fixture

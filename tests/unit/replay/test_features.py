@@ -15,8 +15,8 @@ from assets.serving.decision import CannotReplay, Decision
 from assets.serving.engine import Engine
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import EntityEvents
-from tests.support.card_samples import N, filled, history, kernel, request
-from tests.support.serving_samples import NOW
+from tests.support.data.card_samples import N, filled, history, kernel, request
+from tests.support.models.serving_samples import NOW
 
 
 def index_of(table: pa.Table, labels: pa.Table, *, last: datetime = NOW) -> EntityIndex:

@@ -12,11 +12,11 @@ import pytest
 from assets.product.names import TRAINING_SET
 from assets.reproduction.tree import Node, to_html
 from assets.serving.decision import Decision
-from pipelines.operations.trace import trace, write_trace_page
+from pipelines.operations.decisions.trace import trace, write_trace_page
 from resources.lake import Lake
 from resources.lake.origins import Reading, made_from, read_from
-from tests.support.decision_samples import another, write
-from tests.support.registered import RegisteredHome, flip
+from tests.support.models.decision_samples import another, write
+from tests.support.models.registered import RegisteredHome, flip
 
 DAYS = [date(2026, 4, 1), date(2026, 4, 2)]
 

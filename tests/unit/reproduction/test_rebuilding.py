@@ -9,7 +9,7 @@ from assets.product import Product
 from assets.reproduction.rebuilding import declared_differences, feature_differences
 from assets.training.recipe import Recipe, differences, recipe_of
 from assets.vocabulary import Events, FeatureSet, Number, days
-from tests.support.evaluated_bundle import FEATURES, PRODUCT, evaluated_parts
+from tests.support.models.evaluated_bundle import FEATURES, PRODUCT, evaluated_parts
 
 PAYMENTS = Events("payments", key="customer_id")
 

@@ -13,8 +13,8 @@ from assets.bundle.files import FILES, load_bundle
 from assets.rollout.assets import deployment_asset
 from resources.clock import WallClock
 from resources.keys import Keys
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.registered import RegisteredHome, empty, flip
+from tests.support.models.evaluated_bundle import PRODUCT
+from tests.support.models.registered import RegisteredHome, empty, flip
 
 KEY = dg.AssetKey(["loans", "deployment"])
 

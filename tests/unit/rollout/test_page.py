@@ -18,7 +18,7 @@ from assets.rollout.steward import Look
 from assets.rollout.trial import Trial, read_together
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
-from tests.support.evaluated_bundle import PRODUCT
+from tests.support.models.evaluated_bundle import PRODUCT
 from tests.unit.rollout.outcomes.test_results import AB_TEST, TERMS, ab_test, outcomes
 from tests.unit.rollout.rollout_samples import BEGUN, WHO, seen
 

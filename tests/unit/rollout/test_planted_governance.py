@@ -18,8 +18,8 @@ from assets.rollout.moves import Who, begun
 from assets.rollout.permits import Approvals
 from assets.rollout.steps import Signals
 from assets.rollout.steward import Look, stewarded
-from tests.support.evaluated_bundle import NOW, PRODUCT
-from tests.support.registered import AUTHOR, RegisteredHome, flip
+from tests.support.models.evaluated_bundle import NOW, PRODUCT
+from tests.support.models.registered import AUTHOR, RegisteredHome, flip
 from tests.unit.rollout.test_deployment import deployed, refused
 
 CANARY = Rollout(steps=(Step(0.0, 1, timedelta(0)), Step(0.25, 1, timedelta(0)), Step(0.5, 1, timedelta(0))), guards=())

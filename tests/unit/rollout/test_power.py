@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assets.product import Guard, Profit, Rollout, Step
-from assets.product.policies import ProductError
-from assets.product.rollout_policy import GUARDS, STEPS, Signal
+from assets.product.policies.model import ProductError
+from assets.product.policies.rollout import GUARDS, STEPS, Signal
 from assets.rollout.evidence.means import MeanShift, PairedShift
 from assets.rollout.evidence.power import Asked, EffectTest, needed
 from assets.rollout.evidence.rates import FlipShare, RateIncrease

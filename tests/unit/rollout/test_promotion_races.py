@@ -5,8 +5,8 @@ from pathlib import Path
 
 from assets.rollout.moves import Who, promoted
 from resources.rollout_store.manifest import LostRace, Release
-from tests.support.evaluated_bundle import NOW
-from tests.support.registered import RegisteredHome
+from tests.support.models.evaluated_bundle import NOW
+from tests.support.models.registered import RegisteredHome
 
 RACES = 100
 

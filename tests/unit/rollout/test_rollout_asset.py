@@ -22,8 +22,8 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.notifications import Alert
 from resources.rollout_store.manifest import RolloutManifest
-from tests.support.evaluated_bundle import PRODUCT as DIRECT
-from tests.support.registered import RegisteredHome
+from tests.support.models.evaluated_bundle import PRODUCT as DIRECT
+from tests.support.models.registered import RegisteredHome
 from tests.unit.rollout.outcomes.test_results import AB_TEST, BANDIT, outcomes
 from tests.unit.rollout.rollout_samples import seen
 

@@ -19,7 +19,7 @@ from assets.rollout.evidence.means import MeanShift, PairedShift, Side
 from assets.rollout.evidence.rates import ODDS, FlipShare, RateIncrease, ShareCounts
 from assets.rollout.evidence.rows import ArmRows, EvidenceError, SeenEntities
 from assets.rollout.evidence.wealth import BETS, State, log_threshold, strongest
-from tests.support.rollout_streams import (
+from tests.support.data.rollout_streams import (
     TRAFFIC,
     EntityStreams,
     Floats,

@@ -8,8 +8,8 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.interval import Interval, IntervalError
 from assets.serving.decision import Decision
 from assets.serving.live.scores import within_one
-from tests.support.decision_samples import FIRST
-from tests.support.serving_samples import bundle_of, sample_parts
+from tests.support.models.decision_samples import FIRST
+from tests.support.models.serving_samples import bundle_of, sample_parts
 
 
 def test_unit_and_interval_come_back_from_the_record_and_a_probability_has_neither() -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from assets.serving.decision import day_of, new_id
-from tests.support.decision_samples import DAY, NOW
+from tests.support.models.decision_samples import DAY, NOW
 
 
 def test_an_id_gives_its_day_and_is_unique() -> None:

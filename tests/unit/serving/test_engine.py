@@ -19,7 +19,7 @@ from assets.serving.requests.parse import RequestError, StaleEvents
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import StreamPosition
-from tests.support.serving_samples import (
+from tests.support.models.serving_samples import (
     FEATURES,
     NOW,
     REQUEST,

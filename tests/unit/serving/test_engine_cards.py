@@ -9,8 +9,8 @@ import pytest
 from assets.bundle.bundle import Bundle
 from assets.serving.engine import Engine
 from assets.serving.requests.parse import RequestError
-from tests.support.card_samples import filled, history, kernel, request
-from tests.support.serving_samples import NOW
+from tests.support.data.card_samples import filled, history, kernel, request
+from tests.support.models.serving_samples import NOW
 
 
 def test_past_requests_decided_again_have_the_features_of_training(card_bundle: Bundle, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from assets.serving.engine import Engine
 from assets.serving.metrics import Metrics
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
-from tests.support.serving_samples import NOW, bundle_of, kernel, transactions
+from tests.support.models.serving_samples import NOW, bundle_of, kernel, transactions
 
 KEY = b"k" * 32
 ROWS = 120

@@ -15,7 +15,7 @@ from assets.serving.requests.parse import RequestError
 from assets.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
-from tests.support.serving_samples import NOW, trained, transactions
+from tests.support.models.serving_samples import NOW, trained, transactions
 
 _TRANSACTIONS = Events("transactions", key="customer_id")
 KERNEL = compile_features(

@@ -19,8 +19,8 @@ from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StreamPosition
+from tests.support.models.serving_samples import trained
 from tests.support.servers.redis_server import RedisServer
-from tests.support.serving_samples import trained
 from tests.support.stores import fetch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
 from resources.rollout_store.manifest import Release, RolloutManifest
-from tests.support.serving_samples import NOW, bundle_of, trained, transactions
+from tests.support.models.serving_samples import NOW, bundle_of, trained, transactions
 
 LOAD = Events("transactions")
 KERNEL = compile_features(

@@ -10,7 +10,7 @@ from assets.product import GatePolicy
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
 from resources.online_store.lmdb.store import LmdbStore
-from tests.support.serving_samples import NOW, bundle_of, sample_features
+from tests.support.models.serving_samples import NOW, bundle_of, sample_features
 
 
 def test_a_fallback_is_not_timed_as_a_decision(parts: BundleParts, store: LmdbStore, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from assets.streaming.events import Accepted, ConsentsUnknown, LeftOut, accepted
 from pipelines.credit_risk.product import PRODUCT
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.sources.streams.tails import Message
-from tests.support.stream_messages import HOUR, KEY, NEEDS, UNTIL, messages, repayment
+from tests.support.data.stream_messages import HOUR, KEY, NEEDS, UNTIL, messages, repayment
 
 
 def test_a_message_with_a_key_that_the_store_cannot_take_is_quarantined() -> None:

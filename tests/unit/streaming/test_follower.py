@@ -21,8 +21,8 @@ from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
 from resources.sources.streams.tails import FileTail, Message
+from tests.support.data.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 from tests.support.stores import fetch
-from tests.support.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 
 
 class Home:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from assets.product import ModelSpec
 from assets.training.candidates import Candidates, train_candidates
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, split_rows
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, split_rows
 
 COLUMNS = ("amount", "income", "visits", "noise", "purpose=car", "purpose=home")
 SOURCES = ("amount", "income", "visits", "noise", "purpose", "purpose")

@@ -14,16 +14,16 @@ from assets.training.candidates import (
     train_candidates,
 )
 from assets.training.contest.recipes import BoosterRecipe
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import (
+from assets.training.fitting.scorecards import (
     bin_edges,
     calibrated_scorecard,
     fit_scorecard,
     scorecard_of,
     scorecard_pipeline,
 )
-from assets.training.search_space import DEFAULTS
-from assets.training.split import Split
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
+from assets.training.search.space import DEFAULTS
 from tests.unit.training.conftest import SPEC
 
 

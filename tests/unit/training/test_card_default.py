@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from assets.training.candidates import train_candidates
-from assets.training.split import split_at_random
+from assets.training.rows.split import split_at_random
 from tests.card_default.product import PRODUCT
 from tests.card_default.rows import FILE, published_tables, training_rows
 

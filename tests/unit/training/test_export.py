@@ -5,12 +5,12 @@ import onnxruntime
 import pytest
 import xgboost as xgb
 
-from assets.training.boosting import fit_booster
 from assets.training.candidates import Candidates
-from assets.training.export import ModelExportError, booster_bytes, check_onnx, export_onnx
-from assets.training.rows import TrainingRows
-from assets.training.search_space import DEFAULTS
-from assets.training.split import Split
+from assets.training.fitting.boosting import fit_booster
+from assets.training.fitting.export import ModelExportError, booster_bytes, check_onnx, export_onnx
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split
+from assets.training.search.space import DEFAULTS
 from tests.unit.training.conftest import SPEC
 
 

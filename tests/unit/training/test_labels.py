@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.product import Label, LabelKind
-from assets.training.labels import days_to_label, labels_so_far, mature_labels
-from assets.training.tables import RowsError
+from assets.training.rows.labels import days_to_label, labels_so_far, mature_labels
+from assets.training.rows.tables import RowsError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.product import Label
-from assets.training.labels import mature_labels
-from assets.training.provenance import provenance_counts, with_labels, with_reviews, with_versions
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.provenance import provenance_counts, with_labels, with_reviews, with_versions
 from resources.lake import Lake
 from resources.lake.partitioning import with_slot
 from resources.slots import first_hour, next_slot

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.training.rows import TrainingRows, assemble
-from assets.training.tables import RowsError
+from assets.training.rows.learning import TrainingRows, assemble
+from assets.training.rows.tables import RowsError
 from tests.unit.training.conftest import COLUMNS, SOURCES, make_rows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

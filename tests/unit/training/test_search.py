@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from assets.product import SearchPolicy
-from assets.training.boosting import monotone_signs
-from assets.training.folds import TrainingError, time_folds
-from assets.training.rows import TrainingRows
-from assets.training.search import search_settings
+from assets.training.fitting.boosting import monotone_signs
+from assets.training.rows.folds import TrainingError, time_folds
+from assets.training.rows.learning import TrainingRows
+from assets.training.search.boosters import search_settings
 from tests.unit.training.conftest import SPEC, make_rows
 
 

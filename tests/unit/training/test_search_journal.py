@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from assets.product import SearchPolicy
-from assets.training.search import search_settings
-from assets.training.search_journal import journal_of, remove_journal
-from assets.training.split import split_rows
+from assets.training.rows.split import split_rows
+from assets.training.search.boosters import search_settings
+from assets.training.search.journal import journal_of, remove_journal
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 COUNT, TRIALS, FINISHED = 2500, 12, 3
@@ -21,7 +21,7 @@ import os
 import signal
 from pathlib import Path
 
-from assets.training.boosting import FoldMatrices
+from assets.training.fitting.boosting import FoldMatrices
 from tests.unit.training.test_search_journal import COUNT, FINISHED, MANY, make_rows, search_settings
 
 begun = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assets.product import ModelSpec
-from assets.training.split import SplitError, rows_tested, split_at_random, split_rows
+from assets.training.rows.split import SplitError, rows_tested, split_at_random, split_rows
 
 HOURS = np.datetime64("2026-01-01", "us") + np.arange(24 * 60) * np.timedelta64(1, "h")
 LABELS = (np.arange(len(HOURS)) % 5 == 0).astype(np.int8)

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assets.bundle.scorecard import Scorecard
-from assets.training.export import export_onnx
-from assets.training.rows import TrainingRows
-from assets.training.scorecards import fit_scorecard
-from assets.training.trees import TreesError, histogram_booster, scorecard_booster
+from assets.training.fitting.export import export_onnx
+from assets.training.fitting.scorecards import fit_scorecard
+from assets.training.fitting.trees import TreesError, histogram_booster, scorecard_booster
+from assets.training.rows.learning import TrainingRows
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from assets.evaluation.fairness.limits import contrasts, fairness_gates
 from assets.evaluation.fairness.standing import Answered, AttributeStanding, standings
 from assets.evaluation.gates import GateResult
 from assets.product import FairnessPolicy, Jurisdiction, Limit, Protected
-from assets.product.fairness_policy import RefuseWhen
+from assets.product.policies.fairness import RefuseWhen
 from tests.unit.evaluation.fairness.test_standing import population
 
 RATIO = Limit("selection_ratio", 0.8)

@@ -10,10 +10,10 @@ from assets.evaluation.evaluate import Evaluation, draw, evaluate_model
 from assets.evaluation.gates import GateVerdict, evaluate
 from assets.product import FairnessPolicy, GatePolicy, Jurisdiction, Limit, Protected
 from assets.training.candidates import train_candidates
-from assets.training.rows import TrainingRows
-from assets.training.split import split_rows
-from tests.support.studied import with_study
-from tests.support.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import split_rows
+from tests.support.data.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
+from tests.support.models.studied import with_study
 
 GATES = GatePolicy(min_auc=0.6, min_selection_ratio=0.01, max_odds_gap=1.0)
 POLICY = FairnessPolicy((Jurisdiction("eu", "the equal treatment directive", (Limit("selection_ratio", 0.8),)),))

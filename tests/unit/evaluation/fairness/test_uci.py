@@ -22,8 +22,8 @@ from assets.product import (
 )
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.mitigation.mitigate import mitigate
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, split_at_random
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, split_at_random
 from resources.code_version import CHECKOUT
 
 DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", CHECKOUT.parent / "shared" / "data"))

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from assets.evaluation.evaluate import Evaluation
 from assets.evaluation.gates import evaluate
 from assets.evaluation.report.page import model_page
-from tests.support.evaluated_bundle import PRODUCT, evaluated_parts
+from tests.support.models.evaluated_bundle import PRODUCT, evaluated_parts
 
 MADE = datetime(2026, 5, 2, 9, 0, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ from assets.evaluation.study.representative import representativeness
 from assets.evaluation.study.robustness import robustness
 from assets.evaluation.study.steadiness import steadiness
 from assets.product import DecisionPolicy, Profit
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 from assets.vocabulary import Events, FeatureSet, Number, Ratio, days
-from tests.support.studied import parts_of_study
+from tests.support.models.studied import parts_of_study
 from tests.unit.evaluation.conftest import DECISION, Trained
 
 

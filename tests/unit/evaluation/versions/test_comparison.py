@@ -14,7 +14,7 @@ from assets.evaluation.versions.page import comparison_page
 from assets.evaluation.versions.rows import Compared, NotComparable, compared_rows
 from assets.metrics.resampling import FIGURES
 from assets.serving.engine import Engine
-from tests.support.two_versions import TwoVersions, two_versions
+from tests.support.models.two_versions import TwoVersions, two_versions
 
 
 @pytest.fixture(scope="module")

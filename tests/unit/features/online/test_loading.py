@@ -13,7 +13,7 @@ from assets.features.online.load import as_stored, load_name, put_source
 from pipelines.card_fraud.product import PRODUCT
 from resources.lake import Lake
 from resources.online_store.lmdb.store import LmdbStore
-from tests.support.changing_bank import KERNEL, TILINGS, Bank, bank, rows
+from tests.support.data.changing_bank import KERNEL, TILINGS, Bank, bank, rows
 
 
 @pytest.fixture

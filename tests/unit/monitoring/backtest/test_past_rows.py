@@ -14,9 +14,9 @@ from assets.bundle.rules import rules_record
 from assets.monitoring.backtest.alternative import Alternative, BadAlternative, other_policy
 from assets.monitoring.backtest.rows import past_rows
 from assets.product.rules import Compare, Rule
-from pipelines.operations.backtest import BacktestReport, Tried, backtest
+from pipelines.operations.decisions.backtest import BacktestReport, Tried, backtest
 from resources.environments import Environment
-from tests.support.scored_cards import A_DAY, DAYS, PRODUCT, Bank
+from tests.support.data.scored_cards import A_DAY, DAYS, PRODUCT, Bank
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 SPAN = (DAYS[12], DAYS[21])

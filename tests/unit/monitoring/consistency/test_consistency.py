@@ -26,9 +26,9 @@ from resources.lake import Lake
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import EntityEvents
 from resources.rollout_store.store import RolloutStore
-from tests.support.champions import crown
-from tests.support.decision_samples import write
-from tests.support.faulty_cards import FIRST, day_of_number, quiet_day, write_cards
+from tests.support.data.faulty_cards import FIRST, day_of_number, quiet_day, write_cards
+from tests.support.models.champions import crown
+from tests.support.models.decision_samples import write
 
 PRODUCT = load_product("card_fraud")
 N = 9

@@ -32,7 +32,7 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import days_between
 from resources.rollout_store.store import RolloutStore
-from tests.support.champions import crown
+from tests.support.models.champions import crown
 
 PRODUCT = load_product("card_fraud")
 LAST = date(2026, 6, 30)

@@ -6,7 +6,7 @@ import pytest
 from assets.bundle.profile import NumericProfile, build_profile
 from assets.monitoring.distributions.cells import Layout, assigned, cells_of, numeric_counts, numeric_subject
 from assets.monitoring.distributions.judged import usual_rows, volume_of, window_sums
-from tests.support.monitored_rows import layout
+from tests.support.data.monitored_rows import layout
 
 ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e300, 5e-324, 1.0, np.nextafter(1.0, 2)])
 

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp, wasserstein_distance
 
 from assets.bundle.profile import ProfileError, ReferenceProfile
 from assets.monitoring.distributions.figures import DRIFT_SCHEMA, Drift, drift_of_day, drift_table
-from tests.support.monitored_rows import FIRST, counts_by_day, figures_by_day
+from tests.support.data.monitored_rows import FIRST, counts_by_day, figures_by_day
 
 Draw = Callable[..., Any]
 

@@ -16,8 +16,8 @@ from assets.monitoring.distributions.judged import rows_by_chance
 from assets.monitoring.distributions.limits import LEAST_DAYS, Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
 from assets.product import MonitoringPolicy
-from tests.support.monitored_rows import POLICY as BUNDLE_POLICY
-from tests.support.quiet_years import YEAR, Fault, quiet_years, rows_of_day
+from tests.support.data.monitored_rows import POLICY as BUNDLE_POLICY
+from tests.support.data.quiet_years import YEAR, Fault, quiet_years, rows_of_day
 
 FIRST = date(2024, 1, 1)
 POLICY = MonitoringPolicy(window_days=14, min_rows=100, false_alarms_a_year=1.0, history_days=YEAR)

@@ -18,12 +18,12 @@ from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
 from assets.monitoring.signals import drift_cause, estimated_cause
 from assets.monitoring.verdicts import MonitoringAction
 from assets.product import AcceptedChange, Partitions, Product, ProductError, Verdict
-from pipelines.monitor_alerts import of_faults
+from pipelines.alerting.monitors import of_faults
 from pipelines.products import load_product
 from resources.environments import load_environment
 from resources.lake import Lake
 from resources.lake.origins import stale_days
-from tests.support.faulty_cards import FIRST, PLANTED, day_of_number, quiet_day, write_cards
+from tests.support.data.faulty_cards import FIRST, PLANTED, day_of_number, quiet_day, write_cards
 
 PRODUCT = load_product("card_fraud")
 N = 12

@@ -12,7 +12,7 @@ from assets.monitoring.faults.finding import FAULT_KINDS, Finding
 from assets.monitoring.faults.fingerprint import Fingerprint, fingerprint
 from assets.monitoring.faults.recognition import RowSet, faults_of_day
 from assets.monitoring.faults.storage import fingerprint_table, fingerprints_of
-from tests.support.faulty_cards import PLANTED, Edit, column, day_of_number, quiet_day
+from tests.support.data.faulty_cards import PLANTED, Edit, column, day_of_number, quiet_day
 
 CARDS = RowSet("card_transactions", times=("event_time",))
 KEY, PLAIN = ("transaction_id",), ("transaction_id", "card_id")

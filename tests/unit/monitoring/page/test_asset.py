@@ -8,12 +8,12 @@ import pytest
 
 from assets.materialising import asset_key
 from assets.monitoring.page.assets import monitoring_page_asset, trainings_of
+from pipelines.alerting.monitors import heard
 from pipelines.connections import connections
-from pipelines.monitor_alerts import heard
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from resources.pages import Pages
-from tests.support.watched_days import LAST, PRODUCT, fill_watched
+from tests.support.data.watched_days import LAST, PRODUCT, fill_watched
 
 PAGE = monitoring_page_asset(PRODUCT, heard)
 

@@ -13,7 +13,7 @@ from assets.serving.log.decision_log import read_day
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
 from resources.objectives import objectives
-from tests.support.decision_samples import another, write
+from tests.support.models.decision_samples import another, write
 
 DAY = date(2026, 9, 30)
 CLOCK = datetime(2026, 10, 1, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from assets.monitoring.page.summary import headline, lines_of
 from resources.alerts.life import AlertState, Mark
 from resources.lake import Lake
 from resources.notifications import Alert
-from tests.support.watched_days import CLOCK, FAULT, LAST, PRODUCT, WITHHELD, fill_watched, watched_report
+from tests.support.data.watched_days import CLOCK, FAULT, LAST, PRODUCT, WITHHELD, fill_watched, watched_report
 
 ALERT = Alert(
     kind="run_failed", severity="error", title="<b>run</b> & failed", product=PRODUCT.name, message="a <script> broke",

@@ -26,7 +26,7 @@ from assets.monitoring.scoring import scored_rows
 from assets.product.names import LABEL_AMOUNT
 from assets.serving.engine import Engine
 from assets.training.amounts.told import with_amounts
-from pipelines.monitor_alerts import heard
+from pipelines.alerting.monitors import heard
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore

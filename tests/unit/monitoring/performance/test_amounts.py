@@ -20,7 +20,7 @@ from assets.monitoring.performance.kpis import KPI_SCHEMA
 from assets.product import Amount, MonitoringPolicy
 from assets.product.names import LABEL_AMOUNT
 from tests.claims.product import PRODUCT as CLAIMS
-from tests.support.evaluated_bundle import PRODUCT as LOANS
+from tests.support.models.evaluated_bundle import PRODUCT as LOANS
 
 DAY = date(2026, 4, 20)
 NOW = datetime(2026, 4, 21, tzinfo=UTC)

@@ -16,7 +16,7 @@ from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
-from tests.support.champions import crown
+from tests.support.models.champions import crown
 
 PRODUCT = load_product("card_fraud")
 FIRST = date(2026, 6, 1)

@@ -13,8 +13,8 @@ from assets.monitoring.performance.assets import (
     vintages_asset,
 )
 from assets.monitoring.signals import estimated_cause, kpi_figures
-from tests.support.champions import crown
-from tests.support.scored_cards import A_DAY, DAYS, PRODUCT, Bank
+from tests.support.data.scored_cards import A_DAY, DAYS, PRODUCT, Bank
+from tests.support.models.champions import crown
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Estimator, Reason, ReferenceRows, Rows
 from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
 from assets.monitoring.performance.recalibration import recalibrate
-from tests.support.simulated_weeks import CREDIT, FRAUD, World
+from tests.support.data.simulated_weeks import CREDIT, FRAUD, World
 
 WEEKS = 20
 FIRST = date(2026, 1, 5)

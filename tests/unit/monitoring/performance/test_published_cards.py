@@ -16,7 +16,7 @@ from assets.monitoring.performance.matured import SIGNIFICANCE
 from assets.monitoring.performance.recalibration import moved, recalibrate
 from assets.product import Profit
 from assets.training.calibrate import fit_calibration
-from tests.support.published_cards import days_since_first, feature_matrix
+from tests.support.data.published_cards import days_since_first, feature_matrix
 from tests.unit.features.kernel.test_kernel_protocol import DATA
 
 pytestmark = [

@@ -18,7 +18,7 @@ from assets.monitoring.retraining.verdict import RetrainSignals
 from assets.product import Partitions, Product, RetrainPolicy
 from assets.vocabulary import FeatureSet
 from resources.keys import Keys
-from tests.support.scored_cards import A_DAY, DAYS, FIRST, PRODUCT, Bank
+from tests.support.data.scored_cards import A_DAY, DAYS, FIRST, PRODUCT, Bank
 
 LAST = DAYS[-1]
 END = datetime.combine(LAST + timedelta(days=1), time(), UTC)

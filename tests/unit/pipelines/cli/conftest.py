@@ -8,20 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cli import (
-    app,
-    approvals,
-    bundles,
-    console,
-    inspect,
-    loop,
-    quarantine,
-    reproduce,
-    services,
-    serving,
-    traffic,
-    upkeep,
-)
+from pipelines.cli import app, console, loop, services
+from pipelines.cli.data import inspect, quarantine, upkeep
+from pipelines.cli.decisions import serving, traffic
+from pipelines.cli.models import approvals, bundles, reproduce
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 

@@ -34,7 +34,7 @@ def test_any_error_of_ours_is_its_sentence_and_status_1(
     def raising(*_: object) -> None:
         raise kind("figure 'auc' is nan; record null")
 
-    monkeypatch.setattr("pipelines.operations.tables.product_tables", raising)
+    monkeypatch.setattr("pipelines.operations.data.tables.product_tables", raising)
     assert refused("tables credit_risk") == "✗ figure 'auc' is nan; record null\n"
 
 
@@ -45,7 +45,7 @@ def test_an_error_that_is_not_ours_keeps_its_traceback(monkeypatch: pytest.Monke
     def raising(*_: object) -> None:
         raise KeyError("auc")
 
-    monkeypatch.setattr("pipelines.operations.tables.product_tables", raising)
+    monkeypatch.setattr("pipelines.operations.data.tables.product_tables", raising)
     monkeypatch.setattr("sys.argv", ["loopline", "tables", "credit_risk"])
     with pytest.raises(KeyError, match="auc"):
         app.main()

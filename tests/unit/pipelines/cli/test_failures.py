@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pipelines.cli import app, inspect
+from pipelines.cli import app
+from pipelines.cli.data import inspect
 from resources.environments import Environment
 
 FAILING = {

@@ -11,14 +11,15 @@ from assets.evaluation.evaluate import evaluate_model
 from assets.product import FairnessPolicy, GatePolicy, Jurisdiction, Limit, Protected
 from assets.training.candidates import train_candidates
 from assets.training.mitigation.frontier import Frontier, FrontierPoint, choose
-from assets.training.split import split_rows
-from pipelines.cli import console, fairness
+from assets.training.rows.split import split_rows
+from pipelines.cli import console
+from pipelines.cli.models import fairness
 from pipelines.cli.render.fairness import show_fairness
-from pipelines.operations.fairness import FairnessView, NoFairness, fairness_of
+from pipelines.operations.models.fairness import FairnessView, NoFairness, fairness_of
 from resources.environments import Environment
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.registered import RegisteredHome
-from tests.support.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
+from tests.support.data.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
+from tests.support.models.evaluated_bundle import PRODUCT
+from tests.support.models.registered import RegisteredHome
 from tests.unit.pipelines.cli.conftest import Refused
 
 POLICY = FairnessPolicy((Jurisdiction("eu", "the directive", (Limit("selection_ratio", 0.8),)),))

@@ -18,7 +18,7 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
-from tests.support.evaluated_bundle import evaluated_parts
+from tests.support.models.evaluated_bundle import evaluated_parts
 from tests.unit.pipelines.cli.conftest import Refused
 from tests.unit.rollout.outcomes.test_results import outcomes
 from tests.unit.rollout.rollout_samples import FIRST

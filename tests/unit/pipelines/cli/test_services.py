@@ -10,7 +10,7 @@ import pytest
 from pipelines.cli import app
 from pipelines.operations.loop.run_job import dagster_instance
 from resources.environments import Environment
-from tests.support.registered import RegisteredHome
+from tests.support.models.registered import RegisteredHome
 from tests.support.servers.ports import free_port, free_ports
 from tests.unit.pipelines.cli.conftest import Refused
 

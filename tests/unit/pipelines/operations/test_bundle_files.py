@@ -10,12 +10,12 @@ import pytest
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration
 from assets.product import Product
-from pipelines.operations import bundle_files
-from pipelines.operations.bundle_files import ImportRefused, export_bundle, import_bundle
+from pipelines.operations.models import bundle_files
+from pipelines.operations.models.bundle_files import ImportRefused, export_bundle, import_bundle
 from resources.keys import MissingKey
 from resources.tracking import TrackingError
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.registered import RegisteredHome
+from tests.support.models.evaluated_bundle import PRODUCT
+from tests.support.models.registered import RegisteredHome
 from tests.unit.rollout.test_deployment import deployed
 
 STAGING, PROD = "5" * 64, "9" * 64

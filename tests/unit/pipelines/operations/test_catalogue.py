@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assets.features.catalogue.survey import survey
-from pipelines.operations.catalogue import write_page
+from pipelines.operations.data.catalogue import write_page
 from pipelines.operations.pages import NoPage
 from pipelines.products import load_product
 from resources.lake import Lake

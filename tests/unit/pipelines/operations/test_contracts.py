@@ -1,6 +1,6 @@
 """What the contracts of a product promise, for people."""
 
-from pipelines.operations.contracts import contract_facts
+from pipelines.operations.data.contracts import contract_facts
 from pipelines.products import load_product
 
 

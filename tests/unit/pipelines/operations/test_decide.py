@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.operations.decide import ask_service
+from pipelines.operations.decisions.decide import ask_service
 from resources.environments import Environment, load_environment
 from tests.support.servers.http_server import QuietHandler, serving
 

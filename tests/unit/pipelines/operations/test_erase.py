@@ -22,8 +22,8 @@ from assets.serving.log.decision_log import scan_day
 from assets.serving.log.posted_log import PostedLog
 from assets.serving.log.writer import DecisionLog
 from assets.serving.requests.posted import PostedRow
-from pipelines.operations import erase as operation
-from pipelines.operations.erase import NotErased, erase_subject
+from pipelines.operations.data import erase as operation
+from pipelines.operations.data.erase import NotErased, erase_subject
 from pipelines.operations.rollout import keeper_of
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
@@ -32,7 +32,7 @@ from resources.lake import Lake
 from resources.lake.origins import Reading, made_from, read_from, recorded_origin
 from resources.lake.partitioning import with_slot
 from resources.slots import Hour, slots_between
-from tests.support.decision_samples import another, write
+from tests.support.models.decision_samples import another, write
 from tests.unit.rollout.rollout_samples import WHO, under_way
 from tests.unit.serving.http.test_posted import OUTCOMES as RULES
 from tests.unit.serving.http.test_posted import REVIEWS

@@ -16,14 +16,14 @@ from assets.registry.checks import shared_features_check
 from assets.vocabulary import FeatureSet, days
 from pipelines import products
 from pipelines.operations.check_product import shared_results
-from pipelines.operations.shared_features import search_features, shared_groups, shared_use
+from pipelines.operations.data.shared_features import search_features, shared_groups, shared_use
 from pipelines.products import BrokenProduct, load_product
 from pipelines.shared.card import SPENDING, transactions
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.rollout_store.store import RolloutStore
-from tests.support.card_samples import history
-from tests.support.champions import crown
+from tests.support.data.card_samples import history
+from tests.support.models.champions import crown
 
 OTHER = "card_limits"
 

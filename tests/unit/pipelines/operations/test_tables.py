@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.operations.tables import TableExportError, export_table, product_tables
+from pipelines.operations.data.tables import TableExportError, export_table, product_tables
 from resources.lake import Lake
 
 DAYS = [date(2026, 1, 1), date(2026, 1, 2)]

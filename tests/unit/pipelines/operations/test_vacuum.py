@@ -7,11 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.operations.vacuum import pinned_versions, vacuum
+from pipelines.operations.data.vacuum import pinned_versions, vacuum
 from pipelines.products import load_product
 from resources.lake import DamagedPartition, Lake
 from resources.lake.vacuum import Vacuum
-from tests.support.registered import RegisteredHome
+from tests.support.models.registered import RegisteredHome
 
 PRODUCT = load_product("credit_risk")
 TRAINING_SET = "credit_risk/training_set"

@@ -16,7 +16,7 @@ from resources.sources.files.form import BadFileForm, FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import SourceBroken
-from tests.support.hour_samples import HOURS, START, TIMES, expected, found
+from tests.support.data.hour_samples import HOURS, START, TIMES, expected, found
 
 
 def files(folder: Path, pattern: str, **terms: Any) -> FilesReader:

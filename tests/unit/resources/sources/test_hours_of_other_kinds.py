@@ -25,7 +25,7 @@ from resources.sources.posted import PostedReader
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.snapshots import SnapshotReader
 from resources.sources.streams.stream_file import StreamFileReader
-from tests.support.hour_samples import HOURS, START, TIMES, expected, found, ids_of
+from tests.support.data.hour_samples import HOURS, START, TIMES, expected, found, ids_of
 from tests.support.servers.http_server import QuietHandler, serving
 
 LATE = "2026-03-29T01:59:00Z"

@@ -9,7 +9,7 @@ import pytest
 
 from resources.tracking import Tracking, TrackingError
 from resources.tracking.local_store import is_made
-from tests.support.registered import RegisteredHome
+from tests.support.models.registered import RegisteredHome
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from assets.rollout.outcomes.cohorts import Terms, arm_results, bad_rate_evidenc
 from assets.rollout.outcomes.results import late_of, results_of
 from resources.lake import Lake
 from resources.rollout_store.manifest import Release, RolloutManifest
-from tests.support.evaluated_bundle import PRODUCT
+from tests.support.models.evaluated_bundle import PRODUCT
 from tests.unit.rollout.rollout_samples import BEGUN, FIRST, SECOND, WHO
 
 THIRD = Release(version="3", digest="3" * 64)

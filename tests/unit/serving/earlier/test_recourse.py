@@ -17,8 +17,8 @@ from assets.serving.earlier.recourse import RecourseFound, recourse_of
 from assets.serving.engine import Engine
 from assets.serving.judgement import Case
 from resources.online_store.lmdb.store import LmdbStore
-from tests.support.explained import RECOURSE, explained_parts, requests
-from tests.support.serving_samples import NOW, bundle_of, fill_store, sample_parts
+from tests.support.models.explained import RECOURSE, explained_parts, requests
+from tests.support.models.serving_samples import NOW, bundle_of, fill_store, sample_parts
 
 DECLINED = 1_000
 

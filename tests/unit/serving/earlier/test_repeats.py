@@ -15,7 +15,7 @@ from assets.serving.earlier.marks import Mark, OtherBody
 from assets.serving.earlier.repeats import Repeats
 from assets.serving.earlier.shared import SharedMarks
 from assets.serving.log.search import lines_with
-from tests.support.decision_samples import another
+from tests.support.models.decision_samples import another
 
 NOW = datetime.now(UTC)
 

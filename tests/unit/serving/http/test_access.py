@@ -18,7 +18,7 @@ from assets.serving.http.plain_errors import PlainErrors
 from assets.serving.http.routes import http_app
 from pipelines.operations.access_keys import access_keys, add_key, revoke_key
 from resources.keys import signing_key
-from tests.support.serving_samples import PRODUCT, REQUEST
+from tests.support.models.serving_samples import PRODUCT, REQUEST
 from tests.unit.serving.http.test_routes import Served, started, wait_for
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

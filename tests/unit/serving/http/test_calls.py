@@ -14,7 +14,7 @@ import pytest
 from assets.bundle.bundle import BundleParts
 from assets.serving.log.decision_log import erase, find_decision
 from resources.rollout_store.manifest import Challenger
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.unit.serving.http.test_routes import Served, started
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from assets.serving.http import connection
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.refusals import LARGEST_HEAD, MOST_FIELDS
-from tests.campaigns.wire import Connection, NoAnswer, Response
+from tests.campaigns.http.wire import Connection, NoAnswer, Response
 from tests.support.servers.ports import free_port
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: a\r\n"

@@ -14,7 +14,7 @@ from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
 from assets.serving.log.decision_log import find_decision
 from resources.online_store.protocol import OnlineStore
-from tests.support.serving_samples import NOW, PRODUCT, REQUEST, bundle_of, sample_features
+from tests.support.models.serving_samples import NOW, PRODUCT, REQUEST, bundle_of, sample_features
 from tests.unit.serving.http.test_routes import EVENT, Served, started
 
 CONTRACT = BundleContract(

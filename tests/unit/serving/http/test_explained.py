@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.explained import explained_parts, requests
-from tests.support.in_process import answer_of
-from tests.support.serving_samples import PRODUCT
+from tests.support.models.explained import explained_parts, requests
+from tests.support.models.serving_samples import PRODUCT
+from tests.support.processes.in_process import answer_of
 from tests.unit.serving.http.test_routes import Served, started
 
 

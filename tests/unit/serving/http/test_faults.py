@@ -21,8 +21,7 @@ from assets.serving.log.decision_log import days, find_decision, scan_day
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Challenger
-from tests.support.servers.serving_process import Workspace
-from tests.support.serving_samples import (
+from tests.support.models.serving_samples import (
     FEATURES,
     NOW,
     PRODUCT,
@@ -32,6 +31,7 @@ from tests.support.serving_samples import (
     trained,
     transactions,
 )
+from tests.support.servers.serving_process import Workspace
 from tests.unit.serving.http.test_routes import Served, started, wait_for
 
 

@@ -16,7 +16,7 @@ from assets.product import Rollout, Step
 from assets.rollout.moves import Who, advanced, begun
 from assets.rollout.steward import look
 from resources.rollout_store.manifest import Release, RolloutManifest
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.models.serving_samples import PRODUCT, REQUEST, sample_parts
 from tests.unit.serving.http.test_calls import many, send
 from tests.unit.serving.http.test_routes import Served, started, wait_for
 

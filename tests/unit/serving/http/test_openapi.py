@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 from assets.bundle.bundle import BundleParts
 from assets.serving.http.access import ROUTES, needed_by
 from assets.serving.http.page import Page, page
-from tests.support.serving_samples import PRODUCT
+from tests.support.models.serving_samples import PRODUCT
 from tests.unit.serving.http.test_contract import CONTRACT
 from tests.unit.serving.http.test_posted import OUTCOME, REVIEW, TAKING
 from tests.unit.serving.http.test_routes import Served, started

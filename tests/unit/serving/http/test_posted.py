@@ -15,8 +15,8 @@ from assets.bundle.contract import BundleContract, ColumnRule, PostedRules, Sour
 from assets.serving.decision import new_id
 from resources.durable_files import replace_file, whole_lines
 from resources.sources.posted import PostedReader
-from tests.support.decision_samples import another, write
-from tests.support.serving_samples import PRODUCT
+from tests.support.models.decision_samples import another, write
+from tests.support.models.serving_samples import PRODUCT
 from tests.unit.serving.http.test_contract import CONTRACT
 from tests.unit.serving.http.test_routes import Served, started
 

@@ -9,7 +9,7 @@ import pytest
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
-from tests.support.serving_samples import PRODUCT, REQUEST
+from tests.support.models.serving_samples import PRODUCT, REQUEST
 from tests.unit.serving.http.test_contract import CONTRACT
 from tests.unit.serving.http.test_routes import EVENT, Served, started
 

@@ -13,7 +13,7 @@ from assets.bundle.bundle import BundleParts
 from assets.serving.queued import CaseKind, QueuedCase, ReviewQueue
 from resources.rollout_store.store import RolloutStore
 from tests.support.browser import find_chromium, open_browser
-from tests.support.serving_samples import PRODUCT, REQUEST
+from tests.support.models.serving_samples import PRODUCT, REQUEST
 from tests.unit.serving.http.test_access import Guarded
 from tests.unit.serving.http.test_posted import REVIEW, TAKING, referred
 from tests.unit.serving.http.test_routes import Served, started

@@ -28,8 +28,8 @@ from assets.vocabulary import Number
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Challenger
+from tests.support.models.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts, trained
 from tests.support.servers.serving_process import Workspace
-from tests.support.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts, trained
 
 EVENT = {
     "customer_id": "C7", "event_time": "2026-03-02T00:00:00Z", "known_at": "2026-03-02T00:00:00Z", "amount": 5.0,

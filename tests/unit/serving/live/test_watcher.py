@@ -14,7 +14,7 @@ from assets.serving.live.watcher import Watcher
 from resources.online_store.lmdb.store import LmdbStore
 from resources.rollout_store.manifest import Challenger, Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
-from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
+from tests.support.models.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
 
 KEY = b"a key of at least thirty-two bytes"
 

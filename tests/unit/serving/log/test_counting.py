@@ -10,7 +10,7 @@ from assets.serving.decision import Decision
 from assets.serving.log.counting import Counted, counted_day
 from assets.serving.log.decision_log import scan_day
 from assets.serving.log.writer import DecisionLogError
-from tests.support.decision_samples import DAY, FIRST, another, write
+from tests.support.models.decision_samples import DAY, FIRST, another, write
 
 PLAIN = (FIRST, another(fallback="scorecard"), another(role="challenger", fallback="policy"), another(role="shadow"))
 ODD: Mapping[str, Callable[[Decision], tuple[Decision, ...]]] = {

@@ -13,7 +13,7 @@ from assets.serving.decision import Decision, NoDecision, new_id
 from assets.serving.log.decision_log import days, erase, find_decision, read_day, scan_day
 from assets.serving.log.writer import DecisionLog, DecisionLogError
 from resources.durable_files import LARGEST_WRITE
-from tests.support.decision_samples import DAY, FIRST, NOW, another, write
+from tests.support.models.decision_samples import DAY, FIRST, NOW, another, write
 
 
 def test_a_decision_comes_back_to_the_last_bit(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from assets.serving.log.decision_log import find_decision, scan_day
 from assets.serving.log.file import DiskFile
 from assets.serving.log.writer import DecisionLog, DecisionLogError, DiskFull
-from tests.support.decision_samples import DAY, FIRST, another
+from tests.support.models.decision_samples import DAY, FIRST, another
 
 
 def test_many_writers_of_one_process_lose_nothing(tmp_path: Path) -> None:

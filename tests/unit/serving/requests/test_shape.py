@@ -13,7 +13,7 @@ from assets.serving.engine import Engine
 from assets.serving.requests.parse import RequestError
 from assets.serving.requests.shape import shape_of
 from assets.vocabulary import Events, FeatureSet, HashedCategory, Number
-from tests.support.serving_samples import NOW, REQUEST, bundle_of
+from tests.support.models.serving_samples import NOW, REQUEST, bundle_of
 
 
 def test_a_request_that_is_an_event_has_every_column_of_its_features(card_bundle: Bundle) -> None:

@@ -8,9 +8,9 @@ from assets.product import Amount
 from assets.training.amounts.candidates import train_amounts
 from assets.training.amounts.interval import fit_interval
 from assets.training.candidates import Candidates
-from assets.training.export import booster_bytes, export_onnx
-from assets.training.folds import TrainingError
-from assets.training.rows import TrainingRows
+from assets.training.fitting.export import booster_bytes, export_onnx
+from assets.training.rows.folds import TrainingError
+from assets.training.rows.learning import TrainingRows
 from assets.training.targets import train_model
 from tests.support.claim_rows import GAMMA, claim_rows, spec_of, split_of
 

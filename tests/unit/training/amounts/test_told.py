@@ -7,11 +7,11 @@ import pytest
 
 from assets.product import Label
 from assets.training.amounts.told import amounts_of, learned_labels, told_amounts, with_amounts
-from assets.training.labels import mature_labels
-from assets.training.tables import RowsError
+from assets.training.rows.labels import mature_labels
+from assets.training.rows.tables import RowsError
 from tests.claims.product import PRODUCT
 from tests.support.claim_bundle import training_table
-from tests.support.evaluated_bundle import PRODUCT as LOANS
+from tests.support.models.evaluated_bundle import PRODUCT as LOANS
 
 DECIDED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LABEL = Label(

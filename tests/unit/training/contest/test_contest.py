@@ -14,10 +14,10 @@ from assets.training.candidates import Candidates, train_candidates
 from assets.training.contest.choice import simplest, standings_of
 from assets.training.contest.recipes import ScorecardRecipe
 from assets.training.contest.tuning import tune
-from assets.training.folds import TrainingError, time_folds
-from assets.training.rows import TrainingRows
-from assets.training.search_space import DEFAULTS
-from assets.training.split import Split, split_rows
+from assets.training.rows.folds import TrainingError, time_folds
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, split_rows
+from assets.training.search.space import DEFAULTS
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 LEAN = replace(SPEC, trials=4, monotone={})

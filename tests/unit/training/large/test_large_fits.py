@@ -12,10 +12,10 @@ import pytest
 import xgboost as xgb
 
 from assets.product import Amount, ProductError, Scale
-from assets.training.boosting import fixed_parameters
+from assets.training.fitting.boosting import fixed_parameters
 from assets.training.large.checkpoints import checkpointed_fit
 from assets.training.large.fits import LargeFits
-from assets.training.search_space import DEFAULTS
+from assets.training.search.space import DEFAULTS
 from assets.training.targets import train_model
 from resources.environments import CHECKOUT
 from resources.spark.sessions import SparkSessions

@@ -9,14 +9,14 @@ import pytest
 from assets.metrics.ranking import EvaluationError
 from assets.metrics.review import choose_answers
 from assets.product import Mitigation, Protected
-from assets.product.fairness_policy import MitigatedMeasure, MitigationMethod
+from assets.product.policies.fairness import MitigatedMeasure, MitigationMethod
 from assets.training.candidates import BoostedModel, Candidates, train_candidates
-from assets.training.export import export_onnx
+from assets.training.fitting.export import export_onnx
 from assets.training.mitigation.mitigate import Mitigated, mitigate
 from assets.training.mitigation.picture import frontier_picture
-from assets.training.rows import TrainingRows
-from assets.training.split import Split, split_rows
-from tests.support.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
+from assets.training.rows.learning import TrainingRows
+from assets.training.rows.split import Split, split_rows
+from tests.support.data.unfair_rows import DECISION, MATURITY, SPEC, unfair_rows
 
 SEX = Protected("sex")
 

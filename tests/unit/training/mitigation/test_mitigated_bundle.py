@@ -14,8 +14,8 @@ from assets.training.candidate import candidate_parts, labelled_rows
 from assets.training.candidates import train_candidates
 from assets.training.mitigation.mitigate import mitigated, tried_frontier
 from assets.vocabulary import FeatureSet, Number
-from tests.support.evaluated_bundle import PRODUCT
-from tests.support.unfair_rows import DECISION, SPEC, unfair_rows
+from tests.support.data.unfair_rows import DECISION, SPEC, unfair_rows
+from tests.support.models.evaluated_bundle import PRODUCT
 
 KEY = b"k" * 32
 POLICY = FairnessPolicy(

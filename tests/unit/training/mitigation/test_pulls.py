@@ -7,7 +7,7 @@ import pytest
 import xgboost as xgb
 
 from assets.bundle.calibration import sigmoid
-from assets.product.fairness_policy import MitigatedMeasure
+from assets.product.policies.fairness import MitigatedMeasure
 from assets.training.mitigation.pulls import CovariancePenalty, reweighing
 
 GENERATOR = np.random.default_rng(2)

@@ -10,7 +10,7 @@ from assets.replay.features import EventGap, Parity
 from pipelines.cli import console
 from pipelines.cli.render.replay import show_replay
 from pipelines.cli.render.runs import show_next
-from pipelines.operations.replay import Replayed, ReplayReport
+from pipelines.operations.decisions.replay import Replayed, ReplayReport
 
 
 def test_the_next_commands_are_of_the_product_and_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:

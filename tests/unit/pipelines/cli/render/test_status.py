@@ -13,7 +13,7 @@ from pipelines.cli.render.status import show_status, status_json
 from pipelines.operations.product_status import ProductStatus
 from resources.lake import Lake
 from resources.notifications import Alert
-from tests.support.watched_days import FAULT, PRODUCT, fill_watched, watched_report
+from tests.support.data.watched_days import FAULT, PRODUCT, fill_watched, watched_report
 
 WAITING = {"version": "2", "approve": "loopline approve credit_risk 2", "reason": "", "model_card": "", "reject": ""}
 

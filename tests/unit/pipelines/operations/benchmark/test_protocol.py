@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.training.rows import TrainingRows
+from assets.training.rows.learning import TrainingRows
 from pipelines.operations.benchmark.choice import choose_model, score_fold
 from pipelines.operations.benchmark.looks import DamagedRecord, count_look
 from pipelines.operations.benchmark.protocol import (

@@ -15,7 +15,7 @@ from pipelines.products import load_product
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
-from tests.support.registered import RegisteredHome
+from tests.support.models.registered import RegisteredHome
 
 PRODUCT = replace(load_product("card_fraud"), name="loans")
 

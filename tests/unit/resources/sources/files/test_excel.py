@@ -16,7 +16,7 @@ from resources.sources.files.parsed import NotWhole, Unreadable
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import SourceBroken, SourceUnavailable
-from tests.support.workbooks import Cell, workbook
+from tests.support.data.workbooks import Cell, workbook
 
 START = date(2026, 3, 1)
 ROWS: list[list[Cell]] = [

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from assets.product import LakeTable
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.naming import days_between
 from resources.slots import Slot, checked_slot, hours_of
 from resources.sources.lake_tables.changes import LakeChangesReader

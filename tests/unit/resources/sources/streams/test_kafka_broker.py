@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assets.product import StreamTopic
-from assets.product.policies import ProductError
+from assets.product.policies.model import ProductError
 from resources.environments import UnknownConnection
 from resources.sources.readers import SourceBroken, json_object
 from resources.sources.streams.avro_messages import AvroMessages

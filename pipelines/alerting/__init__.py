@@ -1,0 +1,1 @@
+"""Alerts of runs, models and monitors."""

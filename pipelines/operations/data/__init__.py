@@ -1,0 +1,1 @@
+"""Operations on a product's data: contracts, tables, features, and what is removed."""

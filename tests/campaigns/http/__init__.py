@@ -1,0 +1,1 @@
+"""Attacks on the decision service over HTTP, which know it by its words alone."""

@@ -1,0 +1,1 @@
+"""Models of tests, made without a demonstration."""

@@ -1,0 +1,1 @@
+"""Processes of tests: started, forked, killed."""
