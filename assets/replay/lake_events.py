@@ -6,7 +6,7 @@ Belongs here: indexing them once for the replay of many decisions. Does not belo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,10 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.features.kernel.kernel import Kernel
 from assets.serving.decision import Decision
+from assets.vocabulary.times import TIMES
 
+_LOADED_WITHIN = timedelta(days=1)
+"""An event that was known so long before a decision was in the online store, which is loaded every day."""
 EntityTables = Mapping[tuple[str, str], pa.Table]
 """For each (source, key column) of `Kernel.needs` the events of one entity."""
 
@@ -53,7 +56,11 @@ class EntityIndex:
     positions: Mapping[tuple[str, str], Mapping[str, np.ndarray]]
 
     def of(self, record: Decision, bundle: Bundle) -> dict[tuple[str, str], pa.Table]:
-        """The events of a decision's entities, without the event that is the request itself."""
+        """The events of a decision's entities, without the event that is the request itself.
+
+        A row that was known long before it was decided (it is decided again, or sent as a made-up customer's request)
+        was an event of the online store by then: the service counted it beside the request, and so is it here.
+        """
         tables = {}
         for need in bundle.parts.kernel.needs:
             pair = (need.source, need.key)
@@ -61,7 +68,9 @@ class EntityIndex:
             rows = np.empty(0, np.int64) if key is None else self.positions[pair].get(str(key), np.empty(0, np.int64))
             events = self.events.tables[need.source].take(pa.array(rows))
             if need.includes_request and bundle.policy.row_id in events.column_names:
-                is_request = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
+                is_row = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
+                is_new = pc.greater(events[TIMES[1]], pa.scalar(record.as_of - _LOADED_WITHIN, events[TIMES[1]].type))
+                is_request = pc.and_(is_row, is_new)
                 # An event without a row id is not the request.
                 events = events.filter(pc.invert(pc.fill_null(is_request, False)))
             tables[pair] = events

@@ -59,6 +59,17 @@ def test_the_event_of_the_request_itself_is_not_counted(card_bundle: Bundle, tmp
     assert {"card_count_7d", "terminal_count_7d"} <= {difference.name for difference in parity.differences}
 
 
+def test_a_row_that_is_decided_again_days_later_is_an_event_too(card_bundle: Bundle, tmp_path: Path) -> None:
+    """It was in the online store by then, and the service counted it beside the request."""
+    table, labels = history()
+    row = table.to_pylist()[-1]
+    engine = Engine(card_bundle, filled(tmp_path, NOW + timedelta(days=30)), as_of_allowed=True)
+    later = row["event_time"] + timedelta(days=2)
+    decision = engine.decide(request(row) | {"as_of": later.isoformat()}, now=NOW + timedelta(days=30))
+    index = index_of(table, labels, last=NOW + timedelta(days=30))
+    assert compare_with_lake(decision, card_bundle, index).differences == ()
+
+
 def test_a_record_without_what_its_bundle_asks_for_cannot_be_recomputed(card_bundle: Bundle, tmp_path: Path) -> None:
     """The message names the missing column; no default replaces it."""
     table, labels = history()
