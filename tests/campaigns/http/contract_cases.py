@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-_PIPELINES = Path(__file__).parents[2] / "pipelines"
+_PIPELINES = Path(__file__).parents[3] / "pipelines"
 _NUMBER = re.compile(r"-?\d(?:[\d,_]*\d)?(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
