@@ -86,8 +86,15 @@ def bench(request: pytest.FixtureRequest, live: Service, tmp_path_factory: pytes
     ]
     lake = Lake(load_environment({"LOOPLINE_HOME": HOME}).lake)
     drawn = requests_of(rows_to_send(lake, product, fields), seed=7, again=True)
-    unnamed = ({key: value for key, value in row.items() if key != product.spine.row_id} for row in drawn)
-    return Bench(live, name, bundle, product.decision.reasons, product.recourse, unnamed, model)
+    made_up = (_as_new(row, product, number) for number, row in enumerate(drawn, start=10**9))
+    return Bench(live, name, bundle, product.decision.reasons, product.recourse, made_up, model)
+
+
+def _as_new(row: dict[str, Any], product: Product, number: int) -> dict[str, Any]:
+    """The row as another one: without its id, or with the next number where ids order the rows."""
+    row_id = product.spine.row_id
+    unnamed = {key: value for key, value in row.items() if key != row_id}
+    return unnamed if product.spine.sequence is None else {**unnamed, row_id: number}
 
 
 def _words(of: Any) -> str | Words:
