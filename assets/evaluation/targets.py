@@ -1,8 +1,7 @@
 """What a kind of target means for evaluation: the one place where evaluation tells kinds apart.
 
-Belongs here: for each kind the evaluation of a candidate, its report and pictures, as one frozen value.
-Does not belong here: how it is done (`judged.py`, `amounts`), the names of
-its gates (`known.py`), reading tables (`assets.py`).
+Belongs here: for each kind the evaluation of a candidate, its report and pictures, as one frozen value. Does not belong
+here: how it is done (`judged.py`, `amounts`), the names of its gates (`known.py`), reading tables (`assets.py`).
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.metrics.profit import ThresholdChoice, curve_of
+from assets.metrics.profit import ThresholdChoice, check_stake, curve_of
 from assets.metrics.ranking import EvaluationError
 from assets.product import DecisionPolicy, Profit
 from assets.product.target import Amount
@@ -26,14 +26,8 @@ def amount_earned(
     Raises:
         EvaluationError: The stake is missing, not expected or not finite.
     """
-    if (profit.stake is None) != (stake is None):
-        raise EvaluationError(
-            f"the product's stake is {profit.stake!r}, but the rows have {'none' if stake is None else 'one'}: "
-            "give both or neither"
-        )
+    check_stake(profit, stake, len(amount))
     good = np.full(len(amount), profit.good) if stake is None else profit.good * stake
-    if not np.all(np.isfinite(good)):
-        raise EvaluationError(f"the stake '{profit.stake}' must be a finite number for each of the {len(amount)} rows")
     return np.asarray(good - profit.bad * amount, dtype=np.float64)
 
 

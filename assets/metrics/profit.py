@@ -169,14 +169,23 @@ def earned_of(y: NDArray[np.int8], profit: Profit, stake: NDArray[np.float64] | 
     Raises:
         EvaluationError: The stake is missing, not expected or not finite.
     """
+    check_stake(profit, stake, len(y))
+    each = np.where(y == 1, -profit.bad, profit.good)
+    if stake is None:
+        return each.astype(np.float64)
+    return np.asarray(each * stake, dtype=np.float64)
+
+
+def check_stake(profit: Profit, stake: NDArray[np.float64] | None, rows: int) -> None:
+    """Checks that the rows have the stake that the product declares.
+
+    Raises:
+        EvaluationError: It is missing, not expected or not finite, or there are more or fewer than rows.
+    """
     if (profit.stake is None) != (stake is None):
         raise EvaluationError(
             f"the product's stake is {profit.stake!r}, but the rows have {'none' if stake is None else 'one'}: "
             "give both or neither"
         )
-    each = np.where(y == 1, -profit.bad, profit.good)
-    if stake is None:
-        return each.astype(np.float64)
-    if stake.shape != y.shape or not np.all(np.isfinite(stake)):
-        raise EvaluationError(f"the stake '{profit.stake}' must be a finite number for each of the {len(y)} rows")
-    return np.asarray(each * stake, dtype=np.float64)
+    if stake is not None and (stake.shape != (rows,) or not np.all(np.isfinite(stake))):
+        raise EvaluationError(f"the stake '{profit.stake}' must be a finite number for each of the {rows} rows")

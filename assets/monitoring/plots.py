@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator, date2num
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from assets.metrics.plot_style import DASHED, STYLE, figure, label, percent, png
@@ -43,11 +44,7 @@ def performance_over_time(performance: pa.Table, *, approved_auc: float | None, 
     bottom.set_ylim(0, 1.02)
     label(bottom, "", "share of rows")
     percent(bottom, "y")
-    for axes in (top, bottom):
-        legend(axes)
-        dated(axes)
-    top.tick_params(labelbottom=False)
-    return png(picture)
+    return _finished(picture, top, bottom)
 
 
 def errors_over_time(performance: pa.Table, *, approved_mae: float | None, max_increase: float, unit: str) -> bytes:
@@ -73,6 +70,11 @@ def errors_over_time(performance: pa.Table, *, approved_mae: float | None, max_i
     _line(bottom, days, _series(performance, "mean_error")[1], STYLE["bad"], "predicted less actual, as a share")
     label(bottom, "", "error in the mean")
     percent(bottom, "y")
+    return _finished(picture, top, bottom)
+
+
+def _finished(picture: Figure, top: Axes, bottom: Axes) -> bytes:
+    """Two panels over the same days, as PNG bytes."""
     for axes in (top, bottom):
         legend(axes)
         dated(axes)

@@ -6,6 +6,7 @@ belong here: a figure without interval (`assets.metrics.amounts`), what it must 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,8 +202,6 @@ def wrong_slices(
 def _tried(
     condition: str, member: NDArray[np.bool_], first: NDArray[np.bool_], error: Floats, tried: int
 ) -> WrongSlice:
-    from statistics import NormalDist
-
     other = error[member & ~first]
     reach = NormalDist().inv_cdf(1.0 - 0.025 / tried) * float(other.std(ddof=1)) / np.sqrt(len(other))
     low, high = float(other.mean() - reach), float(other.mean() + reach)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+import numpy as np
+
 from assets.bundle.bundle import BundleParts
 from assets.evaluation.amounts.figures import AmountEvaluation
-from assets.evaluation.gates import GateResult, GateVerdict
+from assets.evaluation.gates import GateVerdict
 from assets.evaluation.report.facts import bar_rows, cards
+from assets.evaluation.report.frame import Framed, framed_page
 from assets.metrics.amount_answers import NEVER
 from assets.metrics.resampling import Interval
-from assets.pages.document import State, document, marked_line, navigation, section
 from assets.pages.drawing import Axes, axes_of, chart, data_table, dot, line, plot_figure, wide_table
-from assets.pages.words import fixed, minute, number, percent
+from assets.pages.words import fixed, number, percent
 from assets.product import Amount, Product
 
 _MOST_FEATURES = 15
@@ -46,48 +48,23 @@ def amount_page(told: ReportedAmounts, verdict: GateVerdict, *, made: datetime) 
     Args:
         made: When the model was evaluated.
     """
-    product, figures = told.product, told.figures
-    shown = [one for one in _SECTIONS if one[0] != "groups" or figures.groups]
-    looks = {_place(gate) for gate in verdict.results if gate.passed is False}
-    looks |= {"slices"} if any(one.confirmed for one in figures.slices) else set()
-    body = "".join(section(key, title, drawn(told)) for key, title, drawn in shown)
-    named = [(key, title) for key, title, _ in shown]
-    return document(
-        f"Model of {product.title}, {made:%Y-%m-%d}",
-        f"<header><h1>{escape(product.title)}: the candidate of {made:%-d %B %Y}</h1>"
-        f"<p>{escape(product.question)} Trained {minute(told.parts.created_at)} UTC; owner {escape(product.owner)}.</p>"
-        f"</header>\n{navigation([('gates', 'Gates'), *named], looks)}"
-        f"<main>{_summary(told, verdict)}\n{body}</main>"
-        f"<footer>Intervals are of 95%, by drawing the {figures.entities:,} entities of the test rows again. Amounts "
-        f"are in {escape(told.target.unit)}. Made when the model was evaluated; what it does since is on the "
-        "monitoring page.</footer>",
-    )
-
-
-def _summary(told: ReportedAmounts, verdict: GateVerdict) -> str:
-    failed = [gate for gate in verdict.results if gate.passed is False]
-    passed = sum(gate.passed is True for gate in verdict.results)
-    headline = (
-        f"Refused by {len(failed)} of {len(verdict.results)} gates"
-        if failed
-        else f"Passed all {passed} gates it was asked"
-    )
-    test = told.figures.test
-    said = (
-        f"On {test.rows:,} rows later than those that it learned from it saves {percent(test.skill)} of the loss of "
-        f"the best constant ({_range(told.figures.intervals['skill'], percent)}); the scorecard "
-        f"{percent(told.figures.scorecard.skill)}. It is wrong by {number(test.mae)} {told.target.unit} on average, "
-        f"and by {percent(test.mean_error)} in the mean."
-    )
-    listed = "".join(f"<li>{escape(gate.reason)}</li>" for gate in failed)
-    lines = "".join(
-        marked_line(_state(gate), gate.name.replace("_", " "), _place(gate), gate.reason.removeprefix(f"{gate.name}: "))
-        for gate in verdict.results
-    )
-    return (
-        f'<section id="gates"><div class="headline{" look" if failed else ""}"><strong>{headline}</strong>'
-        f"{f'<ul>{listed}</ul>' if listed else ''}</div><p>{escape(said)}</p><ul class=lines>{lines}</ul></section>"
-    )
+    figures, unit = told.figures, told.target.unit
+    test = figures.test
+    return framed_page(
+        told.product, told.parts, verdict,
+        Framed(
+            said=f"On {test.rows:,} rows later than those that it learned from it saves {percent(test.skill)} of the "
+            f"loss of the best constant ({_range(figures.intervals['skill'], percent)}); the scorecard "
+            f"{percent(figures.scorecard.skill)}. It is wrong by {number(test.mae)} {unit} on average, and by "
+            f"{percent(test.mean_error)} in the mean.",
+            sections=[(key, title, draw(told)) for key, title, draw in _SECTIONS if key != "groups" or figures.groups],
+            places=_PLACES,
+            looks={"slices"} if any(one.confirmed for one in figures.slices) else set(),
+            entities=figures.entities,
+            of_intervals=f". Amounts are in {unit}",
+        ),
+        made=made,
+    )  # fmt: skip
 
 
 def _errors(told: ReportedAmounts) -> str:
@@ -124,8 +101,6 @@ def _errors(told: ReportedAmounts) -> str:
 
 
 def _percentiles(found: AmountEvaluation) -> tuple[float, float]:
-    import numpy as np
-
     low, high = np.percentile(found.actual - found.predicted, [5.0, 95.0])
     return float(low), float(high)
 
@@ -259,11 +234,3 @@ _SECTIONS: tuple[tuple[str, str, Callable[[ReportedAmounts], str]], ...] = (
 
 def _range(found: Interval, words: Callable[[float | None], str]) -> str:
     return "no interval" if found.low is None else f"{words(found.low)} to {words(found.high)}"
-
-
-def _state(gate: GateResult) -> State:
-    return "unknown" if gate.passed is None else "good" if gate.passed else "look"
-
-
-def _place(gate: GateResult) -> str:
-    return _PLACES.get(gate.name, "origin")

@@ -1,18 +1,18 @@
 """The report of a model, as one self-contained HTML file: no script, nothing from another host.
 
-Belongs here: the order of the sections, the head of the page with the gates. Does not belong here: a section (the
-`…_sections.py`), the figures (`assets.evaluation`), where the page is kept (`assets.evaluation.assets`).
+Belongs here: the order of the sections, the gate of each. Does not belong here: a section (the `…_sections.py`), the
+page around them (`frame.py`), the figures (`assets.evaluation`), where the page is kept (`assets.evaluation.assets`).
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from html import escape
 
 from assets.bundle.bundle import BundleParts
 from assets.evaluation.evaluate import Evaluation
-from assets.evaluation.gates import GateResult, GateVerdict
+from assets.evaluation.gates import GateVerdict
 from assets.evaluation.report.curve_sections import ageing_section, calibration_section, profit_section, ranking_section
 from assets.evaluation.report.facts import Reported
+from assets.evaluation.report.frame import Framed, framed_page
 from assets.evaluation.report.model_sections import (
     features_section,
     groups_section,
@@ -22,8 +22,7 @@ from assets.evaluation.report.model_sections import (
     slices_section,
 )
 from assets.evaluation.study.study import Study
-from assets.pages.document import State, document, marked_line, navigation, section
-from assets.pages.words import fixed, minute
+from assets.pages.words import fixed
 from assets.product import Product
 
 REPORT = "model_report"
@@ -59,21 +58,21 @@ def model_page(
         made: When it was evaluated.
     """
     reported = Reported(product, parts, figures, study)
-    shown = [one for one in _SECTIONS if _has(one[0], reported)]
-    looks = {_place(gate) for gate in verdict.results if gate.passed is False}
-    looks |= {"slices"} if any(one.confirmed for one in study.slices) else set()
-    body = "".join(section(key, title, draw(reported)) for key, title, draw in shown)
-    named = [(key, title) for key, title, _ in shown]
-    return document(
-        f"Model of {product.title}, {made:%Y-%m-%d}",
-        f"<header><h1>{escape(product.title)}: the candidate of {made:%-d %B %Y}</h1>"
-        f"<p>{escape(product.question)} Trained {minute(parts.created_at)} UTC; owner {escape(product.owner)}.</p>"
-        f"</header>\n{navigation([('gates', 'Gates'), *named], looks)}"
-        f"<main>{_summary(reported, verdict)}\n{body}</main>"
-        f"<footer>Intervals are of 95%, by drawing the {study.entities:,} entities of the test rows again, unless "
-        f"something else is said. Made when the model was evaluated; what it does since is on the monitoring page."
-        f"</footer>",
-    )
+    test = figures.test
+    return framed_page(
+        product, parts, verdict,
+        Framed(
+            said=f"On {test.rows:,} rows later than those that it learned from, {test.positives:,} of them bad, its "
+            f"AUC is {fixed(test.auc)} ({_range(reported, 'auc')}); that of the scorecard is "
+            f"{fixed(figures.scorecard.auc)}.",
+            sections=[(key, title, draw(reported)) for key, title, draw in _SECTIONS if _has(key, reported)],
+            places=_PLACES,
+            looks={"slices"} if any(one.confirmed for one in study.slices) else set(),
+            entities=study.entities,
+            of_intervals=", unless something else is said",
+        ),
+        made=made,
+    )  # fmt: skip
 
 
 def _has(key: str, reported: Reported) -> bool:
@@ -82,42 +81,6 @@ def _has(key: str, reported: Reported) -> bool:
     return key != "groups" or bool(reported.figures.fairness)
 
 
-def _summary(reported: Reported, verdict: GateVerdict) -> str:
-    failed = [gate for gate in verdict.results if gate.passed is False]
-    passed = sum(gate.passed is True for gate in verdict.results)
-    test, kind = reported.figures.test, " look" if failed else ""
-    headline = (
-        f"Refused by {len(failed)} of {len(verdict.results)} gates"
-        if failed
-        else f"Passed all {passed} gates it was asked"
-    )
-    told = (
-        f"On {test.rows:,} rows later than those that it learned from, {test.positives:,} of them bad, its AUC is "
-        f"{fixed(test.auc)} ({_range(reported, 'auc')}); that of the scorecard is "
-        f"{fixed(reported.figures.scorecard.auc)}."
-    )
-    listed = "".join(f"<li>{escape(gate.reason)}</li>" for gate in failed)
-    lines = "".join(
-        marked_line(_state(gate), gate.name.replace("_", " "), _place(gate), _said(gate)) for gate in verdict.results
-    )
-    return (
-        f'<section id="gates"><div class="headline{kind}"><strong>{headline}</strong>'
-        f"{f'<ul>{listed}</ul>' if listed else ''}</div><p>{escape(told)}</p><ul class=lines>{lines}</ul></section>"
-    )
-
-
 def _range(reported: Reported, name: str) -> str:
     found = next(one for figure, one in reported.study.figures.items() if figure == name)
     return "no interval" if found.low is None else f"{fixed(found.low)} to {fixed(found.high)}"
-
-
-def _state(gate: GateResult) -> State:
-    return "unknown" if gate.passed is None else "good" if gate.passed else "look"
-
-
-def _said(gate: GateResult) -> str:
-    return gate.reason.removeprefix(f"{gate.name}: ")
-
-
-def _place(gate: GateResult) -> str:
-    return _PLACES.get(gate.name, "origin")

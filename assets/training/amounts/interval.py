@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from assets.bundle.interval import Interval
 from assets.product import Amount
+from assets.product.target import Link
 
 
 def fit_interval(target: Amount, amount: NDArray[np.float64], predicted: NDArray[np.float64]) -> Interval:
@@ -21,15 +22,13 @@ def fit_interval(target: Amount, amount: NDArray[np.float64], predicted: NDArray
     Args:
         amount, predicted: float64 [n] of the calibration rows.
     """
-    form: str = target.link
-    if form == "log" and float(predicted.min()) <= 0.0:
-        form = "identity"
+    form: Link = "identity" if float(predicted.min()) <= 0.0 else target.link
     errors = amount / predicted if form == "log" else amount - predicted
     beyond = (1.0 - target.coverage) / 2.0
     # One row more than there are, as a new row is one of them (Lei et al., theorem 2).
     low = _quantile(errors, beyond, "lower")
     high = _quantile(errors, 1.0 - beyond, "higher")
-    return Interval("log" if form == "log" else "identity", low, high, target.coverage)
+    return Interval(form, low, high, target.coverage)
 
 
 def _quantile(errors: NDArray[np.float64], share: float, side: str) -> float:

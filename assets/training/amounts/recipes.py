@@ -21,7 +21,7 @@ from assets.metrics.amounts import row_losses
 from assets.product import Amount, ModelSpec
 from assets.training.contest.recipes import HISTOGRAMS, MOST_STAGES, SIMPLICITY, with_values
 from assets.training.fitting.boosting import PATIENCE, Settings, monotone_signs
-from assets.training.fitting.scorecards import bin_edges, directed, evenly, points_of, step_columns
+from assets.training.fitting.scorecards import bin_edges, directed, evenly, most_rows, points_of, step_columns
 from assets.training.fitting.trees import histogram_booster, scorecard_booster
 from assets.training.rows.folds import Fold
 from assets.training.rows.learning import TrainingRows
@@ -30,7 +30,6 @@ STRENGTHS = (0.001, 0.01, 0.1)
 """Strengths of the penalty that are tried, by row: the amounts are divided by their mean before the fit."""
 # A quantile is fitted as a linear programme, whose time grows fast with the rows.
 _MOST_ROWS_OF_QUANTILE = 4_000
-_MOST_CELLS = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,7 @@ def fit_amount_scorecard(rows: TrainingRows, target: Amount, strength: float, si
         signs: For each column 1, -1 or 0; points of a column with a sign only rise or only fall from bin to bin.
     """
     edges = bin_edges(rows.matrix)
-    width = sum(len(bounds) + 1 for bounds in edges)
-    most = _MOST_ROWS_OF_QUANTILE if target.objective == "pinball" else max(_MOST_CELLS // max(width, 1), 1)
+    most = _MOST_ROWS_OF_QUANTILE if target.objective == "pinball" else most_rows(edges)
     some = evenly(len(rows), most)
     steps = step_columns(bin_indices(rows.matrix[some], edges), edges)
     # Divided by their mean, one penalty fits amounts of any unit; identity points are multiplied again.

@@ -118,8 +118,7 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]], st
             ("model", LogisticRegression(C=strength, max_iter=500)),
         ]
     )
-    width = sum(len(bounds) + 2 for bounds in edges)
-    some = evenly(len(train), max(_MOST_CELLS // max(width, 1), 1))
+    some = evenly(len(train), most_rows(edges))
     return pipeline.fit(train.matrix[some], train.y[some])
 
 
@@ -137,6 +136,12 @@ def step_columns(indices: NDArray[np.int64], edges: Sequence[Sequence[float]]) -
 def slope_of(edges: int) -> NDArray[np.float64]:
     """For each bin of a column with so many edges its place on the straight line over all of them: float64."""
     return _SLOPE * (np.arange(edges + 1) / max(edges, 1) - 0.5 * (edges > 0))
+
+
+def most_rows(edges: Sequence[Sequence[float]]) -> int:
+    """As many rows as the columns that `step_columns` makes of them fit into memory for."""
+    width = sum(len(bounds) + 2 for bounds in edges)
+    return max(_MOST_CELLS // max(width, 1), 1)
 
 
 def evenly(count: int, most: int) -> NDArray[np.int64]:

@@ -23,12 +23,11 @@ from resources.durable_files import replace_file
 
 def checkpointed_fit(
     folder: Path | None,
+    every: int,
     parameters: Mapping[str, Any],
     matrix: NDArray[np.float32],
     learned: NDArray[Any],
     rounds: int,
-    *,
-    every: int,
     objective: Gradient | None = None,
 ) -> xgb.Booster:
     """A booster of so many rounds over all rows, written down after each `every` of them.

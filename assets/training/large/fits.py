@@ -6,6 +6,7 @@ fits (`spark_fit.py`, `checkpoints.py`, `assets.training.fitting.boosting`), the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from assets.product import Scale
 from assets.training.contest.recipes import BoosterRecipe, Recipe
-from assets.training.fitting.boosting import Fitter, Gradient
+from assets.training.fitting.boosting import Gradient
 from assets.training.large.checkpoints import checkpointed_fit
 from assets.training.large.spark_fit import spark_fit
 from assets.training.rows.folds import TrainingError
@@ -46,38 +47,25 @@ def for_all_rows(recipe: Recipe, scale: Scale, rows: int, large: LargeFits | Non
     if not isinstance(recipe, BoosterRecipe):
         return recipe
     if scale.spark_rows is not None and rows >= scale.spark_rows and large is not None:
-        return replace(recipe, fitter=_in_spark(large, scale.spark_workers))
+        return replace(recipe, fitter=partial(_in_spark, large, scale.spark_workers))
     if scale.checkpoint_rounds is not None:
-        return replace(recipe, fitter=_in_parts(None if large is None else large.checkpoints, scale.checkpoint_rounds))
+        folder = None if large is None else large.checkpoints
+        return replace(recipe, fitter=partial(checkpointed_fit, folder, scale.checkpoint_rounds))
     return recipe
 
 
-def _in_spark(large: LargeFits, workers: int) -> Fitter:
-    def fit(
-        parameters: Mapping[str, Any],
-        matrix: NDArray[np.float32],
-        learned: NDArray[Any],
-        rounds: int,
-        objective: Gradient | None,
-    ) -> xgb.Booster:
-        if objective is not None:
-            raise TrainingError(
-                "the focal loss is no objective of Spark tasks; write SearchPolicy(imbalance=('none', 'weights')), or "
-                "Scale(spark_rows=None)"
-            )
-        return spark_fit(large.session(), parameters, matrix, learned, rounds, workers=workers)
-
-    return fit
-
-
-def _in_parts(folder: Path | None, every: int) -> Fitter:
-    def fit(
-        parameters: Mapping[str, Any],
-        matrix: NDArray[np.float32],
-        learned: NDArray[Any],
-        rounds: int,
-        objective: Gradient | None,
-    ) -> xgb.Booster:
-        return checkpointed_fit(folder, parameters, matrix, learned, rounds, every=every, objective=objective)
-
-    return fit
+def _in_spark(
+    large: LargeFits,
+    workers: int,
+    parameters: Mapping[str, Any],
+    matrix: NDArray[np.float32],
+    learned: NDArray[Any],
+    rounds: int,
+    objective: Gradient | None,
+) -> xgb.Booster:
+    if objective is not None:
+        raise TrainingError(
+            "the focal loss is no objective of Spark tasks; write SearchPolicy(imbalance=('none', 'weights')), or "
+            "Scale(spark_rows=None)"
+        )
+    return spark_fit(large.session(), parameters, matrix, learned, rounds, workers=workers)

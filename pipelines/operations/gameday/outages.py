@@ -1,8 +1,7 @@
 """Dependencies that are taken away, and given back.
 
 Belongs here: making a dependency fail as it fails in earnest: a server stops, a folder is gone, a database is locked by
-somebody who is stuck. Does not belong here:
-when that happens (the plan), what the loop does about it.
+somebody who is stuck. Does not belong here: when that happens (the plan), what the loop does about it.
 """
 
 import sqlite3

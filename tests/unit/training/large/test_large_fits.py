@@ -68,7 +68,7 @@ def test_fewer_rows_than_the_policy_says_need_no_session(tmp_path: Path) -> None
 
 
 def test_a_fit_that_is_killed_goes_on_to_the_model_of_a_whole_one(tmp_path: Path) -> None:
-    whole = checkpointed_fit(None, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS, every=4)
+    whole = checkpointed_fit(None, 4, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS)
     script = (
         "import os, signal\n"
         "from pathlib import Path\n"
@@ -83,7 +83,7 @@ def test_a_fit_that_is_killed_goes_on_to_the_model_of_a_whole_one(tmp_path: Path
         "write.times = 0\n"
         "checkpoints.replace_file = write\n"
         f"place = Path({str(tmp_path)!r})\n"
-        "checkpoints.checkpointed_fit(place, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS, every=4)\n"
+        "checkpoints.checkpointed_fit(place, 4, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT, check=False
@@ -91,14 +91,14 @@ def test_a_fit_that_is_killed_goes_on_to_the_model_of_a_whole_one(tmp_path: Path
     assert done.returncode == -signal.SIGKILL
     (file,) = tmp_path.iterdir()
     assert xgb.Booster(model_file=bytearray(file.read_bytes())).num_boosted_rounds() == 12
-    gone_on = checkpointed_fit(tmp_path, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS, every=4)
+    gone_on = checkpointed_fit(tmp_path, 4, parameters(), ROWS.matrix, ROWS.amounts, ROUNDS)
     assert bytes(gone_on.save_raw("ubj")) == bytes(whole.save_raw("ubj"))
     assert gone_on.num_boosted_rounds() == ROUNDS
 
 
 def test_other_rows_do_not_go_on_with_a_checkpoint(tmp_path: Path) -> None:
-    checkpointed_fit(tmp_path, parameters(), ROWS.matrix, ROWS.amounts, 4, every=4)
-    checkpointed_fit(tmp_path, parameters(), ROWS.matrix, ROWS.amounts + 1.0, 4, every=4)
+    checkpointed_fit(tmp_path, 4, parameters(), ROWS.matrix, ROWS.amounts, 4)
+    checkpointed_fit(tmp_path, 4, parameters(), ROWS.matrix, ROWS.amounts + 1.0, 4)
     assert len(list(tmp_path.iterdir())) == 2
 
 
