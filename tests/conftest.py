@@ -1,21 +1,15 @@
 """Settings of all tests, and which tests may run in parallel."""
 
 import gc
-import os
 from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from resources.processes.collecting import collect_rarely
-from resources.processes.threads import wait_asleep
+from resources.processes.beginning import begin_process
 
-# As the command line does: materialisations of a range are written in batches, threads wait asleep, and Python seldom
-# looks for objects that only refer to each other.
-os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
-wait_asleep()
-collect_rarely()
+begin_process()  # as the command line does
 
 
 _OVER_SPARK = tuple(f"tests/properties/test_{name}.py" for name in ("everywhere", "features_spark", "large_days"))

@@ -8,9 +8,7 @@ else on standard error. The exit status is 0 only if the request succeeded.
 """
 
 import atexit
-import os
 import sys
-import warnings
 
 import click
 import typer
@@ -23,8 +21,8 @@ from pipelines.cli.models import approvals, audit, benchmark, bundles, compare, 
 from pipelines.cli.render.failures import failure_json, show_failure
 from resources.errors import LooplineError
 from resources.outages import outage_of
-from resources.processes.collecting import collect_rarely, end_without_collection
-from resources.processes.threads import wait_asleep
+from resources.processes.beginning import begin_process
+from resources.processes.collecting import end_without_collection
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -86,12 +84,8 @@ def main() -> None:
 
     Any other error ends it with a traceback. With `--json` the one JSON object is printed in each case.
     """
-    # Materialisations of a range are written in batches (resources/dagster/event_log.py).
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    wait_asleep()
-    collect_rarely()
+    begin_process()
     atexit.register(end_without_collection)
-    warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
     console.show_progress()
     try:
         status = app(standalone_mode=False)

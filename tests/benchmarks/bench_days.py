@@ -37,7 +37,7 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import load_environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.processes.collecting import collect_rarely
+from resources.processes.beginning import begin_process
 from resources.sources.readers import DayRows
 from resources.spark.sessions import SparkSessions
 from tests.benchmarks.processes import PeakMemory
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--validate", type=Path, help="only validate the days of this home, and print the peak memory")
     given = parser.parse_args()
-    collect_rarely()  # as the command does
+    begin_process()  # as the command does
     if given.validate is not None:
         with PeakMemory(alone=True) as memory:
             by_run(given.validate, given.days)

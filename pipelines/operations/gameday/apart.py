@@ -27,6 +27,7 @@ from pipelines.operations.gameday.scenarios import Scenario
 from pipelines.operations.gameday.stage import refuse_used
 from resources.environments import load_environment
 from resources.errors import LooplineError
+from resources.processes.beginning import begin_process
 
 _PORTS = 5
 _JOIN_SECONDS = 60.0
@@ -113,6 +114,7 @@ class _Begin:
 
 def _part(scenario: Scenario, seed: int, home: Path, variables: Mapping[str, str], told: Connection) -> None:
     """The process of one product."""
+    begin_process()
     # As after Ctrl-C: what this process has started ends with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     pa.set_cpu_count(1)  # the other core is another product's; a day's tables are too small for two
