@@ -14,10 +14,10 @@ from pathlib import Path
 from pipelines.services.catalog import Service, common_variables, planned_services, services_of
 from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers, runs_another_workspace
 from pipelines.services.states import ServiceStatus, status_of
+from pipelines.services.taken_ports import ServiceError, refuse_taken_ports
 from resources.dagster.server import DagsterServerError
 from resources.environments import CHECKOUT, Environment
-from resources.errors import LooplineError
-from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.ports import answers
 from resources.processes.running import ServiceProcess, command_lines, log_tail
 from resources.processes.spawning import ProcessError
 from resources.processes.table import ProcessTable, wait_until_answers
@@ -30,10 +30,6 @@ _SETTLE_SECONDS = 20.0
 # A service that is older and does not answer has not just been started.
 _YOUNG_SECONDS = 40.0
 _ANSWER_SECONDS = 6.0
-
-
-class ServiceError(LooplineError):
-    """A service cannot be started; the message names the obstacle and how to remove it."""
 
 
 Report = Callable[[ServiceStatus], None]
@@ -68,7 +64,7 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
         _take_over(table)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
-        _refuse_taken_ports(missing)
+        refuse_taken_ports(missing)
         prepare_dagster_home(environment)
         Tracking.of(environment).check()
         started: list[ServiceProcess] = []
@@ -93,7 +89,7 @@ def check_ports(environment: Environment) -> None:
     with _locked(environment.home):
         table.end(*table.left_behind())
         running = {process.name for process in table.all()}
-        _refuse_taken_ports([service for service in planned_services(environment) if service.name not in running])
+        refuse_taken_ports([service for service in planned_services(environment) if service.name not in running])
 
 
 def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
@@ -198,16 +194,6 @@ def _take_over(table: ProcessTable) -> None:
     for process in table.all():
         if process.owner is not None:
             table.keep(process)
-
-
-def _refuse_taken_ports(services: Sequence[Service]) -> None:
-    taken = [
-        f"port {service.port} ({service.name}) is taken by {port_holder(service.port)}"
-        for service in services
-        if service.port is not None and not port_is_free(service.port)
-    ]
-    if taken:
-        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of five free ports")
 
 
 def _start(table: ProcessTable, service: Service, environment: Environment) -> ServiceProcess:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.operations.decisions.decide import wait_until_live
-from pipelines.services.catalog import ServiceName, common_variables, services_of
-from resources.environments import CHECKOUT, Environment
-from resources.processes.identity import ProcessIdentity
+from pipelines.services.catalog import ServiceName, services_of
+from pipelines.services.temporary import start_for_command
+from resources.environments import Environment
 from resources.processes.table import ProcessTable, wait_until_answers
 from resources.sandbox.planned.incidents import Dependency
 
@@ -97,11 +97,7 @@ class Dependencies:
         service = next((one for one in services_of(self.environment) if one.name == name), None)
         if service is None:
             return
-        process = ProcessTable(self.environment.home).start(
-            service.name, service.command, port=service.port,
-            variables={**common_variables(self.environment), **service.variables}, folder=CHECKOUT,
-            owner=ProcessIdentity.of_this_process(),
-        )  # fmt: skip
+        process = start_for_command(self.environment, service)
         wait_until_answers(service.probe, timeout_seconds=_START_SECONDS, process=process)
         if name == "decisions":
             for product in self.products:

@@ -110,25 +110,32 @@ def speaks_of(one: Observation, incident: PlannedIncident) -> bool:
         return one.seen in ("refused", "roll_back")
     if one.seen == "retrain":  # no answer to a fault; only where nothing else of the world explains it is it wrong
         return one.cause in ("drift", "performance", "estimated")
-    said = f"{one.about} {one.text}"
     if incident.dependency is not None:
-        return any(word in said.lower() for word in _DOWN[incident.dependency])
+        return _names_down(one, incident.dependency)
+    said = f"{one.about} {one.text}"
     return incident.source in said and (one.day is None or incident.covers(one.day))
 
 
 def follows_from(one: Observation, incident: PlannedIncident) -> bool:
     """Whether an alert is a consequence of an incident that it need not name.
 
-    A day is made whole or not at all, so other sources lack the day too; and the days of an incident count in figures
-    for weeks. Nobody has noticed the incident by it.
+    A day is made whole or not at all, so other sources lack the day too; the days of an incident count in figures for
+    weeks; and what is down for one product is down for the others of the bank. Nobody has noticed the incident by it.
     """
-    if one.seen != "alert" or one.product != incident.product:
+    if one.seen != "alert":
         return False
+    if one.product != incident.product:
+        soon = incident.day <= one.at.date() <= incident.last_day + _AFTERMATH
+        return incident.dependency is not None and soon and _names_down(one, incident.dependency)
     if incident.kind in _CHALLENGERS:
         return one.about == "rollout" and incident.day <= one.at.date() <= incident.last_day + _AFTERMATH
     days = [incident.day + timedelta(days=number) for number in range((incident.last_day - incident.day).days + 1)]
     names_one = one.day in days or any(str(day) in one.text for day in days)
     return names_one and incident.day <= one.at.date() <= incident.last_day + _WAKE
+
+
+def _names_down(one: Observation, dependency: Dependency) -> bool:
+    return any(word in f"{one.about} {one.text}".lower() for word in _DOWN[dependency])
 
 
 def _late(incident: PlannedIncident) -> timedelta:

@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipelines.operations.doctor.running import services
+from pipelines.services.taken_ports import ServiceError
 from pipelines.services.temporary import needed
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.table import ProcessTable
@@ -86,3 +88,16 @@ def test_a_service_that_up_took_over_stays_after_the_command(environment: Enviro
         (bureau,) = ProcessTable(environment.home).all()
         ProcessTable(environment.home).keep(bureau)
     assert [process.pid for process in ProcessTable(environment.home).all()] == [bureau.pid]
+
+
+def test_a_service_of_another_home_on_its_port_is_refused(
+    environment: Environment, left: tuple[int, int], tmp_path: Path
+) -> None:
+    """It would answer the probe, and then the requests, in the place of ours."""
+    other = replace(environment, home=tmp_path / "other")
+    with (
+        pytest.raises(ServiceError, match=rf"port \d+ \(bureau\) is taken by process {left[1]}"),
+        needed(other, ["bureau"]),
+    ):
+        pass
+    assert ProcessTable(other.home).all() == ()

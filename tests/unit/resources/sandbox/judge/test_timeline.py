@@ -117,3 +117,16 @@ def test_a_store_that_lost_its_events_is_rightly_loaded_again() -> None:
     assert (
         verdict(outage, seen("reloaded", date(2026, 3, 10), text="online store: everything")).verdict == "not noticed"
     )
+
+
+def test_what_is_down_for_one_product_explains_the_words_of_the_others() -> None:
+    """They have noticed nothing for it: that is judged by its own product's words."""
+    outage = PlannedIncident(
+        kind="outage", day=FEED.day, last_day=FEED.day, product="card_fraud", dependency="decisions"
+    )
+    after = seen("alert", FEED.day + timedelta(days=1), product="credit_risk", text="0 answered decisions")
+    other = seen("alert", FEED.day + timedelta(days=1), product="credit_risk", text="approval rate is low")
+    late = seen("alert", FEED.day + timedelta(days=9), product="credit_risk", text="0 answered decisions")
+    found = judge([outage], Record(first=FIRST, last=FIRST, observations=(after, other, late), figures=()))
+    assert found.judged[0].verdict == "not noticed"
+    assert found.unexplained == (other, late)
