@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -94,7 +93,8 @@ def test_a_service_of_another_home_on_its_port_is_refused(
     environment: Environment, left: tuple[int, int], tmp_path: Path
 ) -> None:
     """It would answer the probe, and then the requests, in the place of ours."""
-    other = replace(environment, home=tmp_path / "other")
+    variables = {"LOOPLINE_HOME": str(tmp_path / "other"), "LOOPLINE_PORT_BASE": str(environment.ports.dagster)}
+    other = load_environment(variables)
     with (
         pytest.raises(ServiceError, match=rf"port \d+ \(bureau\) is taken by process {left[1]}"),
         needed(other, ["bureau"]),
