@@ -28,12 +28,18 @@ with needed(load_environment({"LOOPLINE_HOME": sys.argv[1], "LOOPLINE_PORT_BASE"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[Environment]:
-    environment = load_environment({"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_PORT_BASE": str(free_ports())})
+    environment = with_reports(tmp_path, free_ports())
+    yield environment
+    ProcessTable(environment.home).stop(*ProcessTable(environment.home).all())
+
+
+def with_reports(home: Path, ports: int) -> Environment:
+    """A home whose bureau has something to answer."""
+    environment = load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(ports)})
     reports = environment.bank / "bureau" / "reports"
     reports.mkdir(parents=True)
     (reports / "2026-09-30.json").write_text("[]")
-    yield environment
-    ProcessTable(environment.home).stop(*ProcessTable(environment.home).all())
+    return environment
 
 
 @pytest.fixture
@@ -93,8 +99,7 @@ def test_a_service_of_another_home_on_its_port_is_refused(
     environment: Environment, left: tuple[int, int], tmp_path: Path
 ) -> None:
     """It would answer the probe, and then the requests, in the place of ours."""
-    variables = {"LOOPLINE_HOME": str(tmp_path / "other"), "LOOPLINE_PORT_BASE": str(environment.ports.dagster)}
-    other = load_environment(variables)
+    other = with_reports(tmp_path / "other", environment.ports.dagster)
     with (
         pytest.raises(ServiceError, match=rf"port \d+ \(bureau\) is taken by process {left[1]}"),
         needed(other, ["bureau"]),
