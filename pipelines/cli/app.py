@@ -1,6 +1,6 @@
 """The `loopline` command, for people on call and for scripts.
 
-Belongs here: the list of commands in the order of `--help`, and the handling of errors. Does not belong here: the
+Belongs here: the commands in the panels of `--help`, and the handling of errors. Does not belong here: the
 commands (a module for each group) and the work that they start (`pipelines.operations`, `pipelines.services`).
 
 Every command takes `--json`: one JSON object on standard output instead of text, also if the command fails, everything
@@ -9,6 +9,8 @@ else on standard error. The exit status is 0 only if the request succeeded.
 
 import atexit
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 import typer
@@ -24,59 +26,37 @@ from resources.outages import outage_of
 from resources.processes.beginning import begin_process
 from resources.processes.collecting import end_without_collection
 
+Command = Callable[..., Any] | tuple[str, typer.Typer]
+"""A command, or a group of commands under a name."""
+
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    loop.demo,
-    products.new,
-    products.check,
-    loop.run,
-    loop.retrain,
-    loop.backfill,
-    loop.load,
-    serving.decide,
-    explain.explain,
-    traffic.traffic,
-    quarantine.contracts,
-    quarantine.quarantine,
-    inspect.export,
-    bundles.export_model,
-    rollout.rollout,
-    rollout.rollback,
-    approvals.approve,
-    approvals.reject,
-    approvals.repair,
-    governance.document,
-    governance.inventory,
-    gameday.gameday,
-    alerts.alerts,
-    alerts.silence,
-    alerts.acknowledge,
-    services.up,
-    services.down,
-    services.status,
-    services.doctor,
-    services.probe,
-    inspect.features,
-    inspect.replay,
-    backtest.backtest,
-    reproduce.trace,
-    reproduce.rebuild,
-    compare.compare,
-    fairness.fairness,
-    inspect.tables,
-    upkeep.vacuum,
-    upkeep.erase,
-):
-    app.command(cls=DescribedCommand)(command)
-app.add_typer(benchmark.app, name="benchmark")
-app.add_typer(keys.app, name="keys")
-app.add_typer(bundles.app, name="bundle")
-app.add_typer(audit.app, name="audit")
+_COMMANDS: Mapping[str, tuple[Command, ...]] = {
+    "Begin": (loop.demo, products.new, products.check, services.doctor),
+    "The loop": (loop.run, loop.retrain, loop.backfill, loop.load, gameday.gameday),
+    "Services": (services.up, services.down, services.status, services.probe, ("keys", keys.app)),
+    "Decisions": (serving.decide, explain.explain, reproduce.trace, inspect.replay, traffic.traffic),
+    "Rollouts": (rollout.rollout, rollout.rollback, approvals.approve, approvals.reject, approvals.repair),
+    "Models": (
+        compare.compare, fairness.fairness, backtest.backtest, reproduce.rebuild, governance.document,
+        governance.inventory, bundles.export_model, ("bundle", bundles.app), ("benchmark", benchmark.app),
+    ),
+    "Data": (
+        inspect.tables, inspect.features, quarantine.contracts, quarantine.quarantine, inspect.export, upkeep.vacuum,
+        upkeep.erase,
+    ),
+    "Alerts and audit": (alerts.alerts, alerts.silence, alerts.acknowledge, ("audit", audit.app)),
+}  # fmt: skip
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        if isinstance(command, tuple):
+            app.add_typer(command[1], name=command[0], rich_help_panel=panel)
+        else:
+            app.command(cls=DescribedCommand, rich_help_panel=panel)(command)
 
 
 def main() -> None:
