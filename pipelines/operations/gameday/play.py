@@ -11,6 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as of_day
 from pathlib import Path
 
+from assets.materialising import asset_key
+from assets.monitoring.faults.recognition import MONTHS_BEFORE
+from assets.product.names import FINGERPRINTS
 from pipelines.jobs import DATA, daily_name, retrain_name
 from pipelines.operations.gameday.callers import Callers
 from pipelines.operations.gameday.challengers import bring_bad, bring_unfair
@@ -79,13 +82,20 @@ def _live_through(stage: Stage, progress: Progress) -> None:
 
 
 def _begin(stage: Stage, one: Played) -> None:
-    """The history from the sources to the features, and the first model, which decides at once."""
+    """The history from the sources to the features, and the first model, which decides at once.
+
+    The last months have fingerprints, as those have that `loopline run` makes: what comes once a month would else be
+    new, and a fault, on the first day of operation that has it.
+    """
     days = (one.product.start, stage.scenario.first - timedelta(days=1))
     graph = one.definitions.resolve_asset_graph()
     keys = [
         key for key in graph.get_all_asset_keys() if graph.get(key).is_executable and graph.get(key).group_name in DATA
     ]
     run_job(one.definitions, stage.instance, daily_name(one.product), days=days, selection=keys)
+    months = (max(days[0], stage.scenario.first - timedelta(days=MONTHS_BEFORE)), days[1])
+    prints = [asset_key(one.product, FINGERPRINTS)]
+    run_job(one.definitions, stage.instance, daily_name(one.product), days=months, selection=prints)
     run_job(one.definitions, stage.instance, retrain_name(one.product))
 
 

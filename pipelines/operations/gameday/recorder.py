@@ -4,9 +4,11 @@ Belongs here: from alerts, runs, moves of rollouts and quarantined rows to obser
 belong here: the form of the record, the judgement (`resources.sandbox.judge`), any use of the plan.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -35,13 +37,15 @@ _WAITING = ("lacks files", "unknown: ")
 
 @dataclass
 class Recorder:
-    """Writes down what happens; it is also where the product's alerts arrive.
+    """Writes down what happens, at once and for good; it is also where the product's alerts arrive.
 
     Attributes:
+        trail: A file of the observations so far, a JSON object a line: a game day takes long, and may be interrupted.
         runs: How many runs of each job there were, and how many failed.
     """
 
     clock: Clock
+    trail: Path
     observations: list[Observation] = field(default_factory=list)
     figures: list[DayFigures] = field(default_factory=list)
     runs: dict[str, list[int]] = field(default_factory=dict)
@@ -179,4 +183,7 @@ class Recorder:
         return Record(first=first, last=last, observations=tuple(observed), figures=tuple(self.figures))
 
     def _add(self, seen: Seen, product: str, *, at: datetime | None = None, **terms: Any) -> None:
-        self.observations.append(Observation(at=at or self.clock.now(), seen=seen, product=product, **terms))
+        one = Observation(at=at or self.clock.now(), seen=seen, product=product, **terms)
+        self.observations.append(one)
+        with self.trail.open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(one.to_dict())}\n")

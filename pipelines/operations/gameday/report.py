@@ -72,8 +72,8 @@ class Report:
             "shortfalls": list(self.shortfalls),
             "alarms": {name: {**vars(one), "about": dict(one.about)} for name, one in self.alarms.items()},
             "passing": {way: round(share, 3) for way, share in self.passing.items()},
-            "unexplained": [_told(one) for one in self.timeline.unexplained],
-            "observations": [_told(one) for one in self.record.observations],
+            "unexplained": [one.to_dict() for one in self.timeline.unexplained],
+            "observations": [one.to_dict() for one in self.record.observations],
             "figures": [{**vars(one), "day": str(one.day)} for one in self.record.figures],
             "runs": {job: {"runs": all_, "failed": failed} for job, (all_, failed) in self.runs.items()},
             "seconds": round(self.seconds, 1), "cpu_seconds": round(self.cpu_seconds, 1),
@@ -104,7 +104,3 @@ def merged(scenario: Scenario, reports: Sequence[Report], seconds: float) -> Rep
         contradictions=tuple(words for report in reports for words in report.contradictions),
         seconds=seconds, cpu_seconds=sum(report.cpu_seconds for report in reports),
     )  # fmt: skip
-
-
-def _told(one: Any) -> dict[str, Any]:
-    return {**vars(one), "at": one.at.isoformat(timespec="minutes"), "day": None if one.day is None else str(one.day)}

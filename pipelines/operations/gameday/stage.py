@@ -95,7 +95,7 @@ def staged(
         environment.database_url, Path(environment.landing), Path(environment.stream.removeprefix("file://")),
         environment.bank / "bureau",
     )  # fmt: skip
-    recorder = Recorder(clock)
+    recorder = Recorder(clock, home / "observations.jsonl")
     bank = AnsweringBank(scenario.settings(seed), plan, places, scenario.keenness)
     with dagster_on(clock), without_pictures(), dagster_instance(environment) as instance, kept_quick(instance):
         lake = Lake(environment.lake, KeptFiles(_KEPT_BYTES))

@@ -6,7 +6,7 @@ Belongs here: the form of the record. Does not belong here: who writes it, the j
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 Seen = Literal[
     "alert",
@@ -48,6 +48,11 @@ class Observation:
     text: str = ""
     cause: str = ""
     rows: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        day = None if self.day is None else str(self.day)
+        return {**vars(self), "at": self.at.isoformat(timespec="minutes"), "day": day}
 
 
 @dataclass(frozen=True, kw_only=True)

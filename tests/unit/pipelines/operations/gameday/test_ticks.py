@@ -1,5 +1,6 @@
 """A sensor whose tick fails: the others are asked all the same, and it is noted what is waited for."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +47,7 @@ def ticker() -> Iterator[Ticker]:
 def test_a_tick_that_fails_stops_no_other_and_is_waited_for_once(ticker: Ticker, tmp_path: Path) -> None:
     clock = SimulatedClock(tmp_path / "clock")
     clock.set(datetime(2026, 3, 3, 1, tzinfo=UTC))
-    recorder = Recorder(clock)
+    recorder = Recorder(clock, tmp_path / "observations.jsonl")
     for _ in range(2):
         assert ticker.sensors() == []
         recorder.waits(PRODUCT, ticker.skipped, ticker.failed)
@@ -57,6 +58,8 @@ def test_a_tick_that_fails_stops_no_other_and_is_waited_for_once(ticker: Ticker,
     }
     assert {one.seen for one in recorder.observations} == {"waits"}
     assert len(recorder.observations) == 2, "the same reason is no second wait"
+    written = [json.loads(line) for line in recorder.trail.read_text(encoding="utf-8").splitlines()]
+    assert written == [one.to_dict() for one in recorder.observations]
     recorder.waits(PRODUCT, {}, {})
     recorder.waits(PRODUCT, ticker.skipped, {})
     assert [one.about for one in recorder.observations][2:] == ["card_fraud_landing_sensor"], "it began again"
