@@ -5,6 +5,7 @@ Belongs here: its arguments, output and exit status. Does not belong here: the g
 """
 
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,8 @@ def gameday(
     from pipelines.operations.gameday.apart import play_scenario
     from pipelines.operations.gameday.scenarios import scenario_of
 
+    # As after Ctrl-C: what it has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = scenario_of(scenario)
     console.heading(f"Loopline: game day {found.name}, seed {seed}")
     place = home or load_environment().home / "gameday" / f"{found.name}-{seed}"
