@@ -115,9 +115,13 @@ def failure_alert(product: Product, environment: Environment) -> dg.SensorDefini
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends an alert for each run that failed and will not be retried.",
     )
-    def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
+    def alert(
+        context: dg.RunFailureSensorContext,
+        rollout: dg.ResourceParam[RolloutStore],
+        notifier: dg.ResourceParam[Notifier],
+    ) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
-            notifier.send(run_failure(product, partitions, context, environment.dagster_url))
+            notifier.send(run_failure(product, partitions, context, rollout, environment.dagster_url))
 
     return alert
 

@@ -10,33 +10,53 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.governance.audit_entries import AuditEntry
+from assets.materialising import CAUSE_TAG
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE, REGISTERED_MODEL, ROLLOUT, raw_name, validated_name
+from assets.product.names import (
+    DEPLOYMENT,
+    EVALUATION,
+    ONLINE_STORE,
+    REGISTERED_MODEL,
+    ROLLOUT,
+    raw_name,
+    validated_name,
+)
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.runs.failures import first_failure, planned_partitions
 from resources.notifications import Alert, AlertKind
 from resources.rollout_store.manifest import Move
+from resources.rollout_store.store import RolloutStore
 from resources.slots import checked_slot
 
 
 def run_failure(
-    product: Product, partitions: Partitions, context: dg.RunFailureSensorContext, dagster_url: str
+    product: Product,
+    partitions: Partitions,
+    context: dg.RunFailureSensorContext,
+    rollout: RolloutStore,
+    dagster_url: str,
 ) -> Alert:
     """The alert for a failed run: the first failure, the days, the remedy, the runbook.
 
+    That the gates refused a model which only the calendar had asked for is news: the champion goes on, and nobody need
+    do anything. What the champion lacks is told by causes of their own.
+
     Args:
+        rollout: It knows whether there is a champion.
         dagster_url: Address of Dagster's pages; empty if it is not known.
     """
     run = context.dagster_run
     failure = first_failure(context.instance, run.run_id, product.name)
     days = _days(partitions, context.instance, run)
+    by_calendar = failure.refused and failure.asset == EVALUATION and run.tags.get(CAUSE_TAG) == "schedule"
+    is_news = by_calendar and rollout.read_manifest(product.name) is not None
     return Alert(
-        severity="error",
+        severity="info" if is_news else "error",
         kind="run_failed",
         subject=_title(product, run),
         episode="-to-".join(dict.fromkeys(days)),
         owner=_owner(product, failure.asset),
-        title=f"{_title(product, run)} failed",
+        title="the gates refused a new model; the champion goes on" if is_news else f"{_title(product, run)} failed",
         product=product.name,
         run_id=run.run_id,
         asset=failure.asset,

@@ -30,12 +30,14 @@ class RunFailure:
         message: The description of the failure, the failed blocking checks, or the message of the error.
         complete: Whether the message already names the asset.
         at_fault: The days, or hours, that the failure recorded as those at fault.
+        refused: Whether blocking checks refused what the asset made; of `evaluation`, gates that refused a model.
     """
 
     asset: str
     message: str
     complete: bool
     at_fault: tuple[Slot, ...] = ()
+    refused: bool = False
 
     @property
     def days(self) -> tuple[Slot, ...]:
@@ -100,7 +102,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
         return RunFailure(asset, failure.user_failure_data.description, complete=True, at_fault=at_fault)
     refused_by = refusals(instance, run_id)
     if refused_by:
-        return RunFailure(asset, f"refused by {listed(refused_by, separator='; ')}", complete=False)
+        return RunFailure(asset, f"refused by {listed(refused_by, separator='; ')}", complete=False, refused=True)
     error = failure.error
     if error is not None and error.cause is not None:  # the outer error is Dagster's own
         error = error.cause

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,12 +11,13 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from assets.materialising import asset_key
+from assets.materialising import CAUSE_TAG, asset_key
 from assets.monitoring.performance.kpis import KPI_SCHEMA
 from pipelines.jobs import daily_name
 from pipelines.sensors import approval_alert, failure_alert
 from resources.environments import CHECKOUT
 from resources.notifications import WebhookNotifier
+from resources.rollout_store.store import RolloutStore
 from resources.sources.readers import SourceUnavailable
 from tests.graph.conftest import PRODUCT, QUIET, YESTERDAY, Ticking
 from tests.support.servers.http_server import QuietHandler, serving
@@ -52,7 +54,10 @@ def tell(ticking: Ticking, receiver: Receiver, result: dg.ExecuteInProcessResult
         dagster_event=result.get_run_failure_event(),
         dagster_instance=ticking.instance,
         dagster_run=run,
-        resources={"notifier": WebhookNotifier(receiver.url)},
+        resources={
+            "notifier": WebhookNotifier(receiver.url),
+            "rollout": RolloutStore.open(ticking.environment.rollout, ticking.environment.home / "fetched"),
+        },
     )
     failure_alert(PRODUCT, ticking.environment)(context.for_run_failure())
 
@@ -116,7 +121,8 @@ def test_an_error_that_is_not_ours_is_told_in_its_own_words(ticking: Ticking, re
     assert alert["message"].endswith("source card_transactions, day 2026-09-30: the broker does not answer")
 
 
-def test_a_check_that_refused_is_told_with_its_reason(ticking: Ticking, receiver: Receiver) -> None:
+def run_refused(ticking: Ticking, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+    """A training whose model a gate refuses."""
     key = asset_key(PRODUCT, "evaluation")
 
     @dg.asset(key=key, check_specs=[dg.AssetCheckSpec("auc", asset=key, blocking=True)])
@@ -126,13 +132,24 @@ def test_a_check_that_refused_is_told_with_its_reason(ticking: Ticking, receiver
         )
         yield dg.MaterializeResult(check_results=[refused])
 
-    tell(
-        ticking,
-        receiver,
-        dg.materialize([evaluation], instance=ticking.instance, run_config=QUIET, raise_on_error=False),
-    )
+    return dg.materialize([evaluation], instance=ticking.instance, run_config=QUIET, raise_on_error=False, tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("cause", "has_champion", "severity"),
+    [("schedule", True, "info"), ("schedule", False, "error"), ("drift", True, "error"), ("", True, "error")],
+)
+def test_a_check_that_refused_is_told_with_its_reason(
+    ticking: Ticking, receiver: Receiver, cause: str, has_champion: bool, severity: str
+) -> None:
+    """A model that only the calendar asked for is not missed, unless it were the first."""
+    if not has_champion:
+        (Path(ticking.environment.rollout) / PRODUCT.name / "manifest.json").unlink()
+    tell(ticking, receiver, run_refused(ticking, {CAUSE_TAG: cause} if cause else {}))
     (alert,) = receiver.alerts
     assert (alert["asset"], alert["message"]) == ("evaluation", "refused by auc: 0.61; at least 0.75 is required")
+    assert alert["severity"] == severity
+    assert ("the champion goes on" in alert["title"]) == (severity == "info")
 
 
 def run_chosen(ticking: Ticking, name: str, **terms: Any) -> dg.ExecuteInProcessResult:

@@ -20,6 +20,7 @@ from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from pipelines.sensors import landing_sensor
 from resources.environments import Environment, load_environment
+from resources.rollout_store.store import RolloutStore
 from resources.slots import checked_slot
 from tests.support.clocks import StoppedClock
 
@@ -239,7 +240,8 @@ def test_the_alert_of_a_month_names_its_days_and_the_command(
         "failure_alert", dagster_instance=instance, dagster_run=failed.dagster_run,
         dagster_event=failed.get_run_failure_event(),
     ).for_run_failure()  # fmt: skip
-    alert = run_failure(MONTHLY, partitions_of(MONTHLY, environment), context, "")
+    rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
+    alert = run_failure(MONTHLY, partitions_of(MONTHLY, environment), context, rollout, "")
     assert alert.partition == "2026-02-01 to 2026-02-28"
     assert alert.remedy == "loopline backfill card_fraud --from 2026-02-01 --to 2026-02-28"
     assert "2026-02.csv" in alert.message

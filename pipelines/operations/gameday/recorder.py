@@ -61,12 +61,13 @@ class Recorder:
             return
         if alert.case in self._standing:
             return
-        if alert.severity != "info":  # news, of which no end is told
+        is_news = alert.severity == "info"  # no end of it is told
+        if not is_news:
             self._standing.add(alert.case)
         day = alert.partition.partition(" ")[0]
         self._add(
-            "alert", alert.product, about=alert.asset, day=date.fromisoformat(day) if is_day(day) else None,
-            text=f"{alert.title}: {alert.message}",
+            "news" if is_news else "alert", alert.product, about=alert.asset,
+            day=date.fromisoformat(day) if is_day(day) else None, text=f"{alert.title}: {alert.message}",
         )  # fmt: skip
 
     def ran(self, product: Product, started: Sequence[Started]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Seen = Literal[
     "alert",
+    "news",
     "run_failed",
     "waits",
     "quarantine",
@@ -22,9 +23,9 @@ Seen = Literal[
     "repaired",
     "reloaded",
 ]
-"""An alert to people; a failed run; a day that waits for its data; rows set aside; a training that started; a version
-that was refused; a rollout that began; a version that became the champion; a rollback; a rollout that waits for
-people; a day that people made again; an online store that was loaded whole."""
+"""An alert to people; news that asks nothing of them; a failed run; a day that waits for its data; rows set aside; a
+training that started; a version that was refused; a rollout that began; a version that became the champion; a rollback;
+a rollout that waits for people; a day that people made again; an online store that was loaded whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
