@@ -10,7 +10,7 @@ learn from rows that are mended: it would change nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +24,8 @@ from resources.lake import Lake
 
 LEAST_SHARE = 0.05
 """A smaller share of a window's decisions does not move its figures far."""
+_BEFORE = timedelta(days=28)
+"""As many differed on the days before: events that always come late, say, explain nothing that is new."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Mended:
     """Decisions of a window that were made with other values than the lake has.
 
     Attributes:
-        features: Those of which at least LEAST_SHARE of the decisions had another value.
+        features: Those of which another value was more frequent than before, by LEAST_SHARE of the decisions at least.
         differing, compared: Of the feature with the most such decisions: how many, of how many.
         last: The last day with such decisions; `None` where there are too few.
     """
@@ -57,20 +59,32 @@ def mended_decisions(product: Product, lake: Lake, first: date, last: date) -> M
         LakeError: The table is damaged.
     """
     table = table_name(product.name, CONSISTENCY)
-    days = [day for day in lake.days(table) if first <= day <= last] if lake.exists(table) else []
+    days = [day for day in lake.days(table) if first - _BEFORE <= day <= last] if lake.exists(table) else []
     if not days:
         return Mended()
     rows = lake.read(table, days=days, columns=["day", "feature", "compared", "mismatched", "cause"])
     wrong = pc.if_else(pc.equal(pc.fill_null(rows["cause"], ""), "fallback"), 0, rows["mismatched"])
-    sums = rows.append_column("wrong", wrong).group_by("feature").aggregate([("wrong", "sum"), ("compared", "sum")])
-    found = {row["feature"]: (row["wrong_sum"], row["compared_sum"]) for row in sums.to_pylist()}
-    many = {name: one for name, one in found.items() if one[0] and one[0] >= LEAST_SHARE * one[1]}
+    rows = rows.append_column("wrong", wrong)
+    is_before = pc.less(rows["day"], pa.scalar(first, pa.date32()))
+    now = rows.filter(pc.invert(is_before))
+    usual = {name: wrong / compared for name, (wrong, compared) in _by_feature(rows.filter(is_before)).items()}
+    many = {
+        name: one
+        for name, one in _by_feature(now).items()
+        if one[0] and one[0] / one[1] >= usual.get(name, 0.0) + LEAST_SHARE
+    }
     if not many:
         return Mended()
-    of_many = pc.is_in(rows["feature"], value_set=pa.array(sorted(many)))
-    ended = pc.max(rows.filter(pc.and_(of_many, pc.greater(wrong, 0)))["day"]).as_py()
+    of_many = pc.is_in(now["feature"], value_set=pa.array(sorted(many)))
+    ended = pc.max(now.filter(pc.and_(of_many, pc.greater(now["wrong"], 0)))["day"]).as_py()
     differing, compared = max(many.values())
     return Mended(frozenset(many), differing, compared, ended)
+
+
+def _by_feature(rows: pa.Table) -> dict[str, tuple[int, int]]:
+    """Of each feature, how many decisions had another value, and how many were compared."""
+    sums = rows.group_by("feature").aggregate([("wrong", "sum"), ("compared", "sum")]).to_pylist()
+    return {row["feature"]: (row["wrong_sum"], row["compared_sum"]) for row in sums if row["compared_sum"]}
 
 
 def without_mended(

@@ -28,6 +28,8 @@ Part = Literal["below", "within", "above", "unseen", "missing"]
 
 SCORE, OUTCOME = "score", "outcome"
 """The names of the score and of the decisions among the subjects."""
+VOLUME = "volume"
+"""The name of the subject after all of the layout's: the number of rows."""
 _STEPS = 2.0 ** np.arange(1, 11) - 1
 """The steps beyond an end of the sample, in lengths of the sample."""
 _LARGEST = np.finfo(np.float64).max / 4

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from assets.bundle.answers import ACCEPT, REFER, REFUSE
 from assets.bundle.bundle import Bundle, Policy
 from assets.bundle.profile import ReferenceProfile, category_values, numeric_values
-from assets.monitoring.distributions.cells import SCORE, Layout, Subject, assigned, layout_of, numeric_counts
+from assets.monitoring.distributions.cells import SCORE, VOLUME, Layout, Subject, assigned, layout_of, numeric_counts
 from resources.errors import LooplineError
 
 Population = Literal["batch", "answered"]
@@ -43,6 +43,11 @@ DISTRIBUTIONS_SCHEMA = pa.schema(
         pa.field("day", pa.date32(), nullable=False),
     ]
 )
+TOTAL = "total"
+"""The population of the decisions that the service answered with any bundle: of them there is the number alone.
+
+While a rollout is under way a bundle answers a share of the requests; its own decisions tell nothing of their number.
+"""
 READ = ("population", "digest", "name", "cell", "count", "day")
 """The columns of which counts are made again."""
 
@@ -152,6 +157,26 @@ def counts_of(
     inside = (day >= 0) & (day < len(days))
     np.add.at(counts, (day[inside], (layout.starts[at] + cell)[inside]), own["count"].to_numpy()[inside])
     return counts
+
+
+def total_table(bundle: Bundle, day: date, rows: int) -> pa.Table:
+    """The number of decisions of a day, as a row of DISTRIBUTIONS_SCHEMA; no row for none."""
+    one = {
+        "population": TOTAL, "bundle": bundle.version, "digest": bundle.digest, "name": VOLUME, "kind": VOLUME,
+        "part": "within", "cell": 0, "values": "", "count": rows, "day": day,
+    }  # fmt: skip
+    return pa.Table.from_pylist([one] if rows else [], schema=DISTRIBUTIONS_SCHEMA)
+
+
+def totals_of(digest: str, days: Sequence[date], table: pa.Table) -> NDArray[np.int64]:
+    """The numbers of decisions of some days, int64 [days]; 0 where none is known.
+
+    Args:
+        table: With the columns READ.
+    """
+    own = table.filter(pc.and_(pc.equal(table["digest"], digest), pc.equal(table["population"], TOTAL)))
+    found = dict(zip(own["day"].to_pylist(), own["count"].to_pylist(), strict=True))
+    return np.array([found.get(day, 0) for day in days], dtype=np.int64)
 
 
 def _counted(subject: Subject, rows: Rows) -> NDArray[np.int64]:

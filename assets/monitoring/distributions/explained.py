@@ -16,11 +16,11 @@ from scipy.special import ndtri
 
 from assets.monitoring.distributions.attribution import Shift
 from assets.monitoring.distributions.beyond import beyond
-from assets.monitoring.distributions.cells import Layout
+from assets.monitoring.distributions.cells import VOLUME, Layout
 from assets.monitoring.distributions.change import last_change
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.figures import HORIZONS, Drift, Horizon, Kind
-from assets.monitoring.distributions.judged import STATISTICS, VOLUME, judged_values, volume_of
+from assets.monitoring.distributions.judged import STATISTICS, judged_values, volume_of
 from assets.monitoring.distributions.labels import label_shift
 from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.false_alarms import allowed
@@ -39,6 +39,7 @@ def explained(
     counts: NDArray[np.int64],
     limits: Limits,
     shifts: Shifts,
+    totals: NDArray[np.int64] | None = None,
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of each day, with shares of the score's shift; those beyond a limit with the day since when.
 
@@ -46,9 +47,10 @@ def explained(
 
     Args:
         known: The consecutive days of `counts`, the days of the figures among them.
+        totals: As `drift_of_days`.
     """
     found: dict[date, tuple[Drift, ...]] = {}
-    changes = _Changes(layout, known, counts, limits)
+    changes = _Changes(layout, known, counts, limits, totals)
     for day, figures in by_day.items():
         told: list[Drift] = []
         of_day = dict(zip(HORIZONS, shifts.get(day, ((), ())), strict=True))
@@ -112,15 +114,23 @@ def label_figures(
 class _Changes:
     """Since when each subject is at its last level, by its daily distances."""
 
-    def __init__(self, layout: Layout, days: Sequence[date], counts: NDArray[np.int64], limits: Limits) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        days: Sequence[date],
+        counts: NDArray[np.int64],
+        limits: Limits,
+        totals: NDArray[np.int64] | None,
+    ) -> None:
         self._layout, self._days, self._counts, self._limits = layout, days, counts, limits
+        self._totals = score_rows(layout, counts) if totals is None else totals
         self._names = [*(subject.name for subject in layout.subjects), VOLUME]
 
     @cached_property
     def _series(self) -> NDArray[np.float64]:
         """The largest distance of each subject on each day, float64 [days, subjects + 1]; few days need it."""
         rows = score_rows(self._layout, self._counts)
-        values = judged_values(self._layout, self._counts, volume_of(rows, 1))
+        values = judged_values(self._layout, self._counts, volume_of(self._totals, 1))
         if self._limits.day is None:
             series = values[:, :, STATISTICS.index("psi")]
             series[:, -1] = np.abs(values[:, -1, STATISTICS.index("volume")])

@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.monitoring.distributions.cells import Layout
+from assets.monitoring.distributions.cells import VOLUME, Layout
 from assets.monitoring.distributions.counting import Population, score_rows
 from assets.monitoring.distributions.fixed_limits import fixed_bounds
 from assets.monitoring.distributions.judged import (
     STATISTICS,
-    VOLUME,
     binned,
     in_parts,
     judged_values,
@@ -137,6 +136,7 @@ def drift_of_days(
     counts: NDArray[np.int64],
     limits: Limits,
     policy: MonitoringPolicy,
+    totals: NDArray[np.int64] | None = None,
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of the last `days` of consecutive days with counts, for both horizons.
 
@@ -146,15 +146,20 @@ def drift_of_days(
     Args:
         days: Consecutive days; those before them in `counts` are read for windows and usual rows alone.
         counts: int64 [at least days, cells], the last of which are those of `days`.
+        totals: By day of `counts` the number of rows that is judged, where more are due than are counted; int64.
     """
     found: dict[date, tuple[Drift, ...]] = dict.fromkeys(days, ())
     rows_by_day = score_rows(layout, counts)
+    totals = rows_by_day if totals is None else totals
     for horizon in HORIZONS:
         window = 1 if horizon == "day" else policy.window_days
         sums = window_sums(counts, window)[-len(days) :]
-        usual = usual_rows(rows_by_day, window)[-len(days) :]
-        volume = volume_of(rows_by_day, window)[-len(days) :]
-        figures = _figures(layout, sums, volume, usual, limits, horizon, policy)
+        volume = _Volume(
+            window_sums(totals[:, None], window)[-len(days) :, 0],
+            usual_rows(totals, window)[-len(days) :],
+            volume_of(totals, window)[-len(days) :],
+        )
+        figures = _figures(layout, sums, volume, limits, horizon, policy)
         begun = int(np.argmax(rows_by_day > 0)) if population == "answered" else 0
         for place, day in enumerate(days):
             whole = begun <= len(counts) - len(days) + place - window + 1
@@ -190,18 +195,26 @@ def _is_given(name: str, value: Any) -> bool:
     return value is not None or name in ("psi", "ks", "p_value", "missing_share")
 
 
+@dataclass(frozen=True)
+class _Volume:
+    """The number of rows of each day or window, int64 [n]; the usual ones and the logarithm of both, float64 [n]."""
+
+    rows: NDArray[np.int64]
+    usual: NDArray[np.float64]
+    against_usual: NDArray[np.float64]
+
+
 def _figures(
     layout: Layout,
     counts: NDArray[np.int64],
-    volume: NDArray[np.float64],
-    usual: NDArray[np.float64],
+    volume: _Volume,
     limits: Limits,
     horizon: Horizon,
     policy: MonitoringPolicy,
 ) -> list[list[dict[str, Any]]]:
     """For each subject, then for the number of rows, the fields of its figures by day."""
     rows = score_rows(layout, counts)
-    values = judged_values(layout, counts, volume)
+    values = judged_values(layout, counts, volume.against_usual)
     own = limits.day if horizon == "day" else limits.window
     low, high = own.bounds(rows) if own is not None else fixed_bounds(layout, values, rows, policy)
     high[:, layout.of_the_date()] = np.nan
@@ -234,6 +247,7 @@ def _figures(
             of_days.append(one)
         found.append(of_days)
     place, chance = STATISTICS.index("volume"), allowed(policy, "days") / 365
+    usual = volume.usual
     least, most = rows_by_chance(usual, chance)
     fewest = np.fmin(least, (usual + 1) * np.exp(low[:, -1, place]) - 1)
     largest = np.fmax(most, (usual + 1) * np.exp(high[:, -1, place]) - 1)
@@ -242,7 +256,7 @@ def _figures(
         [
             {
                 "name": VOLUME, "kind": "volume", "psi": None, "ks": None, "p_value": None, "missing_share": None,
-                "rows": int(rows[day]), "usual_rows": _none_if_nan(usual[day]),
+                "rows": int(volume.rows[day]), "usual_rows": _none_if_nan(usual[day]),
                 "rows_low": float(fewest[day]) if has_limit[day] else None,
                 "rows_high": float(largest[day]) if has_limit[day] else None,
             }

@@ -30,8 +30,6 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 """What is judged: three distances, four shares of rows, and the logarithm of the rows over the usual ones."""
 TWO_SIDED = np.array([name in ("refused", "volume") for name in STATISTICS])
 """Too few refusals or rows are as odd as too many."""
-VOLUME = "volume"
-"""The name of the subject after all of the layout's: the number of rows."""
 _WEEKS = 8
 """Rows are compared with those of so many weeks before, on the same weekdays."""
 LOOKBACK = 7 * (_WEEKS + 1)

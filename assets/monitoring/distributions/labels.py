@@ -23,8 +23,9 @@ from assets.monitoring.distributions.cells import Subject, assigned
 from assets.monitoring.distributions.counting import DISTRIBUTIONS_SCHEMA
 
 LABEL = "label"
-LABELLED = "labelled"
-"""The name of the labels among the counts, and the name of their population: rows whose label became final."""
+LABELLED, EVALUATED = "labelled", "evaluated"
+"""The name of the labels among the counts, and the names of their populations: rows whose label became final, and the
+accepted ones of those on which the bundle was evaluated before it answered any."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ def label_shift(then: NDArray[np.int64], now: NDArray[np.int64]) -> LabelShift |
     )
 
 
-def label_table(bundle: Bundle, day: date, counts: NDArray[np.int64]) -> pa.Table:
+def label_table(bundle: Bundle, day: date, counts: NDArray[np.int64], population: str = LABELLED) -> pa.Table:
     """The labels of a day as rows of DISTRIBUTIONS_SCHEMA: those cells that are not empty."""
     cells = np.flatnonzero(counts)
     rows = [
         {
-            "population": LABELLED, "bundle": bundle.version, "digest": bundle.digest, "name": LABEL, "kind": LABEL,
+            "population": population, "bundle": bundle.version, "digest": bundle.digest, "name": LABEL, "kind": LABEL,
             "part": "within", "cell": cell, "values": f"{'bad' if cell % 2 else 'good'}, bin {cell // 2} of the score",
             "count": int(counts[cell]), "day": day,
         }
@@ -97,10 +98,12 @@ def label_table(bundle: Bundle, day: date, counts: NDArray[np.int64]) -> pa.Tabl
     return pa.Table.from_pylist(rows, schema=DISTRIBUTIONS_SCHEMA)
 
 
-def label_counts_of(table: pa.Table, digest: str, score: Subject, days: Sequence[date]) -> NDArray[np.int64]:
+def label_counts_of(
+    table: pa.Table, digest: str, score: Subject, days: Sequence[date], population: str = LABELLED
+) -> NDArray[np.int64]:
     """The labels of consecutive days, int64 [days, 2 * bins], from rows with the columns READ."""
     counts = np.zeros((len(days), 2 * len(score.expected)), dtype=np.int64)
-    own = table.filter(pc.and_(pc.equal(table["digest"], digest), pc.equal(table["population"], LABELLED)))
+    own = table.filter(pc.and_(pc.equal(table["digest"], digest), pc.equal(table["population"], population)))
     place = {day: number for number, day in enumerate(days)}
     for row in own.to_pylist():
         if row["day"] in place:

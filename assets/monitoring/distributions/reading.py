@@ -42,13 +42,17 @@ from assets.monitoring.distributions.counting import (
     counts_of,
     counts_table,
     layout_in,
+    total_table,
+    totals_of,
 )
 from assets.monitoring.distributions.explained import explained, label_figures
 from assets.monitoring.distributions.figures import Drift, drift_of_days
 from assets.monitoring.distributions.judged import LOOKBACK
-from assets.monitoring.distributions.labels import label_counts, label_counts_of, label_table
+from assets.monitoring.distributions.labels import EVALUATED, LABELLED, label_counts, label_counts_of, label_table
 from assets.monitoring.distributions.limits import Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
+from assets.monitoring.performance.estimates import Reason
+from assets.monitoring.performance.reference import evaluated_rows, test_days
 from assets.product import Product
 from assets.product.names import (
     ATTRIBUTIONS,
@@ -116,7 +120,9 @@ class Monitored:
         for day in days:
             found = [self._scored(readings, day)]
             if self._table(DECISIONS) in readings:
-                found.append(answered_rows(self.bundle, self.rows(readings, DECISIONS, day)))
+                decisions = self.rows(readings, DECISIONS, day)
+                found.append(answered_rows(self.bundle, decisions))
+                tables.append(total_table(self.bundle, day, decisions.num_rows))
             tables += [
                 counts_table(self.layout, self.bundle, population, [day], counted(self.layout, rows)[None])
                 for population, rows in zip(POPULATIONS, found, strict=False)
@@ -124,6 +130,9 @@ class Monitored:
             if self._table(self.outcomes) in readings:
                 outcomes = self._own_outcomes(self.rows(readings, self.outcomes, day))
                 tables.append(label_table(self.bundle, day, label_counts(self._score, outcomes)))
+            if day in self._evaluated_days:
+                rows = self._evaluated.filter(pc.equal(self._evaluated["day"], pa.scalar(day, pa.date32())))
+                tables.append(label_table(self.bundle, day, label_counts(self._score, rows), EVALUATED))
         return pa.concat_tables(tables)
 
     def attributions(self, readings: dict[str, Reading], days: Sequence[date]) -> pa.Table:
@@ -176,14 +185,12 @@ class Monitored:
         for population in POPULATIONS:
             counts = counts_of(self.layout, self.bundle.digest, population, before, rows)
             if population == "batch" or counts[-len(days) - window :].any():
-                found = drift_of_days(self.layout, population, days, counts, limits, self._policy)
-                found = explained(self.layout, found, before, counts, limits, self._shifts(days))
+                totals = totals_of(self.bundle.digest, before, rows) if population == "answered" else None
+                found = drift_of_days(self.layout, population, days, counts, limits, self._policy, totals)
+                found = explained(self.layout, found, before, counts, limits, self._shifts(days), totals)
                 by_day = {day: (*by_day[day], *found[day]) for day in days}
-        then = self._sums(DISTRIBUTIONS, version, self._then_days(self.product.model.test_days))
-        labels = label_figures(
-            label_counts_of(then, self.bundle.digest, self._score, self._then_days(self.product.model.test_days)),
-            label_counts_of(rows, self.bundle.digest, self._score, before), days, self._policy, limits,
-        )  # fmt: skip
+        labelled = label_counts_of(rows, self.bundle.digest, self._score, before)
+        labels = label_figures(self._labels_then(version), labelled, days, self._policy, limits)
         return {day: (*by_day[day], *labels.get(day, ())) for day in days}
 
     def _shifts(self, days: Sequence[date]) -> dict[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]:
@@ -203,6 +210,18 @@ class Monitored:
             for day in days
         }
 
+    def _labels_then(self, version: int) -> NDArray[np.int64]:
+        """The labels with which those of now are compared, int64 [days, 2 * bins].
+
+        Of batch scores those that became final before the approval. The bundle had answered nothing then: of its
+        answers they are the accepted rows of its evaluation, for of those that it refuses no outcome is seen.
+        """
+        days, population = self._then_days(self.product.model.test_days), LABELLED
+        if self._policy.judged == "answered":
+            days, population = self._evaluated_days, EVALUATED
+        then = self._sums(DISTRIBUTIONS, version, days)
+        return label_counts_of(then, self.bundle.digest, self._score, days, population)
+
     def _then_days(self, count: int) -> tuple[date, ...]:
         return days_between(self._approved - timedelta(days=count - 1), self._approved)
 
@@ -216,6 +235,28 @@ class Monitored:
     @property
     def _approved(self) -> date:
         return self.bundle.parts.created_at.date()
+
+    @cached_property
+    def _evaluated_days(self) -> tuple[date, ...]:
+        """The days on whose rows the bundle was evaluated; none where its answers are not what is judged."""
+        windows = self.bundle.parts.metrics.get("windows")
+        if self._policy.judged == "batch" or windows is None:
+            return ()
+        return days_between(*test_days(windows))
+
+    @cached_property
+    def _evaluated(self) -> pa.Table:
+        """The accepted rows of the evaluation: `day`, `score` and `label`."""
+        found = evaluated_rows(self.product, self.bundle, self.lake)
+        if isinstance(found, Reason):
+            return pa.table({"day": pa.array([], pa.date32()), "score": [], "label": []})
+        taken, day = found.rows.accepted, found.clusters[0]
+        return pa.table(
+            {
+                "day": pa.array(day[taken].astype(np.int32), pa.int32()).cast(pa.date32()),
+                "score": found.rows.score[taken], "label": found.label[taken],
+            }
+        )  # fmt: skip
 
     @property
     def _score(self) -> Subject:
@@ -241,11 +282,11 @@ class Monitored:
         return Rows(rows, scores, answers_of(self.bundle, scores, rows).codes.astype(np.int64))
 
     def _own_outcomes(self, outcomes: pa.Table) -> pa.Table:
-        """Those of the champion: of its batch scores, or of its answered decisions that the model scored."""
+        """Those of the champion: of its batch scores, or of what it accepted by a score of the model."""
         if self._policy.judged == "batch":
             return outcomes.filter(pc.equal(outcomes["model_version"].cast(pa.string()), self.bundle.version))
         own = pc.and_(pc.equal(outcomes["digest"], self.bundle.digest), pc.is_null(outcomes["fallback"]))
-        return outcomes.filter(own)
+        return outcomes.filter(pc.and_(own, pc.equal(outcomes["outcome"], self.bundle.policy.accept)))
 
     def _segments(self, rows: pa.Table, scores: NDArray[np.float64]) -> list[Sums]:
         if not self.product.protected:

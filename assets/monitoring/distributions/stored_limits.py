@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.monitoring.distributions.cells import Layout
+from assets.monitoring.distributions.cells import VOLUME, Layout
 from assets.monitoring.distributions.figures import HORIZONS
-from assets.monitoring.distributions.judged import STATISTICS, VOLUME
+from assets.monitoring.distributions.judged import STATISTICS
 from assets.monitoring.distributions.limits import Horizon, Limits
 from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy

@@ -6,7 +6,7 @@ here: `loopline traffic` (`pipelines.operations.traffic`), what follows from an 
 
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +77,8 @@ class Callers:
                 self._await(client, state)
                 for source, table in events.items():
                     self._post(client, source, table.to_pylist())
-                listed, own = rows.to_pylist(), self.product.spine.source
-                for begin in range(0, len(listed), _AT_ONCE):
-                    some = listed[begin : begin + _AT_ONCE]
+                own = self.product.spine.source
+                for some in self._at_once(rows.to_pylist()):
                     self._decide(client, [self._request(row) for row in some], answered)
                     if own in self.product.features.sources:
                         self._post(client, own, some)
@@ -88,6 +87,20 @@ class Callers:
                     raise
                 known = {str(row) for row in rows[self.product.spine.row_id].to_pylist()} - answered.decisions.keys()
                 answered.silent += sorted(known)
+
+    def _at_once(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+        """The rows in their order, cut where one has an entity of a row before it, which must have been posted."""
+        some: list[Mapping[str, Any]] = []
+        seen: set[tuple[str, str]] = set()
+        for row in rows:
+            entities = set(self._keys(row).items())
+            if len(some) == _AT_ONCE or seen & entities:
+                yield some
+                some, seen = [], set()
+            some.append(row)
+            seen |= entities
+        if some:
+            yield some
 
     def _await(self, client: httpx.Client, state: RolloutManifest | None) -> None:
         """Returns once the service follows a state of the rollout; one that cannot load a version never does."""

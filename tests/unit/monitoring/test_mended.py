@@ -60,6 +60,17 @@ def test_a_drift_that_is_gone_without_them_asks_for_no_model_and_another_does(tm
     assert without_mended(ASKS, mended).action == "none"
 
 
+def test_what_always_differs_explains_no_fall(tmp_path: Path) -> None:
+    """Events that reach the service late differ every day; a model may still be worse than it was."""
+    every_day = [(ago, "terminal_count_1d", 10, "late_event") for ago in range(10)]
+    usual = lake_with(tmp_path / "usual", *every_day)
+    assert without_mended(ASKS, lambda: mended_decisions(PRODUCT, usual, *WINDOW)) == ASKS
+    worse = lake_with(
+        tmp_path / "worse", *every_day[3:], *((ago, "terminal_count_1d", 60, "late_event") for ago in range(3))
+    )
+    assert mended_decisions(PRODUCT, worse, *WINDOW).features == {"terminal_count_1d"}
+
+
 def test_without_a_comparison_or_a_difference_the_verdict_stays(tmp_path: Path) -> None:
     assert mended_decisions(PRODUCT, Lake(str(tmp_path / "none")), *WINDOW).last is None
     few = lake_with(tmp_path / "few", (2, "amount", 3, "late_event"))

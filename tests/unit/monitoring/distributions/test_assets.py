@@ -182,6 +182,8 @@ def test_answered_decisions_are_counted_beside_the_batch_rows(made: Watched) -> 
     figures = drift_of_day(made.lake.read("card_fraud/drift", days=[LAST]), LAST)
     (outcome,) = (f for f in figures if (f.name, f.horizon, f.population) == ("outcome", "day", "answered"))
     assert (outcome.rows, outcome.refused_share) == (3, pytest.approx(1 / 3))
+    (volume,) = (f for f in figures if (f.kind, f.horizon, f.population) == ("volume", "day", "answered"))
+    assert volume.rows == 5, "of the number of answers all bundles' count"
 
 
 def test_labels_are_counted_by_the_bin_of_their_score(made: Watched) -> None:
@@ -227,6 +229,52 @@ def test_a_day_is_told_apart_from_the_pinned_training_rows(made: Watched) -> Non
     assert moved["p_value"] < 1e-6
     assert moved["alike_share"] < 0.5 * calm["alike_share"]
     made.put("features", features_of(LAST), [LAST])
+
+
+def test_labels_of_answers_are_compared_with_those_of_the_evaluation(tmp_path: Path) -> None:
+    """A service has answered nothing before its first model: the accepted rows of the evaluation tell what is usual."""
+    watched = Watched(tmp_path)
+    watched.crown("1")
+    product = replace(PRODUCT, monitoring=replace(PRODUCT.monitoring, judged="answered"))
+    tested = days_between(LAST - timedelta(days=30), LAST - timedelta(days=1))
+    learned = pa.concat_tables(features_of(day) for day in tested)
+    label = pa.array((np.arange(learned.num_rows) % 20 == 0).astype(np.int8))
+    pin = watched.lake.replace("card_fraud/training_set", learned.append_column("label", label), days=None).version
+    windows = {
+        part: {name: f"{day}T00:00:00Z" for name, day in (("first", first), ("end", end))}
+        for part, first, end in (("train", FIRST, tested[0]), ("test", tested[0], LAST))
+    }
+    champion = _champion(watched)
+    parts = replace(champion.parts, pins={"version": pin}, metrics={**champion.parts.metrics, "windows": windows})
+    bundle = replace(champion, parts=parts)
+
+    after = days_between(LAST + timedelta(days=1), LAST + timedelta(days=7))
+    schema = pa.schema(
+        [
+            ("digest", pa.string()), ("fallback", pa.string()), ("score", pa.float64()), ("outcome", pa.string()),
+            ("label", pa.int8()), ("day", pa.date32()),
+        ]
+    )  # fmt: skip
+    one = {"digest": bundle.digest, "fallback": None, "score": 0.2}
+    rows = [
+        {**one, "day": day, "label": int(n < bad), "outcome": "stop" if n >= 90 else "let_through"}
+        for day, bad in zip(after, (5, 5, 5, 60, 60, 60, 60), strict=True)
+        for n in range(100)
+    ]
+    watched.put("outcomes", pa.Table.from_pylist(rows, schema=schema), after)
+    monitored = Monitored(product, watched.lake, bundle)
+    made = (*tested, *after)
+    watched.put("features", pa.concat_tables(features_of(day) for day in after), after)
+    watched.put("distributions", monitored.counts(monitored.readings("features", "outcomes"), made), made)
+    version = watched.lake.version("card_fraud/distributions")
+    found = {
+        figure.name: figure
+        for figure in monitored.drift(version, monitored.limits(version), [after[-1]])[after[-1]]
+        if figure.z is not None
+    }
+    assert found["label"].rows == 7 * 90, "what was stopped has no outcome that counts"
+    assert found["label"].expected_rate == pytest.approx(0.05, abs=0.01)
+    assert (found["concept"].z or 0) > (found["concept"].z_limit or 0)
 
 
 def test_another_champion_counts_the_days_again_for_itself(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from assets.bundle.profile import build_profile
 from assets.monitoring.distributions.beyond import beyond
 from assets.monitoring.distributions.cells import Layout, layout_of
-from assets.monitoring.distributions.counting import Rows, counted
+from assets.monitoring.distributions.counting import Rows, counted, score_rows
 from assets.monitoring.distributions.figures import Drift, drift_of_days
 from assets.monitoring.distributions.judged import rows_by_chance
 from assets.monitoring.distributions.limits import LEAST_DAYS, Limits, limits_of
@@ -184,6 +184,25 @@ def test_answers_of_a_service_that_has_just_begun_are_judged_by_day_and_not_as_a
     answered[-26] = counts[-26] // 100
     (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY).values()
     assert not [figure for figure in figures if figure.kind == "volume" and beyond(figure)]
+
+
+def test_a_champion_that_answered_a_share_before_is_judged_by_the_answers_of_all(
+    years: list[tuple[Layout, np.ndarray, Limits]],
+) -> None:
+    """In its rollout it answered a fifth; the first day of which it answers all is no flood of requests."""
+    cells, counts, limits = years[0]
+    every = counts[: YEAR + 60]
+    answered, last = every.copy(), day_of(len(every) - 1)
+    answered[:-1] //= 5
+    totals = score_rows(cells, every)
+    for judged, is_told in ((None, True), (totals, False)):
+        (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY, judged).values()
+        assert any(figure.kind == "volume" and beyond(figure) for figure in figures) == is_told
+    totals[-1] *= 9
+    (figures,) = drift_of_days(cells, "answered", [last], answered, limits, POLICY, totals).values()
+    (flood,) = [figure for figure in figures if figure.kind == "volume" and figure.horizon == "day"]
+    assert flood.rows == totals[-1]
+    assert beyond(flood)
 
 
 def test_a_small_number_of_rows_is_judged_by_what_chance_makes_of_it() -> None:
