@@ -31,6 +31,7 @@ from resources.processes.beginning import begin_process
 
 _PORTS = 5
 _JOIN_SECONDS = 60.0
+_WORDS, _WORD_SECONDS = 10, 2.0
 
 
 class PartFailed(LooplineError):
@@ -89,8 +90,10 @@ def _processes() -> Iterator["_Begin"]:
     try:
         yield begin
     except BaseException:
-        for process in begin.processes:
+        # A run of Dagster that is under way takes one word for its own end alone.
+        for process in begin.processes * _WORDS:
             process.terminate()
+            process.join(_WORD_SECONDS)
         raise
     finally:
         for process in begin.processes:
