@@ -23,6 +23,7 @@ FaultKind = Literal[
     "sign_flipped",
     "category_renamed",
     "new_category",
+    "flag_moved",
     "rounded",
     "feed_missing",
     "duplicated",
@@ -174,6 +175,10 @@ _WORDS: Mapping[FaultKind, Callable[[Figures], str]] = {
         f"has '{of['new']}' in place of '{of['old']}' ({of['rows']:,} rows): a category was renamed"
     ),
     "new_category": lambda of: f"has a new category, '{of['new']}', in {of['rows']:,} rows ({float(of['share']):.1%})",
+    "flag_moved": lambda of: (
+        f"has its rarer value in {float(of['share']):.1%} of {of['rows']:,} rows; "
+        f"{float(of['usual']):.1%} at most before"
+    ),
     "rounded": lambda of: (
         f"is rounded to multiples of {_number(of['step'])}; {float(of['usual']):.0%} were finer before"
     ),

@@ -18,7 +18,7 @@ ENOUGH = 20
 """A share of fewer rows than this says nothing of a day."""
 _MORE_MISSING = 0.1
 """Smaller rises are drift, and are told as such."""
-_LEAST_SHARE = 0.01
+LEAST_SHARE = 0.01
 """Shares below this are not told from it: a day with an odd row is no other world."""
 
 
@@ -38,15 +38,23 @@ def _missing(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> Re
     if not today.missing or today.missing_share <= most:
         return None
     if today.missing == today.rows:
-        if -today.rows * math.log(max(most, _LEAST_SHARE)) < SURPRISE:
+        if -today.rows * math.log(max(most, LEAST_SHARE)) < SURPRISE:
             return None
         return Recognised(name, "all_null", {"rows": today.rows, "usual": most})
-    share, least = today.missing_share, min(max(most, _LEAST_SHARE), 1 - _LEAST_SHARE)
-    # The chance of such a share is about e^(-rows times its relative entropy).
-    surprise = share * math.log(share / least) + (1 - share) * math.log((1 - share) / (1 - least))
-    if share - most < _MORE_MISSING or today.rows * surprise < SURPRISE:
+    share, least = today.missing_share, min(max(most, LEAST_SHARE), 1 - LEAST_SHARE)
+    if share - most < _MORE_MISSING or today.rows * relative_entropy(share, least) < SURPRISE:
         return None
     return Recognised(name, "missing_more", {"share": today.missing_share, "usual": most, "rows": today.rows})
+
+
+def relative_entropy(share: float, usual: float) -> float:
+    """Of a share from the usual one, in nats: its chance in n rows is about e^(-n times this).
+
+    Args:
+        usual: Above 0 and below 1.
+    """
+    rest = (1 - share) * math.log((1 - share) / (1 - usual)) if share < 1 else 0.0
+    return rest + (share * math.log(share / usual) if share else 0.0)
 
 
 def _constant(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> Recognised | None:
@@ -58,7 +66,7 @@ def _constant(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> R
     shares = [day.commonest / day.present for day in with_values if day.present >= ENOUGH]
     pooled = sum(day.commonest for day in with_values) / sum(day.present for day in with_values)
     most = max([pooled, *shares])
-    if most >= 1 or -today.present * math.log(max(most, _LEAST_SHARE)) < SURPRISE:
+    if most >= 1 or -today.present * math.log(max(most, LEAST_SHARE)) < SURPRISE:
         return None
     value = next(iter(today.values), "(not kept)") if today.low is None else today.low
     return Recognised(name, "constant", {"value": value, "rows": today.present})

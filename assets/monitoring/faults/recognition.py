@@ -1,8 +1,8 @@
 """The faults of a day, from its fingerprints and those of the days before.
 
 Belongs here: which days count as usual, which tests each set of rows and column gets, since when a fault stands. Does
-not belong here: the tests (`presence.py`, `numbers.py`, `categories.py`, `feeds.py`), causes and consequences
-(`attribution.py`).
+not belong here: the tests (`presence.py`, `flags.py`, `numbers.py`, `categories.py`, `feeds.py`), causes and
+consequences (`attribution.py`).
 
 A column that moved is compared with the same days of earlier months too, from the beginning of the month and from its
 end: what happens every month on its last day, or on a day of pay, is no fault.
@@ -21,6 +21,7 @@ from assets.monitoring.faults.categories import category_fault
 from assets.monitoring.faults.feeds import missing_days, missing_feed, repeated_rows, shifted_clock
 from assets.monitoring.faults.finding import FaultKind, Finding, Recognised
 from assets.monitoring.faults.fingerprint import ColumnPrint, Fingerprint
+from assets.monitoring.faults.flags import flag_fault
 from assets.monitoring.faults.numbers import distances, number_fault
 from assets.monitoring.faults.presence import presence_fault
 from assets.monitoring.faults.storage import Days
@@ -176,7 +177,8 @@ def _of_column(
 ) -> tuple[Recognised | None, bool]:
     """The fault of a column beside the days before, and whether its values lie farther from theirs than ever."""
     of_days = list(before.values())
-    fault, has_moved = presence_fault(name, column, of_days), False
+    fault = presence_fault(name, column, of_days) or flag_fault(name, column, of_days)
+    has_moved = False
     if column.kind == "number":
         far = distances(column, of_days)
         has_moved = far is not None and far.moved

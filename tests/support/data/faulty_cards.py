@@ -26,7 +26,7 @@ def quiet_day(number: int, rows: int = 800) -> pa.Table:
     """The card transactions of a day: fewer and larger at weekends, most in the afternoon, amounts in cents.
 
     The columns beside the contract's stand for those of a wider source: a country, a balance that may be negative, a
-    limit that some rows lack.
+    limit that some rows lack, a flag that few rows have.
     """
     random, day = np.random.default_rng(number), day_of_number(number)
     weekend = day.weekday() >= 5
@@ -49,6 +49,7 @@ def quiet_day(number: int, rows: int = 800) -> pa.Table:
             "balance": pa.array(np.round(random.normal(800, 600, count), 2)),
             "card_limit": pa.array(limits, mask=random.random(count) < 0.08),
             "country": pa.array(random.choice(["DE", "FR", "AT", "PL"], count, p=[0.6, 0.2, 0.15, 0.05]).tolist()),
+            "is_disputed": pa.array((np.random.default_rng((number, 1)).random(count) < 0.02).astype(np.int64)),
             "day": pa.array([day] * count, pa.date32()),
         }
     )  # fmt: skip
@@ -93,6 +94,10 @@ PLANTED: dict[str, tuple[str, str, Edit]] = {
     "sign": ("sign_flipped", "balance", column("balance", pc.negate)),
     "renamed": ("category_renamed", "country", column("country", _replaced("FR", "FRA"))),
     "new": ("new_category", "country", column("country", _replaced("DE", "NL", 0.2))),
+    "some turned round": ("flag_moved", "is_disputed", column("is_disputed", lambda values: pc.if_else(
+        pc.less(pa.array(np.arange(len(values)) % 10), 3), pc.subtract(1, values), values
+    ))),
+    "all turned round": ("flag_moved", "is_disputed", column("is_disputed", lambda values: pc.subtract(1, values))),
     "rounded": ("rounded", "amount", column("amount", pc.round)),
     "clock": ("clock_shifted", "event_time", column(
         "event_time", lambda values: pc.add(values, pa.scalar(timedelta(hours=1), pa.duration("us")))
