@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.monitoring.distributions.cells import OUTCOME, SCORE
+from assets.monitoring.distributions.labels import CONCEPT
 from assets.monitoring.verdicts import MonitoringAction
 from assets.product import Product, Verdict
 from assets.product.names import CONSISTENCY, table_name
@@ -103,6 +104,6 @@ def without_mended(
     found = mended()
     if found.last is None:
         return verdict
-    if without is not None and without(found.features | {SCORE, OUTCOME}).action == "retrain":
+    if without is not None and without(found.features | {SCORE, OUTCOME, CONCEPT}).action == "retrain":
         return verdict
     return Verdict("none", (f"{found.sentence}; it asks for no new model", *verdict.reasons))

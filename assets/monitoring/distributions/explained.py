@@ -21,7 +21,7 @@ from assets.monitoring.distributions.change import last_change
 from assets.monitoring.distributions.counting import score_rows
 from assets.monitoring.distributions.figures import HORIZONS, Drift, Horizon, Kind
 from assets.monitoring.distributions.judged import STATISTICS, judged_values, volume_of
-from assets.monitoring.distributions.labels import label_shift
+from assets.monitoring.distributions.labels import CONCEPT, LABEL, label_shift
 from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.false_alarms import allowed
 from assets.product import MonitoringPolicy
@@ -105,8 +105,8 @@ def label_figures(
             "limits_from": limits.basis,
         }
         found[day] = (
-            _drift("label", "label", expected_rate=shift.rate_then, z=shift.z, **common),
-            _drift("concept", "concept", expected_rate=shift.expected, z=shift.concept_z, **common),
+            _drift(LABEL, "label", expected_rate=shift.rate_then, z=shift.z, **common),
+            _drift(CONCEPT, "concept", expected_rate=shift.expected, z=shift.concept_z, **common),
         )
     return found
 

@@ -26,6 +26,8 @@ LABEL = "label"
 LABELLED, EVALUATED = "labelled", "evaluated"
 """The name of the labels among the counts, and the names of their populations: rows whose label became final, and the
 accepted ones of those on which the bundle was evaluated before it answered any."""
+CONCEPT = "concept"
+"""The name of the figure of the labels that scores have now, beside those that they had."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 Belongs here: which figures are beyond their limits, and what follows. Does not belong here: the figures (`figures.py`),
 the limits (`limits.py`), a training's verdict (`assets.monitoring.verdicts`).
 
-A window whose score, or whose features in number, have moved asks for a retraining. A day that is beyond its limits, a
-single feature, the refused share and the number of rows ask for people: a model that is trained on a fault learns it.
+A window whose score, or whose features in number, have moved asks for a retraining, and so does one in which the same
+scores have other outcomes than they had: the model is wrong about rows that it knows. A day that is beyond its limits,
+a single feature, the refused share and the number of rows ask for people: a model that is trained on a fault learns it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from assets.monitoring.distributions.beyond import beyond
-from assets.monitoring.distributions.figures import Drift
+from assets.monitoring.distributions.figures import Drift, Kind
 from assets.monitoring.distributions.told_apart import kinds_of_drift
 from assets.monitoring.verdicts import MonitoringAction, first_few, stale_reason
 from assets.product import MonitoringPolicy, Verdict
@@ -33,8 +34,9 @@ class DriftSignals:
 def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[MonitoringAction]:
     """Whether live rows are still distributed as usual since the approval of the model.
 
-    "retrain" when the window's score, or at least `drifted_share` of its features, are beyond their limits; "alert"
-    when anything else is, on the day or in the window; "unknown" when something was not measured.
+    "retrain" when the window's score, the outcomes of its scores, or at least `drifted_share` of its features, are
+    beyond their limits; "alert" when anything else is, on the day or in the window; "unknown" when something was not
+    measured.
     """
     stale = stale_reason("drift figures", signals.day, policy.window_days, now)
     if stale:
@@ -47,14 +49,15 @@ def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime
     features = {figure.name for figure in columns if figure.kind in ("numeric", "category")}
     moved = features & {figure.name for figure in in_window}
     told = (*_texts(in_window), *_texts(on_day), *_kinds((*in_window, *on_day)))
-    if _has_score(in_window) or (moved and len(moved) >= policy.drifted_share * len(features)):
+    is_other = _has(in_window, "score") or _has(in_window, "concept")
+    if is_other or (moved and len(moved) >= policy.drifted_share * len(features)):
         return Verdict("retrain", told)
     if told:
         return Verdict("alert", told)
     gaps = [_gap(figure, policy) for figure in columns if figure not in window]
     if not features:
         gaps.append("no feature was measured")
-    if not _has_score(columns):
+    if not _has(columns, "score"):
         gaps.append("the score was not measured")
     if gaps:
         return Verdict("unknown", first_few(gaps))
@@ -71,8 +74,8 @@ def _kinds(figures: Sequence[Drift]) -> list[str]:
     return [f"{kind} drift: {what}" for kind, what in kinds_of_drift(figures).items()]
 
 
-def _has_score(figures: Sequence[Drift]) -> bool:
-    return any(figure.kind == "score" for figure in figures)
+def _has(figures: Sequence[Drift], kind: Kind) -> bool:
+    return any(figure.kind == kind for figure in figures)
 
 
 def _text(figure: Drift) -> str:

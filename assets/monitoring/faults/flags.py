@@ -38,4 +38,5 @@ def flag_fault(name: str, today: ColumnPrint, before: Sequence[ColumnPrint]) -> 
 
 def _counts(column: ColumnPrint) -> Mapping[int | str, int]:
     """How many rows have each value; the values of a flag lie in two cells, if they are numbers."""
-    return {**column.cells, **column.values}
+    pairs: list[tuple[int | str, int]] = [*column.cells.items(), *column.values.items()]
+    return dict(pairs)

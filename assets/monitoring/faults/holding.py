@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from assets.monitoring.distributions.cells import SCORE
+from assets.monitoring.distributions.labels import CONCEPT, LABEL
 from assets.monitoring.faults.attribution import Lineage, lineage_of
 from assets.monitoring.faults.finding import Finding, findings_of
 from assets.monitoring.faults.recognition import DAYS_BEFORE
@@ -62,6 +63,11 @@ class StandingFaults:
                 found[one] = counting
         return found
 
+    def of_labels(self, first: date, last: date) -> list[Finding]:
+        """The faults of the source of labels that became final on these days."""
+        label, since = self.product.label, first - self.product.label.maturity
+        return [one for one in self.findings if one.rows_of == label.source and since <= one.day <= last]
+
 
 def standing_faults(product: Product, lake: Lake) -> StandingFaults:
     """The faults that the table `data_faults` has now.
@@ -109,11 +115,13 @@ def held_drift(
     if verdict.action != "retrain":
         return verdict
     faults = standing()
-    reaching = faults.reaching(day - timedelta(days=faults.product.monitoring.window_days - 1), day)
+    first = day - timedelta(days=faults.product.monitoring.window_days - 1)
+    reaching, of_labels = faults.reaching(first, day), faults.of_labels(first, day)
     explained = frozenset(name for features in reaching.values() for name in features) | {SCORE}
-    if not reaching or without(explained).action == "retrain":
+    # The outcomes of scores are other ones if either had a fault.
+    if not (reaching or of_labels) or without(explained | {LABEL, CONCEPT}).action == "retrain":
         return verdict
-    return _people(faults.product, list(reaching), verdict)
+    return _people(faults.product, list(dict.fromkeys([*reaching, *of_labels])), verdict)
 
 
 def held_performance(
@@ -134,9 +142,7 @@ def held_performance(
     if not is_realised:
         reaching = list(faults.reaching(first, day))
     else:
-        first -= product.label.maturity
-        reaching = list(faults.reaching(first, day))
-        reaching += [one for one in faults.findings if one.rows_of == product.label.source and first <= one.day <= day]
+        reaching = [*faults.reaching(first - product.label.maturity, day), *faults.of_labels(first, day)]
     return _people(product, list(dict.fromkeys(reaching)), verdict) if reaching else verdict
 
 

@@ -50,6 +50,15 @@ def test_the_score_asks_alone() -> None:
     assert judged(score=figure("score", "score", psi=0.26)).action == "retrain"
 
 
+def test_other_outcomes_of_the_same_scores_ask_alone_and_more_of_them_ask_for_people() -> None:
+    moved: dict[str, Any] = {"psi": None, "z": 6.0, "z_limit": 5.0, "label_rate": 0.06, "expected_rate": 0.02}
+    assert judged(figure("label", "label", **moved)).action == "alert"
+    verdict = judged(figure("concept", "concept", **moved))
+    assert verdict.action == "retrain"
+    assert verdict.reasons[-1] == "concept drift: the same scores have other outcomes than they had"
+    assert judged(figure("concept", "concept", **moved | {"rows": 3})).action == "none"
+
+
 def test_a_day_is_a_day_and_asks_for_people_alone() -> None:
     on_day = figure("score", "score", psi=0.9, horizon="day")
     verdict = judged(on_day)

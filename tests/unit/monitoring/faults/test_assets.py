@@ -1,6 +1,6 @@
 """The assets `fingerprints` and `data_faults` over days in a lake, and what follows: the check, the hold, the alert."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from assets.monitoring.distributions.figures import Drift, drift_table
 from assets.monitoring.faults.assets import data_faults_asset, fingerprints_asset
 from assets.monitoring.faults.finding import Finding, findings_of
-from assets.monitoring.faults.holding import held_performance, standing_faults
+from assets.monitoring.faults.holding import StandingFaults, held_drift, held_performance, standing_faults
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA
 from assets.monitoring.retraining.verdict import RetrainSignals, retrain_verdict
 from assets.monitoring.signals import drift_cause, estimated_cause
@@ -142,6 +142,23 @@ def test_a_day_by_the_hour_is_judged_once_its_last_hour_is_there(lake: Lake) -> 
 
     assert hour("05:00") == (0, f"{LAST} is judged when it is over")
     assert hour("23:00")[0] > 0
+
+
+def test_labels_that_were_turned_round_hold_what_they_explain() -> None:
+    """The same scores have other outcomes then, and a new model would learn the wrong ones."""
+    flipped = Finding(LAST, "fraud_labels", "is_fraud", "flag_moved", LAST, {"share": 0.3, "usual": 0.02, "rows": 900})
+    standing = StandingFaults(PRODUCT, (flipped,), LAST)
+    concept: Verdict[MonitoringAction] = Verdict("retrain", ("concept drift",))
+    calm: Verdict[MonitoringAction] = Verdict("none", ("calm",))
+
+    def held(day: date, without: Callable[[frozenset[str]], Verdict[MonitoringAction]]) -> Verdict[MonitoringAction]:
+        return held_drift(concept, day, lambda: standing, without)
+
+    while_it_counts = held(LAST + timedelta(days=3), lambda names: calm if "concept" in names else concept)
+    assert while_it_counts.action == "alert"
+    assert while_it_counts.reasons[0].startswith("a data fault explains it: flag_moved: fraud_labels.is_fraud has its")
+    assert held(LAST + timedelta(days=3), lambda _: concept) == concept, "features have drifted as well"
+    assert held(LAST + timedelta(days=60), lambda _: calm) == concept, "those labels have left the window"
 
 
 def test_a_retraining_that_a_fault_explains_is_held_until_it_is_mended(lake: Lake) -> None:
