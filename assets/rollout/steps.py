@@ -70,9 +70,12 @@ def next_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: da
 
 def told(evidence: Evidence) -> str:
     """A reading as a sentence without its end."""
+    strength = f"evidence {evidence.log_e:.1f} of {evidence.threshold:.1f}"
+    if evidence.value_champion is None and evidence.value_challenger is None and evidence.effect is not None:
+        # Of pairs that both answered there is one share.
+        return f"{evidence.signal}: {_figure(evidence.effect)} of {evidence.n_challenger} requests; {strength}"
     values = f"{_figure(evidence.value_challenger)} against the champion's {_figure(evidence.value_champion)}"
     rows = f"{evidence.n_challenger} and {evidence.n_champion} requests"
-    strength = f"evidence {evidence.log_e:.1f} of {evidence.threshold:.1f}"
     return f"{evidence.signal}: {values} over {rows}; {strength}"
 
 

@@ -1,6 +1,7 @@
 """The guard of a rollout, over HTTP in this process: a bad challenger is taken out, an equal one is left alone."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -90,6 +91,10 @@ def trial(tmp_path: Path, parts: BundleParts) -> Iterator[Trial]:
         yield Trial(served)
 
 
+ONLY_ITS_ERRORS = r"errors: 1 against the champion's (0|nothing) over"
+"""The first look may come before the champion decided for anybody of its own arm."""
+
+
 def broken(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a fault of this bundle")
 
@@ -122,7 +127,8 @@ def test_a_shadow_that_answers_otherwise_is_taken_out_before_it_decides_for_anyb
     answers = trial.send(120)
     wait_for(lambda: trial.state.rollout == "")
     assert (trial.state.move.action, trial.state.champion.version) == ("roll_back", "1")
-    assert "refusals:" in trial.state.move.reason
+    # The first look that finds a breach tells those that it found.
+    assert re.search(r"refusals: 1 against|flips: 1 of \d+ requests", trial.state.move.reason)
     assert {answer["bundle"] for answer in answers} == {"1"}
 
 
@@ -149,7 +155,7 @@ def test_a_challenger_that_fails_is_answered_for_by_the_champion(trial: Trial, m
     answers = trial.send(60)
     assert {answer["bundle"] for answer in answers} == {"1"}
     wait_for(lambda: trial.state.rollout == "")
-    assert "errors: 1 against the champion's 0" in trial.state.move.reason
+    assert re.search(ONLY_ITS_ERRORS, trial.state.move.reason)
 
 
 def test_the_guard_notes_batches_and_a_repeated_request_once(trial: Trial) -> None:
@@ -176,4 +182,4 @@ def test_a_challenger_that_fails_in_a_batch_is_answered_for_too(trial: Trial, mo
     answers = trial.send_many([REQUEST | {"customer_id": f"E{number}"} for number in range(60)])
     assert {(answer["bundle"], answer["role"]) for answer in answers} == {("1", "champion")}
     wait_for(lambda: trial.state.rollout == "")
-    assert "errors: 1 against the champion's 0" in trial.state.move.reason
+    assert re.search(ONLY_ITS_ERRORS, trial.state.move.reason)
