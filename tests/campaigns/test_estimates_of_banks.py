@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from assets.monitoring.performance.estimates import Estimator, ReferenceRows, Rows
-from assets.monitoring.performance.matured import SIGNIFICANCE
-from assets.monitoring.performance.recalibration import RecalibrationError, moved, recalibrate
+from assets.monitoring.performance.matured import calibration_by_day
+from assets.monitoring.performance.recalibration import recalibrate
 from assets.product import Product
 from pipelines.operations.gameday.scenarios import scenario_of
 from pipelines.products import load_product
@@ -68,17 +69,22 @@ def weeks_of(product: Product, seed: int, *, changed: bool) -> list[Week]:
     reference = ReferenceRows(tested, label[kept], tuple(one[kept] for one in (rows.day, *keys)))
     before = recalibrate(tested.score, reference.label, None, reference.clusters)
     estimator = Estimator(reference, profit, min_rows=product.monitoring.min_rows)
+    later = rows.labelled & (rows.day > int(rows.day[kept].max()))
+    outcomes = pa.table(
+        {
+            "day": pa.array((rows.day[later] + maturity).astype(np.int32), pa.int32()).cast(pa.date32()),
+            "score": model.scores[later], "label": label[later],
+        }
+    )  # fmt: skip
+    ends = range(first + (maturity + window if changed else window), last + 1, 7)
+    days = [_EPOCH + timedelta(days=end - 1) for end in ends]
+    calibration = calibration_by_day(
+        outcomes, days, window, reference=before, min_rows=product.monitoring.min_rows
+    ).to_pylist()
     found = []
-    for end in range(first + (maturity + window if changed else window), last + 1, 7):
+    for end, told in zip(ends, calibration, strict=True):
         now, rows_now = within(end - window, end)
-        final, _ = within(max(end - maturity - window, int(rows.day[kept].max()) + 1), end - maturity)
-        why = None
-        try:
-            after = recalibrate(model.scores[final], label[final], None, (rows.day[final],)) if final.any() else None
-            why = "it has moved" if after is not None and moved(before, after) < SIGNIFICANCE else None
-        except RecalibrationError:
-            why = None  # too few bad rows to tell
-        found.append(_week(estimator, rows_now, label[now], product, why))
+        found.append(_week(estimator, rows_now, label[now], product, told["reason"] if told["moved"] else None))
     return found
 
 

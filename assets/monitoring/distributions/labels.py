@@ -67,7 +67,8 @@ def label_counts(score: Subject, outcomes: pa.Table) -> NDArray[np.int64]:
 def label_shift(then: NDArray[np.int64], now: NDArray[np.int64]) -> LabelShift | None:
     """The shift of labels between two sums of counts, int64 [2 * bins]; `None` where either has no labels.
 
-    The error of a rate is that of independent rows, with the error of the rate then added.
+    Errors are those of independent rows if both had the rate of all of them (the pooled test of two shares): a rate of
+    then of which few bad rows are known is no certain one.
     """
     before, after = then.reshape(-1, 2), now.reshape(-1, 2)
     m, n = before.sum(axis=1), after.sum(axis=1)
@@ -78,8 +79,10 @@ def label_shift(then: NDArray[np.int64], now: NDArray[np.int64]) -> LabelShift |
     given = (before[:, 1] + 2 * overall) / (m + 2)
     rate, rows = after[:, 1].sum() / n.sum(), int(n.sum())
     expected = float((n * given).sum() / rows)
-    error = math.sqrt(max(overall * (1 - overall) * (1 / rows + 1 / m.sum()), 1e-12))
-    of_bins = (n * given * (1 - given) * (1 + n / (m + 2))).sum()
+    both = (before[:, 1].sum() + after[:, 1].sum()) / (m.sum() + rows)
+    error = math.sqrt(max(both * (1 - both) * (1 / rows + 1 / m.sum()), 1e-12))
+    pooled = (before[:, 1] + after[:, 1] + 2 * both) / (m + n + 2)
+    of_bins = (n * pooled * (1 - pooled) * (1 + n / (m + 2))).sum()
     concept_error = math.sqrt(max(float(of_bins), 0.25)) / rows
     return LabelShift(
         rows, float(rate), float(overall), expected, (rate - overall) / error, (rate - expected) / concept_error

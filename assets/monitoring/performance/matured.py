@@ -25,6 +25,10 @@ from assets.monitoring.performance.recalibration import (
 
 SIGNIFICANCE = 0.01
 """The calibration has moved if that of the reference rows would be so far away with less than this probability."""
+LONGEST = 56
+"""Days of labels that are looked back on, at most."""
+ENOUGH = 100
+"""With fewer rows of either label in the window, a slope is hardly known: more days are asked as well."""
 
 _RESAMPLES = 500
 _EPOCH = date(1970, 1, 1)
@@ -52,6 +56,9 @@ def calibration_by_day(
 ) -> pa.Table:
     """The calibration over the labels that matured in the `window_days` days that end with each day.
 
+    Where the window has few rows of a label, so many windows more are looked back on as have enough, and both are
+    asked: the window tells a large change soon, the longer stretch a smaller one that has come to stay.
+
     Args:
         outcomes: Of the champion's own scores: `day` (date32, when the label matured), `score`, `label`; rows without
             either are left out.
@@ -62,7 +69,8 @@ def calibration_by_day(
     Returns:
         A table of CALIBRATION_SCHEMA: `intercept` and `slope` (0 and 1 where scores are right) with standard errors;
         `calibration_error` (expected calibration error, 10 bins) with its 95% interval by bootstrap within the bins;
-        `p_value` of having the reference's intercept and slope; `moved`, null where it cannot be told, and the reason.
+        `p_value` of having the reference's intercept and slope, the smaller of both stretches; `moved`, null where it
+        cannot be told, and the reason.
     """
     known = outcomes.filter(pc.and_(pc.is_valid(outcomes["score"]), pc.is_valid(outcomes["label"])))
     day = np.asarray(known["day"].cast(pa.int32()).to_numpy(), dtype=np.int64)
@@ -71,9 +79,40 @@ def calibration_by_day(
     rows = []
     for one in days:
         last = (one - _EPOCH).days
-        kept = (day <= last) & (day > last - window_days)
-        rows.append({"day": one, **_calibration(score[kept], label[kept], day[kept], reference, min_rows)})
+        found = []
+        for length in _stretches(label, day, last, window_days):
+            kept = (day <= last) & (day > last - length)
+            found.append(_calibration(score[kept], label[kept], day[kept], reference, min_rows))
+        rows.append({"day": one, **_of_both(found)})
     return pa.Table.from_pylist(rows, schema=CALIBRATION_SCHEMA)
+
+
+def days_before(window_days: int) -> int:
+    """How many days before a day its calibration reads, at most."""
+    return max(window_days, LONGEST // window_days * window_days) - 1
+
+
+def _stretches(label: NDArray[np.int8], day: NDArray[np.int64], last: int, window_days: int) -> tuple[int, ...]:
+    """The days of the window, and those of the shortest whole windows that have enough rows of either label."""
+    longer = window_days
+    while longer + window_days <= LONGEST:
+        bad = label[(day <= last) & (day > last - longer)]
+        if min(int(bad.sum()), len(bad) - int(bad.sum())) >= ENOUGH:
+            break
+        longer += window_days
+    return (window_days, longer) if longer > window_days else (window_days,)
+
+
+def _of_both(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of the window, with the verdict of the stretch that speaks most clearly; each has its share."""
+    told = [one for one in found if "p_value" in one]
+    if not told:
+        return found[0]
+    clearest = min(told, key=lambda one: one["p_value"])
+    has_moved = clearest["p_value"] < SIGNIFICANCE / len(told)
+    compared = ("reference_intercept", "reference_slope", "p_value")
+    words = f"{clearest['reason']}: {'moved' if has_moved else 'as before'} (p {clearest['p_value']:.2g})"
+    return found[0] | {name: clearest[name] for name in compared} | {"moved": has_moved, "reason": words}
 
 
 def _calibration(
@@ -99,10 +138,9 @@ def _calibration(
         f"intercept {found.intercept:+.2f} and slope {found.slope:.2f} over {found.rows} mature labels, "
         f"{reference.intercept:+.2f} and {reference.slope:.2f} over the reference rows"
     )
-    has_moved = p_value < SIGNIFICANCE
     return {
         **told, "reference_intercept": reference.intercept, "reference_slope": reference.slope, "p_value": p_value,
-        "moved": has_moved, "reason": f"{figures}: {'moved' if has_moved else 'as before'} (p {p_value:.2g})",
+        "reason": figures,
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from assets.monitoring.performance.judged import (
     own_outcomes,
 )
 from assets.monitoring.performance.kpis import COUNTED_DAYS, kpis_by_day
-from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
+from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day, days_before
 from assets.monitoring.performance.recalibration import Floats, RecalibrationError, recalibrate
 from assets.monitoring.performance.reference import approved_days, decided, evaluated_rows, groups_of, judged_days
 from assets.monitoring.performance.vintages import VINTAGE_SCHEMA, vintage_curves, vintages_of
@@ -113,7 +113,7 @@ def calibration_table(product: Product, lake: Lake, bundle: Bundle, days: Sequen
         told = f"no calibration of a probability: {BINARY_ALONE}; see mean_error in the realised figures"
         none = not_asked_rows(CALIBRATION_SCHEMA, days, rows=0, positives=0, reason=told)
         return MadeTable(_with(none, _MODEL, bundle.version), {})
-    outcomes, reading = window_of(lake, product.name, days, source, before=policy.window_days - 1)
+    outcomes, reading = window_of(lake, product.name, days, source, before=days_before(policy.window_days))
     reference = evaluated_rows(product, bundle, lake)
     expected = None
     if isinstance(reference, ReferenceRows):

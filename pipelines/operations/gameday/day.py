@@ -32,7 +32,7 @@ _AT_WORK = time(5, 0)
 _WINDOWS = (6, 12, 18, 24)
 _LOOKS, _LONGEST_LOOK = 3 * SIMULATED_SECONDS, 10.0
 """Seconds of this machine in which the guard looks twice at least; those after which nobody waits for it any longer."""
-_BUREAU = "bureau_reports"
+_BUREAU, _LABELS = "bureau_reports", "fraud_labels"
 
 
 @dataclass
@@ -109,7 +109,8 @@ class Operation:
     def _call(self, one: Played, morning: Morning, window: tuple[datetime, datetime], answered: Answered) -> None:
         is_credit = one.product.spine.source == "applications"
         rows = _within(morning.applications if is_credit else morning.payments, window)
-        events = {_BUREAU: _within(morning.bureau_reports, window)} if is_credit else {}
+        told = {_BUREAU: morning.bureau_reports} if is_credit else {_LABELS: morning.fraud_labels}
+        events = {source: _within(table, window) for source, table in told.items()}
         state = self.stage.rollout.read_manifest(one.product.name)
         before = len(answered.decisions)
         self.callers[one.product.name].call(rows, events, answered, state)

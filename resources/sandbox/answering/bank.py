@@ -43,11 +43,13 @@ class Morning:
 
     Attributes:
         applications, bureau_reports, payments: The rows of these sources, as they are delivered later.
+        fraud_labels: The labels that become known, of payments of the days before; none that comes late.
     """
 
     applications: pa.Table
     bureau_reports: pa.Table
     payments: pa.Table
+    fraud_labels: pa.Table
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,15 @@ class AnsweringBank:
             self._rows("applications", day),
             self._rows("bureau_reports", day),
             payments_feed(payments, first=day, last=day).table,
+            self._labels_told(day),
         )
+
+    def _labels_told(self, day: date) -> pa.Table:
+        there = self._labels.get(day)
+        if there is None:
+            return self._no_labels
+        told = delivered("fraud_labels", day, pa.concat_tables(there), self.plan, self.settings.seed)
+        return told.rows if told.on == day else self._no_labels
 
     def _opened(self) -> _Day:
         if self._open is None:
