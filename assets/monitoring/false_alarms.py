@@ -16,5 +16,9 @@ _SHARES: dict[Judge, float] = {"days": 0.2, "windows": 0.2, "labels": 0.1, "busi
 
 
 def allowed(policy: MonitoringPolicy, judge: Judge) -> float:
-    """The false alarms a year of one judge: of drift by day or window, of labels, business figures or performance."""
-    return policy.false_alarms_a_year * _SHARES[judge]
+    """The false alarms a year of one judge: of drift by day or window, of labels, business figures or performance.
+
+    Where answered decisions are what is judged, drift is judged twice: of all rows, and of the answered ones.
+    """
+    judged = 2 if policy.judged == "answered" and judge in ("days", "windows") else 1
+    return policy.false_alarms_a_year * _SHARES[judge] / judged
