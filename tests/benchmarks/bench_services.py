@@ -7,6 +7,9 @@ Loopline reads the customer's events, computes 30 history features, scores, and 
 is answered. The peers: a BentoML service that answers a constant; `mlflow models serve` of the same model, given the
 model's whole input and no history to look up; FastAPI with the same model in ONNX Runtime, which reads an input vector
 from Redis that was computed before. Only Loopline checks requests and logs.
+
+`log_alone` is what the disk asks for: a decision's record appended by the service's own log file and synced, by nobody
+but this process, at both paces. No service that answers what it has written can be faster.
 """
 
 import argparse
@@ -32,6 +35,7 @@ import redis
 
 from assets.bundle.bundle import BundleParts
 from assets.features.kernel.kernel import compile_features
+from assets.serving.log.file import LogFile
 from assets.vocabulary import Events, FeatureSet, days
 from tests.benchmarks.bench_decisions import summary
 from tests.support.models.serving_samples import (
@@ -53,6 +57,8 @@ _START_SECONDS = 90.0
 _WARM_UP = 200
 _ROUNDS = 2
 _RATE = 50.0
+_DECISION = 0.001
+"""About as long as a decision takes between two syncs of the log, when one client asks at once."""
 _EARLY = 0.001
 """A timer is late: the client wakes before its time, and waits awake."""
 
@@ -148,6 +154,25 @@ def asked_at(port: int, path: str, body: Body, rate: float, seconds: float) -> l
         client.ask(body(number))
         latencies.append((time.perf_counter() - due) * 1000)
     return latencies
+
+
+def synced(record: bytes, folder: Path, pause: float, seconds: float) -> list[float]:
+    """Milliseconds of appending a record to a log file until it is on disk."""
+    file, taken = LogFile(folder / "log.jsonl"), []
+    for _ in range(int(seconds / pause)):
+        time.sleep(pause)
+        began = time.perf_counter()
+        file.append(record)
+        taken.append((time.perf_counter() - began) * 1000)
+        file.allocate()
+    file.close()
+    return taken
+
+
+def record_of(folder: Path) -> bytes:
+    """The last decision that a service has logged below a folder, as its line."""
+    logs = [file for file in folder.rglob("*.jsonl") if file.parent.parent.name == PRODUCT]
+    return max(logs, key=lambda file: file.stat().st_mtime).read_bytes().rstrip(b"\0").splitlines(keepends=True)[-1]
 
 
 def _request(number: int) -> dict[str, Any]:
@@ -259,6 +284,7 @@ def measure(seconds: float = 10) -> dict[str, Any]:
     parts = bundle_parts()
     taken: dict[str, list[float]] = {name: [] for name in SERVICES}
     paced: dict[str, list[float]] = {name: [] for name in SERVICES}
+    syncs: dict[str, list[float]] = {"at_once": [], "paced": []}
     for round_number in range(_ROUNDS):
         for name in list(SERVICES) if round_number % 2 == 0 else reversed(list(SERVICES)):
             with (
@@ -267,11 +293,16 @@ def measure(seconds: float = 10) -> dict[str, Any]:
             ):
                 taken[name] += asked(port, path, body, seconds / _ROUNDS)
                 paced[name] += asked_at(port, path, body, _RATE, seconds / _ROUNDS)
+                if name == "loopline":
+                    record = record_of(Path(folder))
+                    syncs["at_once"] += synced(record, Path(folder), _DECISION, seconds / _ROUNDS)
+                    syncs["paced"] += synced(record, Path(folder), 1 / _RATE, seconds / _ROUNDS)
     found: dict[str, Any] = {
         name: {"per_second": round(len(times) / seconds), **summary(times), "at_50_a_second": summary(paced[name])}
         for name, times in taken.items()
     }
     own, constant = found["loopline"], found["bentoml_constant"]
+    found["log_alone"] = {**summary(syncs["at_once"]), "at_50_a_second": summary(syncs["paced"])}
     return found | {
         "p99_to_bentoml_constant": round(own["p99_ms"] / constant["p99_ms"], 2),
         "throughput_to_mlflow": round(own["per_second"] / found["mlflow_models_serve"]["per_second"], 2),
