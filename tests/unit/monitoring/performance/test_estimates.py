@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from assets.monitoring.performance.estimates import ESTIMATED_SCHEMA, Estimator, Reason, ReferenceRows, Rows
-from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day
+from assets.monitoring.performance.matured import CALIBRATION_SCHEMA, calibration_by_day, days_before
 from assets.monitoring.performance.recalibration import recalibrate
 from tests.support.data.simulated_weeks import CREDIT, FRAUD, World
 
@@ -142,3 +142,36 @@ def test_calibration_says_when_it_cannot_be_compared() -> None:
     assert late["calibration_error"] == pytest.approx(0.2)
     assert (early["moved"], late["moved"]) == (None, None)
     assert calibration_by_day(table, [], 7, reference=None, min_rows=200).schema == CALIBRATION_SCHEMA
+
+
+def test_a_change_that_few_bad_rows_hide_is_told_by_more_weeks_and_nothing_else_is() -> None:
+    """With twenty bad rows a week, a third of them replaced by rows like any show after some weeks."""
+    told = dict.fromkeys((False, True), 0)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        score = rng.beta(0.5, 15.0, 66 * 150)
+        label = (rng.random(len(score)) < 0.6 * score).astype(np.int8)
+        reference = recalibrate(score, label, None, (np.arange(len(score)) // 150,))
+        for changed in told:
+            days, now = np.arange(len(score)) // 150, label.copy()
+            if changed:
+                gone = np.flatnonzero((now == 1) & (rng.random(len(now)) < 0.4))
+                now[gone] = 0
+                now[rng.choice(len(now), len(gone), replace=False)] = 1
+            fresh = rng.permutation(len(score))  # other rows of the same world, in another order
+            table = pa.table(
+                {
+                    "day": pa.array([FIRST + timedelta(days=int(n)) for n in days], pa.date32()),
+                    "score": score[fresh], "label": now[fresh],
+                }
+            )  # fmt: skip
+            last = [FIRST + timedelta(days=65)]
+            (row,) = calibration_by_day(table, last, 7, reference=reference, min_rows=200).to_pylist()
+            assert row["rows"] == 7 * 150, "the figures are the window's"
+            told[changed] += row["moved"]
+    assert told[False] <= 1
+    assert told[True] >= 16
+
+
+def test_as_many_days_are_read_as_may_be_looked_back_on() -> None:
+    assert (days_before(7), days_before(28), days_before(60)) == (55, 55, 59)
