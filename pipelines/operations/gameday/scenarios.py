@@ -101,7 +101,7 @@ class Scenario:
         """The product as it takes part: the service decides its rows, and its rollouts suit the traffic.
 
         A rollout has sandbox-like guards and steps of so many requests as come within two weeks, of credit within
-        four. Six gates are wider than those of the product. With some two dozen frauds among the test rows of a small
+        four. Seven gates are wider than those of the product. With some two dozen frauds among the test rows of a small
         bank, an AUC is uncertain by a tenth, so that no model could ever be shown to rank as well as the champion; two
         honest samples differ by more than the product's limits, and one tampered terminal explains much of all frauds.
         A group is judged from 300 rows on: of 120 applicants the ratio of accepted shares is uncertain by a tenth, half
@@ -109,6 +109,7 @@ class Scenario:
         """
         gates = replace(
             product.gates, min_auc=min(product.gates.min_auc, 0.55), max_champion_loss=0.15, max_overfit=0.25,
+            max_calibration_error=max(product.gates.max_calibration_error, 0.05),
             max_score_psi=1.0, max_single_feature_auc=0.98, max_label_information=0.7, min_group_rows=300,
         )  # fmt: skip
         steps = (
