@@ -78,6 +78,7 @@ def label_figures(
     days: Sequence[date],
     policy: MonitoringPolicy,
     limits: Limits,
+    history: NDArray[np.int64] | None = None,
 ) -> dict[date, tuple[Drift, ...]]:
     """The figures of the labels that became final in the window of each day; none where there are none.
 
@@ -87,11 +88,14 @@ def label_figures(
     Args:
         then: Labels of the days before the approval, int64 [days then, 2 * bins].
         counts: Those of consecutive days that end with `days`.
+        history: Those of days before `then`, which tell how much weeks vary, and no more.
     """
     before, window = then.sum(axis=0), policy.window_days
     rate = allowed(policy, "labels") / 2 * window / 365
     earlier = counts[: max(len(counts) - len(days) - window + 1, 0)]
-    limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(np.concatenate([then, earlier]))
+    limit = float(-ndtri(min(rate, 0.5) / 2)) * _spread_of_weeks(
+        np.concatenate([then[:0] if history is None else history, then, earlier])
+    )
     found: dict[date, tuple[Drift, ...]] = {}
     for place, day in enumerate(days):
         end = len(counts) - len(days) + place + 1

@@ -23,9 +23,9 @@ from assets.monitoring.distributions.cells import Subject, assigned
 from assets.monitoring.distributions.counting import DISTRIBUTIONS_SCHEMA
 
 LABEL = "label"
-LABELLED, EVALUATED = "labelled", "evaluated"
-"""The name of the labels among the counts, and the names of their populations: rows whose label became final, and the
-accepted ones of those on which the bundle was evaluated before it answered any."""
+LABELLED, EVALUATED, LEARNED = "labelled", "evaluated", "learned"
+"""The name of the labels among the counts, and the names of their populations: rows whose label became final; and, of
+a bundle that had answered nothing yet, the accepted ones of the rows on which it was evaluated and trained."""
 CONCEPT = "concept"
 """The name of the figure of the labels that scores have now, beside those that they had."""
 

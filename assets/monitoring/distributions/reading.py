@@ -48,11 +48,11 @@ from assets.monitoring.distributions.counting import (
 from assets.monitoring.distributions.explained import explained, label_figures
 from assets.monitoring.distributions.figures import Drift, drift_of_days
 from assets.monitoring.distributions.judged import LOOKBACK
-from assets.monitoring.distributions.labels import EVALUATED, LABELLED, label_counts, label_counts_of, label_table
+from assets.monitoring.distributions.labels import EVALUATED, LEARNED, label_counts, label_counts_of, label_table
 from assets.monitoring.distributions.limits import Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
 from assets.monitoring.performance.estimates import Reason
-from assets.monitoring.performance.reference import evaluated_rows, test_days
+from assets.monitoring.performance.reference import learned_rows, window_days
 from assets.product import Product
 from assets.product.names import (
     ATTRIBUTIONS,
@@ -71,6 +71,8 @@ from resources.naming import days_between
 if TYPE_CHECKING:  # ONNX Runtime and XGBoost take seconds to load
     from assets.bundle.scorer import Scorer
 
+_LEARNED_DAYS = 84
+"""Of the days that a bundle was trained on, those that tell how much the labels of weeks vary."""
 _RECENT_DAYS = 28
 """Days before the approval with whose contributions those of now are compared."""
 
@@ -130,9 +132,10 @@ class Monitored:
             if self._table(self.outcomes) in readings:
                 outcomes = self._own_outcomes(self.rows(readings, self.outcomes, day))
                 tables.append(label_table(self.bundle, day, label_counts(self._score, outcomes)))
-            if day in self._evaluated_days:
-                rows = self._evaluated.filter(pc.equal(self._evaluated["day"], pa.scalar(day, pa.date32())))
-                tables.append(label_table(self.bundle, day, label_counts(self._score, rows), EVALUATED))
+            for population in (EVALUATED, LEARNED):
+                if day in self._days_of(population):
+                    rows = self._known_before.filter(pc.equal(self._known_before["day"], pa.scalar(day, pa.date32())))
+                    tables.append(label_table(self.bundle, day, label_counts(self._score, rows), population))
         return pa.concat_tables(tables)
 
     def attributions(self, readings: dict[str, Reading], days: Sequence[date]) -> pa.Table:
@@ -190,7 +193,8 @@ class Monitored:
                 found = explained(self.layout, found, before, counts, limits, self._shifts(days), totals)
                 by_day = {day: (*by_day[day], *found[day]) for day in days}
         labelled = label_counts_of(rows, self.bundle.digest, self._score, before)
-        labels = label_figures(self._labels_then(version), labelled, days, self._policy, limits)
+        learned = self._labels_before(version, LEARNED)
+        labels = label_figures(self._labels_then(version), labelled, days, self._policy, limits, learned)
         return {day: (*by_day[day], *labels.get(day, ())) for day in days}
 
     def _shifts(self, days: Sequence[date]) -> dict[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]:
@@ -216,11 +220,15 @@ class Monitored:
         Of batch scores those that became final before the approval. The bundle had answered nothing then: of its
         answers they are the accepted rows of its evaluation, for of those that it refuses no outcome is seen.
         """
-        days, population = self._then_days(self.product.model.test_days), LABELLED
         if self._policy.judged == "answered":
-            days, population = self._evaluated_days, EVALUATED
-        then = self._sums(DISTRIBUTIONS, version, days)
-        return label_counts_of(then, self.bundle.digest, self._score, days, population)
+            return self._labels_before(version, EVALUATED)
+        days = self._then_days(self.product.model.test_days)
+        return label_counts_of(self._sums(DISTRIBUTIONS, version, days), self.bundle.digest, self._score, days)
+
+    def _labels_before(self, version: int, population: str) -> NDArray[np.int64]:
+        days = self._days_of(population)
+        found = self._sums(DISTRIBUTIONS, version, days)
+        return label_counts_of(found, self.bundle.digest, self._score, days, population)
 
     def _then_days(self, count: int) -> tuple[date, ...]:
         return days_between(self._approved - timedelta(days=count - 1), self._approved)
@@ -236,18 +244,19 @@ class Monitored:
     def _approved(self) -> date:
         return self.bundle.parts.created_at.date()
 
-    @cached_property
-    def _evaluated_days(self) -> tuple[date, ...]:
-        """The days on whose rows the bundle was evaluated; none where its answers are not what is judged."""
+    def _days_of(self, population: str) -> tuple[date, ...]:
+        """The days of the evaluation, or the last ones of the training; none where answers are not what is judged."""
         windows = self.bundle.parts.metrics.get("windows")
         if self._policy.judged == "batch" or windows is None:
             return ()
-        return days_between(*test_days(windows))
+        if population == EVALUATED:
+            return days_between(*window_days(windows, "test"))
+        return days_between(*window_days(windows, "train"))[-_LEARNED_DAYS:]
 
     @cached_property
-    def _evaluated(self) -> pa.Table:
-        """The accepted rows of the evaluation: `day`, `score` and `label`."""
-        found = evaluated_rows(self.product, self.bundle, self.lake)
+    def _known_before(self) -> pa.Table:
+        """The accepted rows of its training set: `day`, `score` and `label`."""
+        found = learned_rows(self.product, self.bundle, self.lake)
         if isinstance(found, Reason):
             return pa.table({"day": pa.array([], pa.date32()), "score": [], "label": []})
         taken, day = found.rows.accepted, found.clusters[0]

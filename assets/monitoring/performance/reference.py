@@ -47,12 +47,30 @@ def evaluated_rows(product: Product, bundle: Bundle, lake: Lake) -> ReferenceRow
     Raises:
         LakeError: The pinned version cannot be read.
     """
-    pins, windows = bundle.parts.pins, bundle.parts.metrics.get("windows")
-    if "version" not in pins or windows is None:
+    table, windows = _pinned(product, bundle, lake), bundle.parts.metrics.get("windows")
+    if table is None or windows is None:
         return _UNPINNED
-    table = lake.read(table_name(product.name, TRAINING_SET), version=int(pins["version"]))
     as_of = np.asarray(pc.cast(table["as_of"], pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
-    table = table.take(pa.array(rows_tested(table[product.spine.row_id].to_numpy(), as_of, windows)))
+    tested = rows_tested(table[product.spine.row_id].to_numpy(), as_of, windows)
+    return _with_labels(product, bundle, table.take(pa.array(tested)))
+
+
+def learned_rows(product: Product, bundle: Bundle, lake: Lake) -> ReferenceRows | Reason:
+    """All rows of the champion's training set, with labels; or why there are none.
+
+    Raises:
+        LakeError: The pinned version cannot be read.
+    """
+    table = _pinned(product, bundle, lake)
+    return _UNPINNED if table is None else _with_labels(product, bundle, table)
+
+
+def _pinned(product: Product, bundle: Bundle, lake: Lake) -> pa.Table | None:
+    version = bundle.parts.pins.get("version")
+    return None if version is None else lake.read(table_name(product.name, TRAINING_SET), version=int(version))
+
+
+def _with_labels(product: Product, bundle: Bundle, table: pa.Table) -> ReferenceRows:
     found = decided(product, bundle, table)
     scored = ~np.isnan(found.rows.score)
     label = np.asarray(table[LABEL].to_numpy(), dtype=np.int8)
@@ -77,7 +95,12 @@ def approved_days(product: Product, bundle: Bundle, lake: Lake) -> Decided | Non
 
 def test_days(windows: Mapping[str, Any]) -> tuple[date, date]:
     """The first and the last day of the test window of a recorded split."""
-    first, end = (datetime.fromisoformat(windows["test"][name]) for name in ("first", "end"))
+    return window_days(windows, "test")
+
+
+def window_days(windows: Mapping[str, Any], part: str) -> tuple[date, date]:
+    """The first and the last day of a part of a recorded split, `train` or `test`."""
+    first, end = (datetime.fromisoformat(windows[part][name]) for name in ("first", "end"))
     return first.date(), (end - timedelta(microseconds=1)).date()
 
 

@@ -5,12 +5,16 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from assets.monitoring.distributions.attribution import feature_sums, segment_sums, shifts, sums_table
 from assets.monitoring.distributions.change import last_change
+from assets.monitoring.distributions.explained import label_figures
 from assets.monitoring.distributions.figures import Drift
 from assets.monitoring.distributions.labels import label_shift
+from assets.monitoring.distributions.limits import Limits
 from assets.monitoring.distributions.told_apart import kinds_of_drift
+from assets.product import MonitoringPolicy
 
 FIRST = date(2026, 3, 1)
 
@@ -93,3 +97,23 @@ def test_the_four_kinds_are_told_apart() -> None:
         "concept": "the same scores have other outcomes than they had",
     }
     assert kinds_of_drift([quiet]) == {}
+
+
+def test_labels_that_come_in_bursts_are_judged_by_how_much_their_weeks_vary() -> None:
+    """One week of an evaluation does not tell: twelve weeks of the training before it do."""
+    policy, days = MonitoringPolicy(window_days=7, judged="answered"), [date(2026, 3, 8)]
+
+    def weeks(*bad: int) -> NDArray[np.int64]:
+        """Each with 980 rows, a seventh a day, in one bin of the score."""
+        by_day = np.repeat(np.array(bad) // 7, 7)
+        return np.stack([140 - by_day, by_day], axis=1)
+
+    then, now, limits = weeks(7), weeks(56), Limits(None, None, "fixed")
+    bursts, even = weeks(*(7, 7, 42, 14, 7, 56) * 2), weeks(*(14,) * 12)
+    limit = {}
+    for name, history in (("none", None), ("even", even), ("bursts", bursts)):
+        label, concept = label_figures(then, now, days, policy, limits, history)[days[0]]
+        assert (label.rows, label.expected_rate) == (980, pytest.approx(7 / 980)), "history tells nothing else"
+        assert concept.z is not None
+        limit[name] = concept.z_limit or 0.0
+    assert limit["none"] == limit["even"] < concept.z < limit["bursts"]
