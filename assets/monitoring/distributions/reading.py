@@ -48,11 +48,10 @@ from assets.monitoring.distributions.counting import (
 from assets.monitoring.distributions.explained import explained, label_figures
 from assets.monitoring.distributions.figures import Drift, drift_of_days
 from assets.monitoring.distributions.judged import LOOKBACK
-from assets.monitoring.distributions.labels import EVALUATED, LEARNED, label_counts, label_counts_of, label_table
+from assets.monitoring.distributions.labels import label_counts, label_counts_of, label_table
+from assets.monitoring.distributions.labels_before import LabelsBefore
 from assets.monitoring.distributions.limits import Limits, limits_of
 from assets.monitoring.distributions.stored_limits import limits_key, limits_table, stored_limits
-from assets.monitoring.performance.estimates import Reason
-from assets.monitoring.performance.reference import learned_rows, window_days
 from assets.product import Product
 from assets.product.names import (
     ATTRIBUTIONS,
@@ -71,8 +70,6 @@ from resources.naming import days_between
 if TYPE_CHECKING:  # ONNX Runtime and XGBoost take seconds to load
     from assets.bundle.scorer import Scorer
 
-_LEARNED_DAYS = 84
-"""Of the days that a bundle was trained on, those that tell how much the labels of weeks vary."""
 _RECENT_DAYS = 28
 """Days before the approval with whose contributions those of now are compared."""
 
@@ -88,6 +85,7 @@ class Monitored:
         self.product, self.lake, self.bundle = product, lake, bundle
         self.layout = layout_in(bundle)
         self._policy = product.monitoring
+        self._labels_before = LabelsBefore(product, lake, bundle, self._score)
 
     # ------------------------------------------------------------------ rows of a day
 
@@ -132,10 +130,7 @@ class Monitored:
             if self._table(self.outcomes) in readings:
                 outcomes = self._own_outcomes(self.rows(readings, self.outcomes, day))
                 tables.append(label_table(self.bundle, day, label_counts(self._score, outcomes)))
-            for population in (EVALUATED, LEARNED):
-                if day in self._days_of(population):
-                    rows = self._known_before.filter(pc.equal(self._known_before["day"], pa.scalar(day, pa.date32())))
-                    tables.append(label_table(self.bundle, day, label_counts(self._score, rows), population))
+            tables += self._labels_before.tables(day)
         return pa.concat_tables(tables)
 
     def attributions(self, readings: dict[str, Reading], days: Sequence[date]) -> pa.Table:
@@ -193,8 +188,13 @@ class Monitored:
                 found = explained(self.layout, found, before, counts, limits, self._shifts(days), totals)
                 by_day = {day: (*by_day[day], *found[day]) for day in days}
         labelled = label_counts_of(rows, self.bundle.digest, self._score, before)
-        learned = self._labels_before(version, LEARNED)
-        labels = label_figures(self._labels_then(version), labelled, days, self._policy, limits, learned)
+
+        def sums(of: Sequence[date]) -> pa.Table:
+            return self._sums(DISTRIBUTIONS, version, of)
+
+        then = self._labels_before.then(sums, self._then_days(self.product.model.test_days))
+        history = self._labels_before.history(sums)
+        labels = label_figures(then, labelled, days, self._policy, limits, history)
         return {day: (*by_day[day], *labels.get(day, ())) for day in days}
 
     def _shifts(self, days: Sequence[date]) -> dict[date, tuple[tuple[Shift, ...], tuple[Shift, ...]]]:
@@ -214,22 +214,6 @@ class Monitored:
             for day in days
         }
 
-    def _labels_then(self, version: int) -> NDArray[np.int64]:
-        """The labels with which those of now are compared, int64 [days, 2 * bins].
-
-        Of batch scores those that became final before the approval. The bundle had answered nothing then: of its
-        answers they are the accepted rows of its evaluation, for of those that it refuses no outcome is seen.
-        """
-        if self._policy.judged == "answered":
-            return self._labels_before(version, EVALUATED)
-        days = self._then_days(self.product.model.test_days)
-        return label_counts_of(self._sums(DISTRIBUTIONS, version, days), self.bundle.digest, self._score, days)
-
-    def _labels_before(self, version: int, population: str) -> NDArray[np.int64]:
-        days = self._days_of(population)
-        found = self._sums(DISTRIBUTIONS, version, days)
-        return label_counts_of(found, self.bundle.digest, self._score, days, population)
-
     def _then_days(self, count: int) -> tuple[date, ...]:
         return days_between(self._approved - timedelta(days=count - 1), self._approved)
 
@@ -243,29 +227,6 @@ class Monitored:
     @property
     def _approved(self) -> date:
         return self.bundle.parts.created_at.date()
-
-    def _days_of(self, population: str) -> tuple[date, ...]:
-        """The days of the evaluation, or the last ones of the training; none where answers are not what is judged."""
-        windows = self.bundle.parts.metrics.get("windows")
-        if self._policy.judged == "batch" or windows is None:
-            return ()
-        if population == EVALUATED:
-            return days_between(*window_days(windows, "test"))
-        return days_between(*window_days(windows, "train"))[-_LEARNED_DAYS:]
-
-    @cached_property
-    def _known_before(self) -> pa.Table:
-        """The accepted rows of its training set: `day`, `score` and `label`."""
-        found = learned_rows(self.product, self.bundle, self.lake)
-        if isinstance(found, Reason):
-            return pa.table({"day": pa.array([], pa.date32()), "score": [], "label": []})
-        taken, day = found.rows.accepted, found.clusters[0]
-        return pa.table(
-            {
-                "day": pa.array(day[taken].astype(np.int32), pa.int32()).cast(pa.date32()),
-                "score": found.rows.score[taken], "label": found.label[taken],
-            }
-        )  # fmt: skip
 
     @property
     def _score(self) -> Subject:
