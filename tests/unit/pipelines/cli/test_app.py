@@ -15,13 +15,18 @@ from resources.processes.table import ProcessTableDamaged
 from resources.tracking.run import UnrecordableValue
 from tests.unit.pipelines.cli.conftest import Refused
 
-COMMANDS = [
-    "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "explain", "traffic", "contracts",
-    "quarantine", "export", "export-model", "rollout", "rollback", "approve", "reject", "repair", "document",
-    "inventory", "gameday", "alerts", "silence", "acknowledge", "up", "down", "status", "doctor", "probe",
-    "features", "replay", "backtest", "trace", "rebuild", "compare", "fairness", "tables", "vacuum", "erase",
-    "benchmark", "keys", "bundle", "audit",
-]  # fmt: skip
+PANELS = {
+    "Begin": ["demo", "new", "check", "doctor"],
+    "The loop": ["run", "retrain", "backfill", "load", "gameday"],
+    "Services": ["up", "down", "status", "probe", "keys"],
+    "Decisions": ["decide", "explain", "trace", "replay", "traffic"],
+    "Rollouts": ["rollout", "rollback", "approve", "reject", "repair"],
+    "Models": [
+        "compare", "fairness", "backtest", "rebuild", "document", "inventory", "export-model", "bundle", "benchmark",
+    ],
+    "Data": ["tables", "features", "contracts", "quarantine", "export", "vacuum", "erase"],
+    "Alerts and audit": ["alerts", "silence", "acknowledge", "audit"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [StoreError, UnrecordableValue, ProcessTableDamaged])
@@ -59,14 +64,19 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_module_is_the_command() -> None:
-    """`python -m pipelines.cli` says nothing on standard error, and lists the commands in their order."""
+    """`python -m pipelines.cli` says nothing on standard error, and lists the commands in their panels."""
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", "--help"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
     assert cli.main is app.main
     assert done.stderr == ""
-    listed = done.stdout.partition("Commands")[2].splitlines()
-    assert [line.split()[1] for line in listed if line[:2] == "│ " and line[2] != " "] == COMMANDS
+    listed: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("╭─ "):
+            listed[line.strip("╭─╮ ")] = []
+        elif line[:2] == "│ " and line[2] not in " -":
+            listed[[*listed][-1]].append(line.split()[1])
+    assert {name: commands for name, commands in listed.items() if commands} == PANELS
 
 
 def test_help_waits_for_no_library_of_the_work() -> None:
