@@ -54,10 +54,10 @@ $(VENV)/.classes: $(VENV)/.complete resources/spark/class_archive.py
 	$(BIN)/python -m resources.spark.class_archive
 	@touch $@
 
-# Services and sessions of Spark wait for each other: two cores carry four files at a time.
-test: setup $(VENV)/.classes ## every test, four files at a time
+# Services and sessions of Spark wait for each other: two cores carry three files at a time.
+test: setup $(VENV)/.classes ## every test, three files at a time
 	@echo "==> tests"
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## style, types, import rules, unused code
 	@echo "==> style"
