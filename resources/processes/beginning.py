@@ -12,9 +12,9 @@ from resources.processes.threads import wait_asleep
 
 
 def begin_process() -> None:
-    """Sets how threads wait and how often Python collects, writes events of Dagster in batches, and silences one word.
+    """Sets how threads wait, how often Python collects garbage, and how many of Dagster's events are written at once.
 
-    The word is Dagster's warning that `backfill_policy` may change; the version is pinned.
+    Dagster's warning that `backfill_policy` may change is not shown: its version is pinned.
     """
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")

@@ -26,7 +26,7 @@ from resources.lake import Lake
 LEAST_SHARE = 0.05
 """A smaller share of a window's decisions does not move its figures far."""
 _BEFORE = timedelta(days=28)
-"""As many differed on the days before: events that always come late, say, explain nothing that is new."""
+"""The days before, whose share of differing decisions is usual: events that always come late explain no change."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ LABELLED, EVALUATED, LEARNED = "labelled", "evaluated", "learned"
 """The name of the labels among the counts, and the names of their populations: rows whose label became final; and, of
 a bundle that had answered nothing yet, the accepted ones of the rows on which it was evaluated and trained."""
 CONCEPT = "concept"
-"""The name of the figure of the labels that scores have now, beside those that they had."""
+"""The name of the figure that compares the labels of the scores now with the labels of the same scores then."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def label_counts(score: Subject, outcomes: pa.Table) -> NDArray[np.int64]:
 def label_shift(then: NDArray[np.int64], now: NDArray[np.int64]) -> LabelShift | None:
     """The shift of labels between two sums of counts, int64 [2 * bins]; `None` where either has no labels.
 
-    Errors are those of independent rows if both had the rate of all of them (the pooled test of two shares): a rate of
-    then of which few bad rows are known is no certain one.
+    Errors are those of independent rows at the rate of both sums together (the pooled test of two shares), so that a
+    rate then which is known from few bad rows counts as uncertain.
     """
     before, after = then.reshape(-1, 2), now.reshape(-1, 2)
     m, n = before.sum(axis=1), after.sum(axis=1)

@@ -31,7 +31,7 @@ from resources.processes.beginning import begin_process
 
 _PORTS = 5
 _JOIN_SECONDS = 60.0
-_WORDS, _WORD_SECONDS = 10, 2.0
+_SIGNALS, _SIGNAL_SECONDS = 10, 2.0
 
 
 class PartFailed(LooplineError):
@@ -90,10 +90,10 @@ def _processes() -> Iterator["_Begin"]:
     try:
         yield begin
     except BaseException:
-        # A run of Dagster that is under way takes one word for its own end alone.
-        for process in begin.processes * _WORDS:
+        # The first signal may only cancel the Dagster run that is under way, after which the process would go on.
+        for process in begin.processes * _SIGNALS:
             process.terminate()
-            process.join(_WORD_SECONDS)
+            process.join(_SIGNAL_SECONDS)
         raise
     finally:
         for process in begin.processes:
